@@ -1,0 +1,1 @@
+"""Find near-duplicate images, and never lose a photo."""

@@ -1,0 +1,156 @@
+"""The values that travel between stages: they hold data, refuse to be built wrong, touch nothing.
+
+Paths are `str`, as the operating system gave them: a name that is not valid UTF-8 carries its
+bytes as surrogate escapes (`os.fsencode` restores them).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Kind = Literal["exact", "near"]
+"""`exact`: the same bytes as its keeper; `near`: another file of the same picture."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFile:
+    """A file that the walk found, as `stat` saw it."""
+
+    path: str  # absolute, symlinks in folders above the root left as given
+    root: int  # position of the root it was found under, in the order given
+    size: int  # bytes
+    mtime_ns: int  # nanoseconds since the epoch
+    device: int  # st_dev
+    inode: int  # st_ino
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A file or folder that could not be used, and why."""
+
+    path: str
+    reason: str  # a short phrase, the same for every file with the same trouble
+    detail: str = ""  # what the library or the system said, one line
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """A file that was read as a picture."""
+
+    file: ImageFile
+    width: int  # pixels, after EXIF orientation
+    height: int  # pixels, after EXIF orientation
+    format: str  # as Pillow names it: JPEG, PNG, WEBP ...
+    digest: str  # hex content digest, see dedupe.digest
+
+    @property
+    def path(self) -> str:
+        return self.file.path
+
+    @property
+    def pixels(self) -> int:
+        """Width times height."""
+        return self.width * self.height
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Embeddings:
+    """Photos and their unit vectors, row by row, in the order of the photos' paths."""
+
+    photos: tuple[Photo, ...]
+    vectors: NDArray[np.float32]  # (N, D), each row of Euclidean norm 1
+    skipped: tuple[Skipped, ...]
+    encoder: str  # fingerprint of the encoder that made the vectors
+    reused: int = 0  # how many photos came from the index without being decoded
+
+    def __post_init__(self) -> None:
+        if self.vectors.ndim != 2 or len(self.vectors) != len(self.photos):
+            raise ValueError(
+                f"{len(self.photos)} photos do not fit vectors of shape {self.vectors.shape}"
+            )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pairs:
+    """Pairs of rows that lie close, sorted by (left, right), each pair once with left < right."""
+
+    left: NDArray[np.int64]  # (P,) row of the first image
+    right: NDArray[np.int64]  # (P,) row of the second image
+    distance: NDArray[np.float32]  # (P,) Euclidean, in [0, 2], 0 for identical
+
+    def __post_init__(self) -> None:
+        if not len(self.left) == len(self.right) == len(self.distance):
+            raise ValueError("left, right and distance differ in length")
+        if not bool(np.all(self.left < self.right)):
+            raise ValueError("a pair must have left < right")
+
+    def __len__(self) -> int:
+        return len(self.left)
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicate:
+    """A file that the report would take away, and how it relates to its keeper."""
+
+    photo: Photo
+    distance: float  # to the keeper, Euclidean, in [0, 2]
+    kind: Kind
+    how: str = ""  # what was done to the picture, where it is known: "turned 90"
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """One picture: the file that stays and the files that repeat it."""
+
+    keeper: Photo
+    duplicates: tuple[Duplicate, ...]  # in path order, at least one
+    reason: str  # the keep rule that decided
+
+    def __post_init__(self) -> None:
+        if not self.duplicates:
+            raise ValueError("a group needs at least one duplicate")
+        if self.keeper.path in {d.photo.path for d in self.duplicates}:
+            raise ValueError(f"the keeper {self.keeper.path!r} is also a duplicate")
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """What a scan saw and how long it took."""
+
+    images: int  # files read as pictures
+    reused: int  # of those, how many came from the index
+    seconds: float  # wall time of the whole scan
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The result of a scan: groups in the order of their keeper's path, and what was skipped."""
+
+    groups: tuple[Group, ...]
+    skipped: tuple[Skipped, ...]
+    encoder: str  # fingerprint
+    threshold: float  # largest distance to a keeper, in [0, 2]
+    statistics: Statistics = field(compare=False)
+
+    def __post_init__(self) -> None:
+        keepers = [group.keeper.path for group in self.groups]
+        taken = [d.photo.path for group in self.groups for d in group.duplicates]
+        if len({*keepers, *taken}) != len(keepers) + len(taken):
+            raise ValueError("a file stands in two groups")
+        far = [d for g in self.groups for d in g.duplicates if d.distance > self.threshold]
+        if far:
+            raise ValueError(f"{far[0].photo.path!r} lies beyond the threshold of its keeper")
+
+    @property
+    def duplicates(self) -> tuple[Duplicate, ...]:
+        """Every file that the report would take away, group by group."""
+        return tuple(d for group in self.groups for d in group.duplicates)
+
+    @property
+    def bytes_freed(self) -> int:
+        """Bytes that the duplicates hold on disk."""
+        return sum(d.photo.file.size for d in self.duplicates)
