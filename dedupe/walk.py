@@ -1,0 +1,281 @@
+"""Find the image files below some roots. Knows names and `stat`; opens no file.
+
+What is listed never depends on the order in which the system names entries, and neither on the
+order of the roots (except `ImageFile.root`, which is a position in it).
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+import re
+import stat
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from dedupe.errors import InputError
+from dedupe.types import ImageFile, Skipped
+
+_EXTENSIONS = "jpg jpeg jpe jfif png webp bmp gif tif tiff heic heif avif"
+IMAGE_EXTENSIONS = frozenset(_EXTENSIONS.split())
+"""Lower case, without the dot. JPEG XL is missing, as not every decoder reads it."""
+
+UNREADABLE_FOLDER = "unreadable folder"
+VANISHED = "vanished"
+DENIED = "permission denied"
+READ_ERROR = "read error"
+BROKEN_LINK = "broken link"
+
+
+@dataclass(frozen=True, slots=True)
+class Walked:
+    """What a walk found."""
+
+    files: tuple[ImageFile, ...]  # sorted by the bytes of their paths, each inode once
+    skipped: tuple[Skipped, ...]  # sorted by the bytes of their paths
+
+
+def walk(
+    roots: Sequence[str | os.PathLike[str]],
+    *,
+    include: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    hidden: bool = False,
+    follow_symlinks: bool = False,
+    min_size: int = 0,
+    max_depth: int | None = None,
+    one_file_system: bool = False,
+    extensions: frozenset[str] = IMAGE_EXTENSIONS,
+) -> Walked:
+    """List every image file below `roots`, by extension, without opening any.
+
+    A glob is matched, case-sensitively, against the whole name of an entry and against its whole
+    path relative to its root, with `/` between folders. `*`, `?`, `[abc]` and `[!abc]` are as in
+    `fnmatch`: `*` also runs across `/`, so that `2019/*` covers all that lies below `2019`.
+
+    A file that several paths lead to (overlapping roots, hard links, bind mounts, symlinks) is
+    one file, under its smallest path in bytes, but a path behind no symlink comes first.
+
+    Args:
+        roots: files and folders, also symlinks to such. A root that is a file is taken whatever
+            its extension and even when hidden; globs and `min_size` hold for it too.
+        include: globs; a file must match one of them, unless there are none. Folders need not.
+        exclude: globs; what matches is left out, a folder with all below it. A glob that ends
+            in `/` is for folders only. Wins over `include`.
+        hidden: also take files and folders whose names start with a dot.
+        follow_symlinks: also take symlinked files, and enter symlinked folders, each folder once.
+        min_size: leave out smaller files, in bytes.
+        max_depth: how many levels to enter: 1 takes only what lies directly in a root.
+        one_file_system: stay on the device that each root lies on.
+        extensions: which files are images, lower case, without the dot.
+
+    Returns:
+        Absolute paths (as given: symlinks are not resolved), and folders and files that could
+        not be listed. Pipes, sockets and devices are passed over.
+
+    Raises:
+        InputError: a root does not exist, cannot be looked at, or is neither file nor folder.
+    """
+    rules = _Rules(
+        include=_compile(include) if include else None,
+        exclude=_compile(glob for glob in exclude if not glob.endswith("/")),
+        exclude_folders=_compile(glob.rstrip("/") for glob in exclude),
+        hidden=hidden,
+        follow_symlinks=follow_symlinks,
+        min_size=min_size,
+        max_depth=max_depth,
+        one_file_system=one_file_system,
+        extensions=extensions,
+    )
+    found: dict[tuple[int, int] | str, _Found] = {}
+    skipped: set[Skipped] = set()
+    for position, root in enumerate(roots):
+        _Search(rules, position, os.path.abspath(root), found, skipped).run()
+    return Walked(
+        files=tuple(file for _, _, file in sorted(found.values(), key=_path_bytes)),
+        skipped=tuple(sorted(skipped, key=lambda skip: (os.fsencode(skip.path), skip.reason))),
+    )
+
+
+_Found = tuple[bool, bytes, ImageFile]
+"""Behind a symlink, path in bytes, the file; of one inode the one that sorts first is kept."""
+
+
+def _path_bytes(found: _Found) -> bytes:
+    return found[1]
+
+
+def _compile(globs: Iterable[str]) -> re.Pattern[str] | None:
+    """Return one pattern for any of the globs; None where there are none."""
+    union = "|".join(fnmatch.translate(glob) for glob in globs)
+    return re.compile(union) if union else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Rules:
+    """The options of `walk`, with globs compiled; None matches nothing."""
+
+    include: re.Pattern[str] | None  # None here: no file needs to match
+    exclude: re.Pattern[str] | None
+    exclude_folders: re.Pattern[str] | None
+    hidden: bool
+    follow_symlinks: bool
+    min_size: int
+    max_depth: int | None
+    one_file_system: bool
+    extensions: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Folder:
+    """A folder still to be listed."""
+
+    path: str
+    depth: int  # 1 for the root
+    linked: bool  # reached through a symlink below the root
+
+
+class _Search:
+    """The walk below one root.
+
+    Roots are searched apart, as globs, depth and device are relative to a root. Real folders come
+    before symlinked ones, both in the order of their bytes, so that which of several paths leads
+    into a folder is always the same one.
+    """
+
+    def __init__(
+        self,
+        rules: _Rules,
+        position: int,
+        root: str,
+        found: dict[tuple[int, int] | str, _Found],
+        skipped: set[Skipped],
+    ) -> None:
+        self._found = found  # of all roots, added to here
+        self._skipped = skipped  # likewise
+        self._rules = rules
+        self._position = position
+        self._root = root
+        self._cut = len(root) if root.endswith(os.sep) else len(root) + 1
+        self._device = 0
+        self._entered: set[tuple[int, int]] = set()  # (device, inode) of folders
+        self._folders: list[_Folder] = []  # a stack
+        self._links: list[_Folder] = []  # symlinked folders, for when the stack is empty
+
+    def run(self) -> None:
+        try:
+            status = os.stat(self._root)
+        except (OSError, ValueError) as error:
+            trouble = getattr(error, "strerror", None) or str(error)
+            raise InputError(
+                f"cannot scan {self._root!r}: {trouble}. Check the spelling, "
+                "and whether the disk that holds it is mounted and readable."
+            ) from error
+        self._device = status.st_dev
+        if stat.S_ISDIR(status.st_mode):
+            self._search_tree()
+        elif stat.S_ISREG(status.st_mode):
+            self._cut = len(os.path.dirname(self._root).rstrip(os.sep)) + 1
+            self._take(self._root, status, linked=os.path.islink(self._root))
+        else:
+            raise InputError(f"cannot scan {self._root!r}: it is neither a file nor a folder.")
+
+    def _search_tree(self) -> None:
+        self._folders.append(_Folder(self._root, 1, linked=False))
+        while self._folders or self._links:
+            if not self._folders:
+                self._links.sort(key=lambda folder: os.fsencode(folder.path), reverse=True)
+                self._folders.append(self._links.pop())
+            folder = self._folders.pop()
+            try:
+                if self._enters(folder):
+                    self._list(folder)
+            except FileNotFoundError as error:
+                self._skip(folder.path, VANISHED, error)
+            except OSError as error:
+                self._skip(folder.path, UNREADABLE_FOLDER, error)
+
+    def _enters(self, folder: _Folder) -> bool:
+        """Tell whether a folder is to be listed: not yet seen, and on the right device."""
+        status = os.stat(folder.path)
+        identity = (status.st_dev, status.st_ino)
+        if identity in self._entered:
+            return False
+        self._entered.add(identity)
+        return not self._rules.one_file_system or status.st_dev == self._device
+
+    def _list(self, folder: _Folder) -> None:
+        with os.scandir(folder.path) as listing:
+            entries = list(listing)
+        subfolders: list[_Folder] = []
+        for entry in entries:
+            try:
+                is_link = entry.is_symlink()
+                if is_link and not self._rules.follow_symlinks:
+                    continue
+                linked = is_link or folder.linked
+                if entry.is_dir():
+                    if self._wants_folder(entry, folder.depth):
+                        queue = self._links if is_link else subfolders
+                        queue.append(_Folder(entry.path, folder.depth + 1, linked))
+                elif self._is_image(entry.name) and (is_link or entry.is_file()):
+                    self._take(entry.path, entry.stat(), linked=linked)
+            except OSError as error:
+                self._skip_entry(entry, error)
+        subfolders.sort(key=lambda subfolder: os.fsencode(subfolder.path), reverse=True)
+        self._folders += subfolders
+
+    def _is_image(self, name: str) -> bool:
+        stem, _, extension = name.rpartition(".")
+        if not stem or extension.lower() not in self._rules.extensions:
+            return False
+        return self._rules.hidden or not name.startswith(".")
+
+    def _wants_folder(self, entry: os.DirEntry[str], depth: int) -> bool:
+        rules = self._rules
+        if rules.max_depth is not None and depth >= rules.max_depth:
+            return False
+        if not rules.hidden and entry.name.startswith("."):
+            return False
+        return not self._matches(rules.exclude_folders, entry.path)
+
+    def _take(self, path: str, status: os.stat_result, *, linked: bool) -> None:
+        """Note a file, unless a rule is against it, or its inode is known by a better path."""
+        rules = self._rules
+        if not stat.S_ISREG(status.st_mode) or status.st_size < rules.min_size:
+            return
+        if rules.one_file_system and status.st_dev != self._device:
+            return
+        if rules.include and not self._matches(rules.include, path):
+            return
+        if self._matches(rules.exclude, path):
+            return
+        device, inode = status.st_dev, status.st_ino
+        image = ImageFile(path, self._position, status.st_size, status.st_mtime_ns, device, inode)
+        file = (linked, os.fsencode(path), image)
+        # Some network file systems have no inode numbers: there each path is a file.
+        identity = (device, inode) if inode else path
+        other = self._found.setdefault(identity, file)
+        if file[:2] < other[:2]:
+            self._found[identity] = file
+
+    def _matches(self, globs: re.Pattern[str] | None, path: str) -> bool:
+        if globs is None:
+            return False
+        relative = path[self._cut :].replace(os.sep, "/")
+        return bool(globs.match(relative) or globs.match(relative.rpartition("/")[2]))
+
+    def _skip_entry(self, entry: os.DirEntry[str], error: OSError) -> None:
+        """Note an entry that cannot be looked at, unless it would not have been wanted."""
+        if not self._is_image(entry.name) or self._matches(self._rules.exclude, entry.path):
+            return
+        if entry.is_symlink():
+            self._skip(entry.path, BROKEN_LINK, error)
+        elif isinstance(error, FileNotFoundError):
+            self._skip(entry.path, VANISHED, error)
+        else:
+            denied = isinstance(error, PermissionError)
+            self._skip(entry.path, DENIED if denied else READ_ERROR, error)
+
+    def _skip(self, path: str, reason: str, error: OSError) -> None:
+        self._skipped.add(Skipped(path, reason, error.strerror or str(error)))
