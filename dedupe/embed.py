@@ -1,0 +1,190 @@
+"""From files to embeddings: read, decode and embed what the index does not know.
+
+Threads read and decode one chunk of files while the encoder works on the chunk before. Identical
+bytes are embedded once. Every finished chunk is written to the index, so a scan that is stopped
+goes on where it was. One bad file costs itself only.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import joblib
+import numpy as np
+
+from dedupe import decode, digest
+from dedupe.encoder import Encoder, Manifest
+from dedupe.index import Content, EmbeddingIndex
+from dedupe.types import Embeddings, ImageFile, Photo, Skipped
+
+CHANGED = "changed while it was read"
+_CHUNK = 128  # files decoded ahead of the encoder; bounds memory, and what a kill can cost
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Read:
+    """A file whose bytes were read: its content is known, or about to be, or cannot be."""
+
+    file: ImageFile
+    digest: str
+    content: Content | None = None  # known before
+    picture: decode.Picture | None = None  # decoded here, by the first file of its content
+    trouble: decode.Unreadable | None = None
+
+
+def embed_files(
+    files: Sequence[ImageFile],
+    *,
+    manifest: Manifest,
+    open_encoder: Callable[[], Encoder],
+    index: EmbeddingIndex | None = None,
+    workers: int | None = None,
+    max_pixels: int = decode.DEFAULT_MAX_PIXELS,
+    on_files: Callable[[int], None] = lambda _: None,
+) -> Embeddings:
+    """Embed every readable file.
+
+    The result does not depend on `workers`, on what the index already holds, or on the order in
+    which threads finish.
+
+    Args:
+        files: what to embed, in the order the rows shall have.
+        manifest: of the encoder.
+        open_encoder: called once, and only if the index does not know every file.
+        index: where embeddings are looked up and remembered; None to do without.
+        workers: decoding threads; None for one per core.
+        max_pixels: images with more are skipped; 0 for no limit.
+        on_files: called with the number of files just finished, skipped ones included.
+
+    Raises:
+        IndexFileError: the index cannot be read or written.
+        EncoderError: the encoder cannot be opened or fails.
+    """
+    known = index.find_files(files) if index else {}
+    on_files(len(known))
+    fresh = [file for file in files if file.path not in known]
+    skipped: dict[str, Skipped] = {}
+    if fresh:
+        loader = _Loader(index, manifest.side, max_pixels)
+        embedder = _Embedder(open_encoder(), index)
+        for chunk in _work_ahead(fresh, loader, embedder, workers or os.cpu_count() or 1):
+            for item in chunk:
+                if isinstance(item, Skipped):
+                    skipped[item.path] = item
+                else:
+                    known[item[0].path] = item[1]
+            on_files(len(chunk))
+    photos = [_photo(file, known[file.path]) for file in files if file.path in known]
+    vectors = np.empty((len(photos), manifest.dimension), np.float32)
+    for row, photo in enumerate(photos):
+        vectors[row] = known[photo.path].vector
+    return Embeddings(
+        photos=tuple(photos),
+        vectors=vectors,
+        skipped=tuple(skipped[file.path] for file in files if file.path in skipped),
+        encoder=manifest.fingerprint,
+        reused=len(files) - len(fresh),
+    )
+
+
+def _photo(file: ImageFile, content: Content) -> Photo:
+    return Photo(file, content.width, content.height, content.format, content.digest)
+
+
+_Finished = list[Skipped | tuple[ImageFile, Content]]
+
+
+def _work_ahead(
+    files: Sequence[ImageFile], loader: _Loader, embedder: _Embedder, workers: int
+) -> Iterator[_Finished]:
+    """Yield finished chunks; the next one is decoded while the encoder has this one."""
+    load = joblib.delayed(loader.load)
+    with (
+        ThreadPoolExecutor(1) as device,
+        joblib.Parallel(workers, backend="threading") as parallel,
+    ):
+        waiting = None
+        for start in range(0, len(files), _CHUNK):
+            loaded = parallel(load(file) for file in files[start : start + _CHUNK])
+            if waiting is not None:
+                yield waiting.result()
+            waiting = device.submit(embedder.embed, loaded)
+        if waiting is not None:
+            yield waiting.result()
+
+
+class _Loader:
+    """Reads and decodes one file; used from many threads at once."""
+
+    def __init__(self, index: EmbeddingIndex | None, side: int, max_pixels: int) -> None:
+        self._index = index
+        self._side = side
+        self._max_pixels = max_pixels
+        self._claims: dict[str, str] = {}  # digest -> path of the file that decodes it
+
+    def load(self, file: ImageFile) -> _Read | Skipped:
+        try:
+            data = decode.read(file.path)
+        except decode.Unreadable as trouble:
+            return Skipped(file.path, trouble.reason, trouble.detail)
+        if not _unchanged(file):
+            return Skipped(file.path, CHANGED)
+        name = digest.digest_bytes(data)
+        if self._claims.setdefault(name, file.path) != file.path:
+            return _Read(file, name)
+        content = self._index.find_content(name) if self._index else None
+        if content is not None:
+            return _Read(file, name, content=content)
+        try:
+            picture = decode.decode(data, side=self._side, max_pixels=self._max_pixels)
+        except decode.Unreadable as trouble:
+            return _Read(file, name, trouble=trouble)
+        return _Read(file, name, picture=picture)
+
+
+def _unchanged(file: ImageFile) -> bool:
+    """Whether the file still is what the walk saw, so that the index may be keyed by it."""
+    try:
+        now = os.stat(file.path)
+    except OSError:
+        return False
+    return (now.st_size, now.st_mtime_ns) == (file.size, file.mtime_ns)
+
+
+class _Embedder:
+    """Runs the encoder on decoded chunks and remembers what came out."""
+
+    def __init__(self, encoder: Encoder, index: EmbeddingIndex | None) -> None:
+        self._encoder = encoder
+        self._index = index
+        self._done: dict[str, Content | decode.Unreadable] = {}  # by digest, all chunks so far
+
+    def embed(self, loaded: Sequence[_Read | Skipped]) -> _Finished:
+        self._settle([item for item in loaded if isinstance(item, _Read)])
+        finished = [self._finish(item) for item in loaded]
+        if self._index is not None:
+            self._index.remember(item for item in finished if not isinstance(item, Skipped))
+        return finished
+
+    def _settle(self, items: Sequence[_Read]) -> None:
+        """Learn what every content of the chunk is."""
+        for item in items:
+            settled = item.content or item.trouble
+            if settled is not None:
+                self._done[item.digest] = settled
+        fresh = [(item.digest, item.picture) for item in items if item.picture is not None]
+        if fresh:
+            vectors = self._encoder.embed(np.stack([picture.pixels for _, picture in fresh]))
+            for (name, p), vector in zip(fresh, vectors, strict=True):
+                self._done[name] = Content(name, p.width, p.height, p.format, vector)
+
+    def _finish(self, item: _Read | Skipped) -> Skipped | tuple[ImageFile, Content]:
+        if isinstance(item, Skipped):
+            return item
+        settled = self._done[item.digest]
+        if isinstance(settled, decode.Unreadable):
+            return Skipped(item.file.path, settled.reason, settled.detail)
+        return item.file, settled

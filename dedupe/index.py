@@ -1,0 +1,182 @@
+"""The index of embeddings: one SQLite file that makes the second scan cost a `stat` per file.
+
+Two tables. `contents` holds what a content is (size in pixels, format, vector), keyed by its digest
+and by the encoder and decoder that made the vector. `files` says which content a path held when it
+was last seen, and is believed only while size, mtime and inode are the same. Safe to use from
+several threads; two scans may share the file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import platformdirs
+from numpy.typing import NDArray
+
+from dedupe.errors import IndexFileError
+from dedupe.types import ImageFile
+
+_APPLICATION_ID = 0x64647570  # "ddup"
+_SCHEMA_VERSION = 1
+_SCHEMA = f"""
+    CREATE TABLE contents (
+        digest TEXT NOT NULL, encoder TEXT NOT NULL,
+        width INTEGER NOT NULL, height INTEGER NOT NULL, format TEXT NOT NULL,
+        vector BLOB NOT NULL,
+        PRIMARY KEY (digest, encoder)
+    ) WITHOUT ROWID;
+    CREATE TABLE files (
+        path BLOB PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
+        inode TEXT NOT NULL, digest TEXT NOT NULL
+    ) WITHOUT ROWID;
+    PRAGMA application_id = {_APPLICATION_ID};
+    PRAGMA user_version = {_SCHEMA_VERSION};
+"""
+_QUESTIONS = 500  # paths or digests asked for in one statement, below SQLite's limit of variables
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Content:
+    """A picture, whichever files hold it."""
+
+    digest: str
+    width: int  # pixels, after EXIF orientation
+    height: int
+    format: str
+    vector: NDArray[np.float32]  # (D,), norm 1
+
+
+def default_index_path() -> Path:
+    """Return where the index lies unless told otherwise: in the user's cache directory."""
+    return platformdirs.user_cache_path("dedupe") / "index.sqlite"
+
+
+class EmbeddingIndex:
+    """An open index, read and written for one encoder."""
+
+    def __init__(self, path: Path, *, encoder: str) -> None:
+        """Open or create the index at `path`.
+
+        Args:
+            path: the SQLite file; missing folders are made.
+            encoder: names the encoder and decoder; vectors of another one are not seen.
+
+        Raises:
+            IndexFileError: the file is no index of ours, is damaged, or cannot be written.
+        """
+        self.path = path
+        self._encoder = encoder
+        self._lock = threading.Lock()
+        with self._explained():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._connection = sqlite3.connect(path, timeout=60, check_same_thread=False)
+            self._prepare()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; what was remembered is on disk already."""
+        self._connection.close()
+
+    def find_files(self, files: Sequence[ImageFile]) -> dict[str, Content]:
+        """Return what is known of the files that have not changed, by path."""
+        found: dict[str, Content] = {}
+        for some in _slices(files):
+            by_path = {os.fsencode(file.path): file for file in some}
+            marks = ",".join("?" * len(some))
+            rows = self._read(
+                "SELECT path, size, mtime_ns, inode, c.digest, width, height, format, vector"
+                " FROM files f JOIN contents c ON c.digest = f.digest AND c.encoder = ?"
+                f" WHERE path IN ({marks})",
+                (self._encoder, *by_path),
+            )
+            for path, size, mtime_ns, inode, *content in rows:
+                file = by_path[path]
+                if (size, mtime_ns, inode) == (file.size, file.mtime_ns, str(file.inode)):
+                    found[file.path] = _content(*content)
+        return found
+
+    def find_content(self, digest: str) -> Content | None:
+        """Return the content with this digest, if it was embedded before."""
+        rows = self._read(
+            "SELECT digest, width, height, format, vector FROM contents"
+            " WHERE digest = ? AND encoder = ?",
+            (digest, self._encoder),
+        )
+        return _content(*rows[0]) if rows else None
+
+    def remember(self, seen: Iterable[tuple[ImageFile, Content]]) -> None:
+        """Write files and their contents in one transaction.
+
+        Raises:
+            IndexFileError: it could not be written, for example on a full disk.
+        """
+        seen = list(seen)
+        contents = [
+            (c.digest, self._encoder, c.width, c.height, c.format, c.vector.tobytes())
+            for _, c in seen
+        ]
+        files = [
+            (os.fsencode(f.path), f.size, f.mtime_ns, str(f.inode), c.digest) for f, c in seen
+        ]  # fmt: skip
+        with self._lock, self._explained(), self._connection:
+            self._connection.executemany(
+                "INSERT OR IGNORE INTO contents VALUES (?, ?, ?, ?, ?, ?)", contents
+            )
+            self._connection.executemany(
+                "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?)", files
+            )
+
+    def _read(self, statement: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:
+        with self._lock, self._explained():
+            return self._connection.execute(statement, values).fetchall()
+
+    def _prepare(self) -> None:
+        (application,) = self._connection.execute("PRAGMA application_id").fetchone()
+        (version,) = self._connection.execute("PRAGMA user_version").fetchone()
+        (tables,) = self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        if application == _APPLICATION_ID and version > _SCHEMA_VERSION:
+            raise IndexFileError(f"{self.path} was written by a newer dedupe; use another --index")
+        if application != _APPLICATION_ID and tables:
+            raise IndexFileError(f"{self.path} is not an index of dedupe; use another --index")
+        self._connection.execute("PRAGMA journal_mode = WAL")
+        self._connection.execute("PRAGMA synchronous = NORMAL")
+        if not tables:
+            self._connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, OSError) as error:
+            raise IndexFileError(
+                f"the index {self.path} cannot be used: {error}; "
+                "delete it, choose another with --index, or scan with --no-index"
+            ) from error
+
+
+def _slices(files: Sequence[ImageFile]) -> Iterator[Sequence[ImageFile]]:
+    for start in range(0, len(files), _QUESTIONS):
+        yield files[start : start + _QUESTIONS]
+
+
+def _content(digest: str, width: int, height: int, form: str, blob: bytes) -> Content:
+    return Content(digest, width, height, form, np.frombuffer(blob, np.float32))
