@@ -1,0 +1,150 @@
+"""From pairs to groups round a keeper. Pure: no files, no clock, no chance.
+
+Distance is not transitive, so a group is a star, not a chain: every duplicate lies within the
+threshold of its own keeper, and no keeper is ever taken away.
+
+The middle of a star is the file that stands closest to most of the others, because that is what the
+copies were made from: an enlarged or framed copy may have more pixels, but less in common with the
+rest. Of those that stand for nearly all of a star, the keep rules choose.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from dedupe.types import Pairs
+
+NEARLY_ALL = 0.9  # share of a star that a keeper chosen by the rules must stand for
+MUCH_LARGER = 2  # a file with more than this many times the keeper's pixels is never taken away
+
+
+@dataclass(frozen=True, slots=True)
+class Star:
+    """A keeper and the rows that repeat it."""
+
+    keeper: int  # row
+    duplicates: tuple[tuple[int, float], ...]  # (row, distance to the keeper), ascending by row
+
+
+def cluster(
+    pairs: Pairs,
+    digests: Sequence[str],
+    order: Sequence[int],
+    *,
+    protected: frozenset[int] = frozenset(),
+    pixels: NDArray[np.int64] | None = None,
+) -> list[Star]:
+    """Group rows round keepers, greedily, the keeper that stands for most rows first.
+
+    Args:
+        pairs: rows that count as copies; rows of one digest are represented by the first of them.
+        digests: content digest of each of the N rows; rows of one digest are always copies.
+        order: the N rows from most to least worth keeping.
+        protected: rows that are never duplicates; each is a keeper before any other row.
+        pixels: (N,) sizes; where given, a row with more than twice the keeper's is left alone.
+
+    Returns:
+        Stars that share no row, ascending by keeper.
+    """
+    if pixels is None:
+        pixels = np.ones(len(digests), np.int64)
+    stars = _Cover(pairs, digests, order, protected, pixels).form()
+    return sorted(stars, key=lambda star: star.keeper)
+
+
+class _Cover:
+    """Which rows are still free, and who stands for whom, content by content."""
+
+    def __init__(
+        self,
+        pairs: Pairs,
+        digests: Sequence[str],
+        order: Sequence[int],
+        protected: frozenset[int],
+        pixels: NDArray[np.int64],
+    ) -> None:
+        self._protected = protected
+        self._rank = {row: rank for rank, row in enumerate(order)}
+        contents: dict[str, int] = {}
+        self._content = [contents.setdefault(digest, len(contents)) for digest in digests]
+        self._free: list[list[int]] = [[] for _ in contents]  # takeable rows, best first
+        self._pixels = np.zeros(len(contents), np.int64)
+        for row in order:
+            self._pixels[self._content[row]] = pixels[row]
+            if row not in protected:
+                self._free[self._content[row]].append(row)
+        self._weight = np.array([len(rows) for rows in self._free], np.int64)
+        self._near = _adjacency(pairs, np.array(self._content, np.int64), len(contents))
+
+    def form(self) -> list[Star]:
+        stars = [self._take(row) for row in sorted(self._protected, key=self._rank.__getitem__)]
+        heap = [self._entry(content) for content in range(len(self._free)) if self._free[content]]
+        heapq.heapify(heap)
+        while heap:
+            entry = heapq.heappop(heap)
+            content = entry[2]
+            if not self._free[content]:
+                continue
+            if entry != (entry := self._entry(content)):
+                heapq.heappush(heap, entry)  # some of what it stood for is gone
+                continue
+            if entry[0] == 0:
+                break
+            stars.append(self._take(self._choose(content)))
+            if self._free[content]:  # much larger than the keeper that the rules chose
+                heapq.heappush(heap, self._entry(content))
+        return [star for star in stars if star.duplicates]
+
+    def _entry(self, content: int) -> tuple[int, int, int]:
+        """Heap order: who stands for most comes first, then who is most worth keeping."""
+        best = self._free[content][0]
+        return (-self._coverage(content), self._rank[best], content)
+
+    def _neighbours(self, content: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Other contents that this one could stand for, taken or not, and their distances."""
+        span = slice(self._near.indptr[content], self._near.indptr[content + 1])
+        others, distance = self._near.indices[span], self._near.data[span] - 1
+        fits = self._pixels[others] <= MUCH_LARGER * self._pixels[content]
+        return others[fits], distance[fits]
+
+    def _coverage(self, content: int) -> int:
+        """How many free rows a free row of this content would take away."""
+        others, _ = self._neighbours(content)
+        return int(self._weight[content]) + int(self._weight[others].sum()) - 1
+
+    def _choose(self, middle: int) -> int:
+        """Return the row best by the rules among those that stand for nearly the whole star."""
+        enough = NEARLY_ALL * self._coverage(middle)
+        others, _ = self._neighbours(middle)
+        members: list[int] = [c for c in (middle, *others.tolist()) if self._free[c]]
+        members.sort(key=lambda content: self._rank[self._free[content][0]])
+        good = (c for c in members if c == middle or self._coverage(c) >= enough)
+        return self._free[next(good)][0]
+
+    def _take(self, keeper: int) -> Star:
+        content = self._content[keeper]
+        if keeper not in self._protected:
+            self._free[content].remove(keeper)
+        taken = [(row, 0.0) for row in self._empty(content)]
+        for other, distance in zip(*self._neighbours(content), strict=True):
+            taken += [(row, round(float(distance), 6)) for row in self._empty(int(other))]
+        return Star(keeper, tuple(sorted(taken)))
+
+    def _empty(self, content: int) -> list[int]:
+        rows, self._free[content] = self._free[content], []
+        self._weight[content] = 0
+        return rows
+
+
+def _adjacency(pairs: Pairs, content: NDArray[np.int64], count: int) -> sparse.csr_array:
+    """Return the symmetric (U, U) matrix of distances + 1: a sparse matrix forgets zeros."""
+    left, right = content[pairs.left], content[pairs.right]
+    data = np.tile(pairs.distance.astype(np.float64) + 1, 2)
+    rows, columns = np.concatenate([left, right]), np.concatenate([right, left])
+    return sparse.csr_array((data, (rows, columns)), shape=(count, count))
