@@ -1,0 +1,133 @@
+"""Turn distances into decisions: thresholds at stated false-positive rates, and a probability.
+
+Works on held-out photos, each with changed copies of it, through the runtime that ships.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy import optimize, special
+
+from dedupe.encoder import SENSITIVITIES, Threshold
+from dedupe.siamese.augment import MILD, STRONG, augment
+from dedupe.siamese.photos import PhotoArray
+
+Distances = NDArray[np.float32]
+
+RATES = dict(zip(SENSITIVITIES, (1e-7, 1e-6, 1e-5), strict=True))
+IDENTICAL = 0.99  # least probability that two identical images are given
+_COPIES = 3  # changed copies of each held-out photo: one mild, the others strong
+_KEPT = 5000  # smallest false distances that are remembered; far more than any rate asks for
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """Thresholds and head, and what they rest on."""
+
+    thresholds: dict[str, Threshold]
+    head: dict[str, float]  # scale, bias
+    photos: int
+    false_pairs: int
+
+
+def calibrate(
+    embed: Callable[[NDArray[np.uint8]], NDArray[np.float32]],
+    photos: PhotoArray,
+    *,
+    side: int,
+    seed: int,
+) -> Calibration:
+    """Measure an encoder on photos it never saw.
+
+    Args:
+        embed: (N, side, side, 3) uint8 -> (N, D) float32 unit vectors.
+        photos: (N, H, H, 3) uint8 held-out photos, each of another scene.
+        side: edge of the encoder's input, in pixels.
+        seed: of the changes made to the copies.
+    """
+    vectors, ids = _embed_copies(embed, photos, side, np.random.default_rng(seed))
+    true = _true_distances(vectors, len(photos))
+    false, count = _nearest_false(vectors, ids)
+    thresholds = {
+        name: _threshold(false, count, true, rate) for name, rate in RATES.items()
+    }  # fmt: skip
+    return Calibration(thresholds, fit_head(true, false), len(photos), count)
+
+
+def _embed_copies(
+    embed: Callable[[NDArray[np.uint8]], NDArray[np.float32]],
+    photos: PhotoArray,
+    side: int,
+    rng: np.random.Generator,
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Return ((1 + copies) * N, D) vectors, the originals first, and the photo of each."""
+    views = [cv2.resize(photo, (side, side), interpolation=cv2.INTER_AREA) for photo in photos]
+    for copy in range(_COPIES):
+        strength = STRONG if copy else MILD
+        views += [augment(photo, side, strength, rng) for photo in photos]
+    return embed(np.stack(views)), np.tile(np.arange(len(photos)), _COPIES + 1)
+
+
+def _true_distances(vectors: NDArray[np.float32], photos: int) -> Distances:
+    """Distances from each original to its copies."""
+    copies = vectors.reshape(-1, photos, vectors.shape[1])  # (1 + copies, N, D)
+    distances: Distances = np.linalg.norm(copies[1:] - copies[0], axis=2).ravel()
+    return np.sort(distances)
+
+
+def _nearest_false(
+    vectors: NDArray[np.float32], ids: NDArray[np.int64]
+) -> tuple[Distances, int]:  # fmt: skip
+    """The smallest distances between different photos, sorted, and how many pairs there are."""
+    nearest = np.empty(0, np.float32)
+    count = 0
+    for row in range(0, len(vectors), 512):
+        block = vectors[row : row + 512]
+        square = 2 - 2 * block @ vectors.T  # (512, N)
+        after = np.arange(len(vectors)) > np.arange(row, row + len(block))[:, None]
+        false = square[after & (ids[row : row + 512, None] != ids)]
+        count += len(false)
+        nearest = np.sort(np.concatenate([nearest, false]))[:_KEPT]
+    return np.sqrt(np.clip(nearest, 0, 4)), count
+
+
+def _threshold(false: Distances, count: int, true: Distances, rate: float) -> Threshold:
+    """Choose the largest distance, in steps of 0.001, that keeps the rate of false pairs."""
+    allowed = math.floor(rate * count)
+    distance = math.floor(float(false[allowed]) * 1000 - 1e-6) / 1000
+    return Threshold(
+        distance=distance,
+        false_positive_rate=float(np.sum(false <= distance)) / count,
+        recall=round(float(np.mean(true <= distance)), 4),
+    )
+
+
+def fit_head(true: Distances, false: Distances) -> dict[str, float]:
+    """Fit probability = sigmoid(bias - scale * distance) by logistic regression.
+
+    Both parameters are exponentials, the bias on top of logit(0.99): smaller distances are always
+    likelier copies, and identical images get 0.99 or more by construction.
+
+    Args:
+        true: distances between copies.
+        false: distances between different photos, the nearest of them.
+
+    Returns:
+        `scale` and `bias`, both > 0.
+    """
+    floor = float(special.logit(IDENTICAL))
+
+    def loss(parameters: NDArray[np.float64]) -> float:
+        scale, bias = math.exp(parameters[0]), floor + math.exp(parameters[1])
+        missed = np.logaddexp(0, scale * true - bias).mean()
+        mistaken = np.logaddexp(0, bias - scale * false).mean()
+        return float(missed + mistaken)
+
+    best = optimize.minimize(loss, np.array([2.0, 1.0]), method="Nelder-Mead").x
+    return {"scale": round(math.exp(best[0]), 4), "bias": round(floor + math.exp(best[1]), 4)}

@@ -1,0 +1,296 @@
+"""Train a tower on views of photos: batches, the step, checkpoints, the log, the collapse guard.
+
+Runs on whichever backend Keras was started with. One photo gives two views, one mild and one
+strong; the loss asks each view to find its twin among everything seen lately (`losses.nt_xent`) and
+keeps other photos apart (`losses.koleo`). The same plan and photos give the same batches.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+from numpy.typing import NDArray
+
+from dedupe.errors import CollapseError, EncoderError, InputError
+from dedupe.siamese import losses
+from dedupe.siamese.augment import MILD, STRONG, augment
+from dedupe.siamese.photos import PhotoArray
+from dedupe.siamese.towers import build_tower
+
+Batch = tuple[NDArray[np.uint8], NDArray[np.int32]]  # (2 B, S, S, 3) views, (2 B,) photo numbers
+
+_COLLAPSED = 0.05  # spread below which every embedding is the same point; random weights give ~0.3
+_SETTLING = 120  # batches that batch normalisation needs to forget its former statistics
+LOG_COLUMNS = ("step", "side", "loss", "pair_accuracy", "spread", "learning_rate", "images_per_s")
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingPlan:
+    """Everything that decides how a tower is trained, beside the photos."""
+
+    tower: str = "residual"
+    side: int = 96  # pixels
+    embedding: int = 128  # floats
+    steps: int = 4000
+    pairs: int = 256  # photos a step, two views each
+    small_share: float = 0.6  # share of the steps taken at two thirds of the side, which is cheap
+    learning_rate: float = 2e-3
+    warmup: float = 0.05  # share of the steps
+    weight_decay: float = 0.02
+    temperature: float = 0.07
+    spread_weight: float = 0.6
+    memory: int = 8192  # embeddings of earlier batches kept as negatives
+    memory_from: float = 0.6  # share of the steps without them: early embeddings go stale at once
+    held_out: float = 0.05  # share of the photos kept out of training, to calibrate on
+    photo_side: int = 160  # pixels of the squashed photos that views are made from
+    ema: float = 0.998  # share of the averaged weights that a step keeps
+    seed: int = 0
+
+    def side_at(self, step: int) -> int:
+        """Edge of the views of a step, in pixels."""
+        return self.side if step >= self.small_share * self.steps else self.side * 2 // 3
+
+
+@keras.saving.register_keras_serializable("dedupe")
+class SiameseTrainer(keras.Model):  # type: ignore[misc]
+    """A tower, the memory of its latest embeddings, and the loss over both."""
+
+    def __init__(self, tower: Any, plan: TrainingPlan) -> None:
+        super().__init__()
+        self.tower = tower
+        self.plan = plan
+        shape = (plan.memory, plan.embedding)
+        self.memory = self.add_weight(shape=shape, initializer="zeros", trainable=False)
+        self.memory_ids = self.add_weight(
+            shape=(plan.memory,), initializer=_empty, dtype="int32", trainable=False
+        )
+        self.remembers = self.add_weight(
+            shape=(), initializer="zeros", dtype="int32", trainable=False
+        )
+        self.accuracy = keras.metrics.Mean("pair_accuracy")
+        self.spread = keras.metrics.Mean("spread")
+
+    def call(self, views: Any, training: bool | None = None) -> Any:
+        return self.tower(views, training=training)
+
+    def compute_loss(self, _x: Any, y: Any, y_pred: Any, *_: Any, **_more: Any) -> Any:
+        """NT-Xent plus the weighted spread regulariser; remembers the batch."""
+        loss = losses.nt_xent(
+            y_pred, y, self.memory, self.memory_ids, temperature=self.plan.temperature
+        )
+        loss += self.plan.spread_weight * losses.koleo(y_pred, y, self.memory, self.memory_ids)
+        self.accuracy.update_state(losses.pair_accuracy(y_pred))
+        self.spread.update_state(losses.spread(y_pred))
+        self._remember(ops.stop_gradient(y_pred), y)
+        return loss
+
+    def _remember(self, embeddings: Any, ids: Any) -> None:
+        ids = ops.where(self.remembers > 0, ids, -1)
+        self.memory.assign(ops.concatenate([embeddings, self.memory])[: self.plan.memory])
+        self.memory_ids.assign(ops.concatenate([ids, self.memory_ids])[: self.plan.memory])
+
+
+def _empty(shape: Any, dtype: Any) -> Any:
+    return ops.full(shape, -1, dtype)
+
+
+@dataclass(slots=True)
+class Progress:
+    """What a step reports to whoever watches."""
+
+    step: int
+    numbers: dict[str, float] = field(default_factory=dict)  # loss, pair_accuracy, spread ...
+
+
+def train(
+    photos: PhotoArray,
+    plan: TrainingPlan,
+    *,
+    folder: Path,
+    log_every: int = 20,
+    checkpoint_every: int = 200,
+    start: Path | None = None,
+    on_step: Callable[[Progress], None] = lambda _: None,
+) -> Any:
+    """Train a tower and return it with its averaged weights.
+
+    Writes `training.csv` and a checkpoint to `folder`; a run that finds the checkpoint of the same
+    plan there goes on from it.
+
+    Args:
+        photos: (N, H, H, 3) uint8, N at least `plan.pairs`.
+        plan: how to train.
+        folder: where log and checkpoint are kept; made if missing.
+        log_every: steps between lines of the log.
+        checkpoint_every: steps between checkpoints.
+        start: a `.keras` or `.weights.h5` file of the same tower to start from.
+        on_step: called after every step.
+
+    Returns:
+        A Keras model, uint8 (B, side, side, 3) -> float32 (B, embedding).
+
+    Raises:
+        InputError: fewer photos than a batch needs.
+        CollapseError: the embeddings lost their spread.
+        EncoderError: the loss is no longer a number, or a checkpoint belongs to another plan.
+    """
+    if len(photos) < plan.pairs:
+        raise InputError(f"{len(photos)} photos are fewer than the {plan.pairs} of one batch")
+    keras.utils.set_random_seed(plan.seed)
+    trainer = _build(plan, start)
+    folder.mkdir(parents=True, exist_ok=True)
+    first = _restore(trainer, plan, folder)
+    log = _Log(folder / "training.csv", first)
+    recent: list[dict[str, float]] = []
+    for step, batch in _batches(photos, plan, first):
+        if step >= plan.memory_from * plan.steps:
+            trainer.remembers.assign(1)
+        result = trainer.train_on_batch(*batch, return_dict=True)
+        numbers = {name: float(value) for name, value in result.items()}
+        _guard(numbers, step)
+        on_step(Progress(step + 1, numbers))
+        recent.append(numbers)
+        if (step + 1) % log_every == 0:
+            log.write(step + 1, plan, trainer, _average(recent))
+            recent.clear()
+        if (step + 1) % checkpoint_every == 0 or step + 1 == plan.steps:
+            _checkpoint(trainer, plan, folder, step + 1)
+    return finish(trainer, photos, plan)
+
+
+def _build(plan: TrainingPlan, start: Path | None) -> SiameseTrainer:
+    tower = build_tower(plan.tower, side=None, embedding=plan.embedding)
+    if start is not None:
+        tower.load_weights(str(start))
+    trainer = SiameseTrainer(tower, plan)
+    warmup = max(1, round(plan.warmup * plan.steps))
+    schedule = keras.optimizers.schedules.CosineDecay(
+        plan.learning_rate / 100,
+        max(1, plan.steps - warmup),
+        alpha=0.01,
+        warmup_target=plan.learning_rate,
+        warmup_steps=warmup,
+    )
+    optimizer = keras.optimizers.AdamW(
+        schedule, weight_decay=plan.weight_decay, use_ema=True, ema_momentum=plan.ema
+    )
+    optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
+    trainer.compile(optimizer=optimizer)
+    trainer.build((None, plan.side, plan.side, 3))
+    optimizer.build(trainer.trainable_variables)
+    return trainer
+
+
+def finish(trainer: SiameseTrainer, photos: PhotoArray, plan: TrainingPlan) -> Any:
+    """Return the tower with the averaged weights, and batch statistics that belong to them.
+
+    The moving statistics of batch normalisation followed the weights of each step, not their
+    average, so they are measured again; without it embeddings shrink towards one another.
+    """
+    trainer.optimizer.finalize_variable_values(trainer.trainable_variables)
+    for step in range(plan.steps, plan.steps + _SETTLING):
+        trainer.tower(make_batch(photos, plan, step)[0], training=True)
+    tower = build_tower(plan.tower, side=plan.side, embedding=plan.embedding)
+    tower.set_weights(trainer.tower.get_weights())
+    return tower
+
+
+def _batches(photos: PhotoArray, plan: TrainingPlan, first: int) -> Iterator[tuple[int, Batch]]:
+    """Yield (step, batch), the next batch made in a thread while the caller trains on this one."""
+    with ThreadPoolExecutor(1) as ahead:
+        waiting = ahead.submit(make_batch, photos, plan, first)
+        for step in range(first, plan.steps):
+            batch = waiting.result()
+            waiting = ahead.submit(make_batch, photos, plan, step + 1)
+            yield step, batch
+
+
+def make_batch(photos: PhotoArray, plan: TrainingPlan, step: int) -> Batch:
+    """Make the batch of a step: first every photo's mild view, then every photo's strong one.
+
+    Returns:
+        (2 B, S, S, 3) uint8 views and the (2 B,) int32 numbers of their photos.
+    """
+    rng = np.random.default_rng((plan.seed, step))
+    chosen = rng.choice(len(photos), plan.pairs, replace=False)
+    side = plan.side_at(step)
+    views = [augment(photos[i], side, strength, rng) for strength in (MILD, STRONG) for i in chosen]
+    return np.stack(views), np.tile(chosen, 2).astype(np.int32)
+
+
+def _guard(numbers: dict[str, float], step: int) -> None:
+    if not np.isfinite(numbers["loss"]):
+        raise EncoderError(f"the loss is not a number at step {step}; lower the learning rate")
+    if numbers["spread"] < _COLLAPSED:
+        raise CollapseError(
+            f"all embeddings are nearly one point at step {step} (spread {numbers['spread']:.3f}); "
+            "lower the learning rate or raise the spread weight"
+        )
+
+
+def _average(rows: list[dict[str, float]]) -> dict[str, float]:
+    return {name: sum(row[name] for row in rows) / len(rows) for name in rows[0]}
+
+
+class _Log:
+    """The CSV log; a resumed run drops the lines after its checkpoint and goes on below."""
+
+    def __init__(self, path: Path, first: int) -> None:
+        self._path = path
+        self._since = (time.perf_counter(), first)
+        kept: list[dict[str, str]] = []
+        if path.exists() and first:
+            with path.open(newline="") as old:
+                kept = [row for row in csv.DictReader(old) if int(row["step"]) <= first]
+        with path.open("w", newline="") as file:
+            writer = csv.DictWriter(file, LOG_COLUMNS)
+            writer.writeheader()
+            writer.writerows(kept)
+
+    def write(
+        self, step: int, plan: TrainingPlan, trainer: SiameseTrainer, numbers: dict[str, float]
+    ) -> None:
+        now = time.perf_counter()
+        then, last = self._since
+        rate = (step - last) * 2 * plan.pairs / (now - then)
+        self._since = (now, step)
+        learning_rate = float(ops.convert_to_numpy(trainer.optimizer.learning_rate))
+        values = [numbers[name] for name in ("loss", "pair_accuracy", "spread")]
+        row = [f"{value:.5g}" for value in (*values, learning_rate, rate)]
+        with self._path.open("a", newline="") as file:
+            csv.writer(file).writerow([step, plan.side_at(step - 1), *row])
+
+
+def _checkpoint(trainer: SiameseTrainer, plan: TrainingPlan, folder: Path, step: int) -> None:
+    """Save weights, optimizer and memory under a new name, then point at them."""
+    weights = folder / f"step-{step}.weights.h5"
+    trainer.save_weights(str(weights))
+    pointer = folder / "checkpoint.json.tmp"
+    pointer.write_text(json.dumps({"step": step, "weights": weights.name, "plan": asdict(plan)}))
+    os.replace(pointer, folder / "checkpoint.json")
+    for old in folder.glob("step-*.weights.h5"):
+        if old != weights:
+            old.unlink()
+
+
+def _restore(trainer: SiameseTrainer, plan: TrainingPlan, folder: Path) -> int:
+    """Load the checkpoint in `folder`, if there is one, and return the number of steps done."""
+    pointer = folder / "checkpoint.json"
+    if not pointer.exists():
+        return 0
+    saved = json.loads(pointer.read_text())
+    if saved["plan"] != asdict(plan):
+        raise EncoderError(f"{pointer} belongs to another training plan; choose another folder")
+    trainer.load_weights(str(folder / saved["weights"]))
+    return int(saved["step"])
