@@ -1,0 +1,163 @@
+"""The report as JSON: what the CSV holds, what was skipped, and the statistics of the run.
+
+    {"version", "generated_by", "encoder", "threshold",
+     "groups": [{"group", "reason", "keeper": FILE, "duplicates": [FILE + distance, kind, how]}],
+     "skipped": [{"path", "reason", "detail"}],
+     "statistics": {"images", "groups", "duplicates", "bytes_freed", "reused", "seconds"}}
+
+FILE is {"path", "width", "height", "format", "bytes", "mtime_ns", "digest"}. Keys come in this
+order, one group to a line. The text is ASCII: a byte of a path that is not valid UTF-8 is the
+escape `\\udcXX`, a lone surrogate, which Python reads back and which other readers may refuse.
+Keys that a later version adds are ignored when reading.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from importlib.metadata import version
+from itertools import groupby
+from typing import Any, NoReturn, TypeVar
+
+from dedupe.report.rows import DECIMALS, Row, check_row, report_of, rows_of
+from dedupe.types import Report, Skipped, Statistics
+
+_VERSION = 1
+_FILE = ("path", "width", "height", "format", "bytes", "mtime_ns", "digest")
+_RELATION = ("distance", "kind", "how")
+T = TypeVar("T")
+
+
+def json_lines(report: Report) -> Iterator[bytes]:
+    """Give the lines of a report as JSON.
+
+    Raises:
+        ValueError: the report says what a reader would refuse.
+    """
+    head = {
+        "version": _VERSION,
+        "generated_by": f"dedupe {version('dedupe')}",
+        "encoder": report.encoder,
+        "threshold": round(report.threshold, DECIMALS),
+    }
+    groups = (_group(list(rows)) for _, rows in groupby(rows_of(report), lambda row: row.group))
+    skipped = ({"path": s.path, "reason": s.reason, "detail": s.detail} for s in report.skipped)
+    yield b"{\n"
+    for key, value in head.items():
+        yield _dump(key) + b": " + _dump(value) + b",\n"
+    yield from _array("groups", groups)
+    yield from _array("skipped", skipped)
+    yield b'"statistics": ' + _dump(_statistics(report)) + b"\n}\n"
+
+
+def parse_json(data: bytes) -> Report:
+    """Read a report from JSON.
+
+    Raises:
+        ValueError: it does not hold together; names the group or file.
+    """
+    try:
+        top = json.loads(data.decode("utf-8"), parse_constant=_refuse_constant)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+    if _get(top, "version", int) != _VERSION:
+        raise ValueError(f"version {top['version']} is not {_VERSION}: another dedupe wrote it")
+    encoder, threshold = _get(top, "encoder", str), _get(top, "threshold", float)
+    rows = [
+        row
+        for group in _get(top, "groups", list)
+        for row in _rows(group, encoder=encoder, threshold=threshold)
+    ]
+    report = report_of(rows, skipped=tuple(_skip(item) for item in _get(top, "skipped", list)))
+    seen = _get(top, "statistics", dict)
+    statistics = Statistics(
+        _get(seen, "images", int), _get(seen, "reused", int), _get(seen, "seconds", float)
+    )
+    return replace(report, encoder=encoder, threshold=threshold, statistics=statistics)
+
+
+def _array(key: str, items: Iterator[dict[str, Any]]) -> Iterator[bytes]:
+    """Give the lines of a member that is an array, one item to a line."""
+    yield _dump(key) + b": ["
+    comma = b"\n"
+    for item in items:
+        yield comma + _dump(item)
+        comma = b",\n"
+    yield b"\n],\n"
+
+
+def _dump(value: object) -> bytes:
+    return json.dumps(value, allow_nan=False).encode("ascii")
+
+
+def _group(rows: list[Row]) -> dict[str, Any]:
+    keep, *rest = rows
+    return {
+        "group": keep.group,
+        "reason": keep.reason,
+        "keeper": {key: getattr(keep, key) for key in _FILE},
+        "duplicates": [{key: getattr(row, key) for key in (*_FILE, *_RELATION)} for row in rest],
+    }
+
+
+def _statistics(report: Report) -> dict[str, Any]:
+    return {
+        "images": report.statistics.images,
+        "groups": len(report.groups),
+        "duplicates": len(report.duplicates),
+        "bytes_freed": report.bytes_freed,
+        "reused": report.statistics.reused,
+        "seconds": round(report.statistics.seconds, 3),
+    }
+
+
+def _rows(group: object, *, encoder: str, threshold: float) -> Iterator[Row]:
+    number = _get(group, "group", int)
+    try:
+        reason, keep = _get(group, "reason", str), _get(group, "keeper", dict)
+        shared = {"keeper": _get(keep, "path", str), "reason": reason, "encoder": encoder}
+        for file in (keep, *_get(group, "duplicates", list)):
+            kept = file is keep
+            yield check_row(
+                Row(
+                    group=number,
+                    role="keep" if kept else "duplicate",
+                    path=_get(file, "path", str),
+                    distance=0.0 if kept else _get(file, "distance", float),
+                    kind="" if kept else _get(file, "kind", str),
+                    how="" if kept else _get(file, "how", str),
+                    width=_get(file, "width", int),
+                    height=_get(file, "height", int),
+                    format=_get(file, "format", str),
+                    bytes=_get(file, "bytes", int),
+                    mtime_ns=_get(file, "mtime_ns", int),
+                    digest=_get(file, "digest", str),
+                    threshold=threshold,
+                    **shared,
+                )
+            )
+    except ValueError as error:
+        raise ValueError(f"group {number}: {error}") from error
+
+
+def _skip(item: object) -> Skipped:
+    return Skipped(*(_get(item, key, str) for key in ("path", "reason", "detail")))
+
+
+def _get(holder: object, key: str, kind: type[T]) -> T:
+    """Return a member of an object that has exactly this type; a whole number may be a float."""
+    if not isinstance(holder, dict):
+        raise ValueError(f"{holder!r:.60} is not an object")
+    if key not in holder:
+        raise ValueError(f"{key!r} is missing")
+    value = holder[key]
+    if kind is float and type(value) is int and abs(value) < 2**63:
+        value = float(value)
+    if type(value) is not kind:
+        raise ValueError(f"{key} {value!r:.60} is not of type {kind.__name__}")
+    return value
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a number")

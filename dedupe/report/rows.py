@@ -1,0 +1,218 @@
+"""The rows of a report, one per file, with every check that a row and its group must pass.
+
+Both formats are these rows in other clothes. A check raises ValueError in words for a person; the
+format adds where it happened.
+
+A spreadsheet runs a cell that begins with one of `= + - @`. Paths are absolute and cannot; a cell
+of words that does is refused, when writing and when reading: to escape it silently would change
+what is read back.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from typing import cast
+
+from dedupe.types import Duplicate, Group, ImageFile, Kind, Photo, Report, Skipped, Statistics
+
+DECIMALS = 6  # of distances and thresholds
+_DIGEST = re.compile(r"[0-9a-f]{32}")
+_LARGEST = 2**63  # what SQLite and the file system calls hold
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One file of a group; the attributes are the columns, in their order."""
+
+    group: int  # from 1
+    role: str  # keep, duplicate
+    path: str
+    keeper: str  # of the group; for the keeper itself its own path
+    distance: float  # to the keeper, rounded to 6 decimals; 0 for the keeper
+    kind: str  # exact, near; empty for the keeper
+    how: str  # empty for the keeper
+    reason: str  # of the group, in each of its rows
+    width: int  # pixels
+    height: int  # pixels
+    format: str
+    bytes: int
+    mtime_ns: int
+    digest: str
+    encoder: str  # of the report, in each of its rows
+    threshold: float  # of the report, in each of its rows
+
+
+class RowError(ValueError):
+    """A row that contradicts the rows before it."""
+
+    def __init__(self, row: Row, message: str) -> None:
+        super().__init__(message)
+        self.row = row
+
+
+def rows_of(report: Report) -> Iterator[Row]:
+    """List the rows of a report: groups by their keeper's path, keeper first, then by path.
+
+    Paths are ordered as bytes. Distances and the threshold are rounded to 6 decimals, so that a
+    report that was built from rounded values is read back equal.
+
+    Raises:
+        ValueError: the report says what a reader would refuse.
+    """
+    rows = list(_listed(report))
+    report_of(rows)
+    yield from rows
+
+
+def _listed(report: Report) -> Iterator[Row]:
+    ordered = sorted(report.groups, key=lambda group: os.fsencode(group.keeper.path))
+    for number, group in enumerate(ordered, start=1):
+        yield _row(report, number, group, None)
+        for duplicate in sorted(group.duplicates, key=lambda d: os.fsencode(d.photo.path)):
+            yield _row(report, number, group, duplicate)
+
+
+def report_of(rows: Iterable[Row], *, skipped: tuple[Skipped, ...] = ()) -> Report:
+    """Build the report that checked rows describe; its statistics only count the rows.
+
+    Raises:
+        RowError: the rows contradict each other.
+    """
+    listed = list(rows)
+    _check_whole(listed)
+    groups = [_group(number, list(some)) for number, some in groupby(listed, lambda r: r.group)]
+    return Report(
+        groups=tuple(sorted(groups, key=lambda group: os.fsencode(group.keeper.path))),
+        skipped=skipped,
+        encoder=listed[0].encoder if listed else "",
+        threshold=listed[0].threshold if listed else 0.0,
+        statistics=Statistics(images=len(listed), reused=0, seconds=0.0),
+    )
+
+
+def check_row(row: Row) -> Row:
+    """Return a row that can be trusted as far as it alone can tell.
+
+    Raises:
+        ValueError: a value is out of its range, or two values contradict each other.
+    """
+    check_path(row.path)
+    check_path(row.keeper)
+    for name in ("how", "reason", "format", "encoder"):
+        _check_words(name, getattr(row, name))
+    _check_numbers(row)
+    _require(row.role in {"keep", "duplicate"}, f"role {row.role!r} is neither keep nor duplicate")
+    if row.role == "keep":
+        _require(row.keeper == row.path, f"{row.path!r} is kept, but has another keeper")
+        _require(not row.kind and not row.how, f"{row.path!r} is kept, but has a kind")
+        _require(row.distance == 0, f"{row.path!r} is kept, but has a distance")
+    else:
+        _require(row.keeper != row.path, f"{row.path!r} is a duplicate and its own keeper")
+        _require(row.kind in {"exact", "near"}, f"kind {row.kind!r} is neither exact nor near")
+    return row
+
+
+def check_path(path: str) -> None:
+    """Refuse a path that is not absolute, or that a file system would read in another way.
+
+    Raises:
+        ValueError: it is relative, holds `..` or a NUL, or cannot be a file name.
+    """
+    _require("\0" not in path, f"the path {path!r} holds a NUL")
+    _require(os.path.isabs(path), f"the path {path!r} is not absolute")
+    _require(os.path.normpath(path) == path, f"the path {path!r} is not in its plain form")
+    try:
+        path.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError as error:
+        raise ValueError(f"the path {path!r} cannot be a file name") from error
+
+
+def _row(report: Report, number: int, group: Group, duplicate: Duplicate | None) -> Row:
+    photo = duplicate.photo if duplicate else group.keeper
+    return check_row(
+        Row(
+            group=number,
+            role="duplicate" if duplicate else "keep",
+            path=photo.path,
+            keeper=group.keeper.path,
+            distance=round(duplicate.distance, DECIMALS) if duplicate else 0.0,
+            kind=duplicate.kind if duplicate else "",
+            how=duplicate.how if duplicate else "",
+            reason=group.reason,
+            width=photo.width,
+            height=photo.height,
+            format=photo.format,
+            bytes=photo.file.size,
+            mtime_ns=photo.file.mtime_ns,
+            digest=photo.digest,
+            encoder=report.encoder,
+            threshold=round(report.threshold, DECIMALS),
+        )
+    )
+
+
+def _group(number: int, rows: list[Row]) -> Group:
+    keep, *rest = rows
+    where = f"group {number}"
+    _agree(keep, keep.role == "keep", f"{where} does not begin with the file that is kept")
+    _agree(keep, bool(rest), f"{where} has no duplicate")
+    for row in rest:
+        _agree(row, row.role == "duplicate", f"{where} keeps two files")
+        _agree(row, row.keeper == keep.path, f"{where} names two keepers")
+        _agree(row, row.reason == keep.reason, f"{where} gives two reasons")
+        same = row.digest == keep.digest and row.bytes == keep.bytes
+        _agree(row, same or row.kind != "exact", f"{row.path!r} is no exact copy of its keeper")
+    duplicates = (
+        Duplicate(_photo(row), row.distance, cast(Kind, row.kind), row.how) for row in rest
+    )
+    ordered = sorted(duplicates, key=lambda duplicate: os.fsencode(duplicate.photo.path))
+    return Group(_photo(keep), tuple(ordered), keep.reason)
+
+
+def _photo(row: Row) -> Photo:
+    file = ImageFile(row.path, root=0, size=row.bytes, mtime_ns=row.mtime_ns, device=0, inode=0)
+    return Photo(file, row.width, row.height, row.format, row.digest)
+
+
+def _check_whole(rows: list[Row]) -> None:
+    seen: set[str] = set()
+    previous = 0
+    for row in rows:
+        _agree(row, row.group >= max(previous, 1), f"group {row.group} is not in its place")
+        _agree(row, row.path not in seen, f"{row.path!r} stands in the report twice")
+        _agree(row, row.encoder == rows[0].encoder, f"{row.path!r} names another encoder")
+        _agree(row, row.threshold == rows[0].threshold, f"{row.path!r} names another threshold")
+        seen.add(row.path)
+        previous = row.group
+
+
+def _check_words(name: str, text: str) -> None:
+    _require(text.isprintable(), f"{name} {text!r} is not a line of text")
+    _require(text[:1] not in set("=+-@"), f"{name} {text!r} begins like a formula")
+    _require(bool(text) or name in {"how", "reason"}, f"{name} is empty")
+
+
+def _check_numbers(row: Row) -> None:
+    for name in ("distance", "threshold"):
+        value: float = getattr(row, name)
+        _require(math.isfinite(value) and 0 <= value <= 2, f"{name} {value} is not in [0, 2]")
+    _require(row.distance <= row.threshold, f"{row.path!r} lies beyond the threshold")
+    _require(min(row.width, row.height) > 0, f"{row.path!r} has no pixels")
+    _require(0 <= row.bytes < _LARGEST, f"{row.bytes} bytes is not a size")
+    _require(-_LARGEST <= row.mtime_ns < _LARGEST, f"mtime_ns {row.mtime_ns} is not a time")
+    _require(bool(_DIGEST.fullmatch(row.digest)), f"digest {row.digest!r} is not 32 hex digits")
+
+
+def _require(condition: bool, message: str) -> None:
+    if not condition:
+        raise ValueError(message)
+
+
+def _agree(row: Row, condition: bool, message: str) -> None:
+    if not condition:
+        raise RowError(row, message)
