@@ -1,0 +1,73 @@
+"""A lock that the system holds for a running process, and drops when the process ends or dies.
+
+The lock is on the open file, not on its existence: a file left by a killed run locks nobody out.
+What the file says (pid, host, since) is only for the message of the run that comes second. The
+file is never removed, because a run that waits on a removed file would meet one on a new file.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from dedupe.errors import ApplyError, LockedError
+
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
+
+_FAR = 1 << 30  # Windows locks bytes: one beyond the text, so that others can read the text
+
+
+@contextmanager
+def hold_lock(path: Path) -> Iterator[None]:
+    """Hold the lock on a file, which is created if need be, for as long as the block runs.
+
+    Raises:
+        LockedError: another process, or this one a second time, holds it.
+        ApplyError: the file cannot be opened.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise ApplyError(f"cannot open the lock {path}: {error.strerror}") from error
+    try:
+        if not _take(descriptor):
+            raise LockedError(f"another run holds the lock {path}: {_holder(descriptor)}")
+        since = datetime.now(UTC).isoformat(timespec="seconds")
+        facts = {"pid": os.getpid(), "host": socket.gethostname(), "since": since}
+        os.ftruncate(descriptor, 0)
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        os.write(descriptor, json.dumps(facts).encode() + b"\n")
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _take(descriptor: int) -> bool:
+    try:
+        if sys.platform == "win32":
+            os.lseek(descriptor, _FAR, os.SEEK_SET)
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        else:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        return False
+    return True
+
+
+def _holder(descriptor: int) -> str:
+    """Who wrote the lock file, in words; a run that has only just begun is not named yet."""
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    try:
+        facts = json.loads(os.read(descriptor, 4096))
+        return f"pid {facts['pid']} on {facts['host']}, since {facts['since']}"
+    except (ValueError, KeyError, TypeError):
+        return "a run that has just begun"

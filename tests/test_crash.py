@@ -1,0 +1,212 @@
+"""Runs killed with SIGKILL after every change on disk in turn, then resumed, and once undone.
+
+A helper process forks a child for each kill point, so that no test process with threads is forked.
+Flushing is left out for speed: it matters when the power fails, not when a process is killed.
+DEDUPE_CRASH_MOVES=30 makes a longer version.
+"""
+
+from __future__ import annotations
+
+import errno
+import gc
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+from builders import a_group, a_report, snapshot, write_photo
+
+from dedupe import move
+from dedupe.apply import apply_plan, resume, undo
+from dedupe.errors import ApplyError
+from dedupe.journal import list_runs, start_journal
+from dedupe.plan import plan_moves
+from dedupe.types import Report
+
+MOVES = int(os.environ.get("DEDUPE_CRASH_MOVES", "8"))
+MIDDLE = 2 * MOVES + 5  # the step at which a run dies that is to die again when it is resumed
+
+Step = Callable[[str], None]
+
+
+def build(photos: Path) -> Report:
+    """Groups of a keeper and three duplicates; names that are no UTF-8, folders, own modes."""
+    groups = []
+    for first in range(0, MOVES, 3):
+        keeper = write_photo(photos / f"{first}.jpg", b"keeper %d" % first)
+        names = [f"{first % 4}/{n}\udcff.jpg" for n in range(first, min(first + 3, MOVES))]
+        duplicates = [
+            write_photo(photos / name, os.fsencode(name) * 100, mode=0o400 + (n << 3))
+            for n, name in enumerate(names)
+        ]
+        groups.append(a_group(keeper, *duplicates))
+    return a_report(*groups)
+
+
+def act(place: Path, far: Path, step: Step) -> None:
+    """Build the photos of one kill point and move them."""
+    photos = place / "photos"
+    plan = plan_moves(build(photos), move_to=str(far / "moved"), roots=[str(photos)])
+    with start_journal(place / "runs", move_to=plan.move_to, step=step) as journal:
+        apply_plan(plan, journal)
+
+
+def run_id(place: Path) -> str:
+    [run] = list_runs(place / "runs")
+    return run.id
+
+
+def dies_in_apply(place: Path, far: Path, step: Step) -> None:
+    act(place, far, step)
+
+
+def dies_in_undo(place: Path, far: Path, step: Step) -> None:
+    act(place, far, move.no_step)
+    undo(run_id(place), folder=place / "runs", step=step)
+
+
+def dies_in_resume(place: Path, far: Path, step: Step) -> None:
+    if not os.fork():
+        act(place, far, kill_at(MIDDLE))
+        os._exit(1)
+    os.wait()
+    resume(run_id(place), folder=place / "runs", step=step)
+
+
+def kill_at(point: int) -> Step:
+    steps = count()
+
+    def step(_name: str) -> None:
+        if next(steps) == point:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    return step
+
+
+def refuse_flag(source: str, target: str) -> None:
+    raise OSError(errno.EINVAL, "a file system without exclusive rename", source, None, target)
+
+
+def do_not_flush(fd: object) -> None:
+    del fd
+
+
+def die_everywhere(scenario: str, root: Path, far: Path) -> None:
+    """Fork a child for each kill point, until one lives to the end; it is the last."""
+    for point in count():
+        place, target = root / f"{point:04}", far / f"{point:04}"
+        child = os.fork()
+        if not child:
+            place.mkdir(parents=True)
+            SCENARIOS[scenario](place, target, kill_at(point))
+            os._exit(0)
+        _, status = os.waitpid(child, 0)
+        if not os.WIFSIGNALED(status):
+            assert status == 0
+            return
+
+
+def main(how: str, here: str, far: str) -> None:
+    """Fill a folder with what kills leave, scenario by scenario; runs in the helper process."""
+    if how == "link":
+        move._rename_call = refuse_flag
+    os.fsync = do_not_flush
+    gc.freeze()  # spares each child from copying pages
+    for scenario in SCENARIOS:
+        die_everywhere(scenario, Path(here, scenario), Path(far, scenario))
+
+
+SCENARIOS = {
+    "apply, then resume": dies_in_apply,
+    "apply, then undo": dies_in_apply,
+    "undo": dies_in_undo,
+    "resume": dies_in_resume,
+}
+
+Places = dict[str, list[tuple[Path, Path]]]
+
+
+@pytest.fixture(scope="module", params=["rename", "link", "across"])
+def places(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Places]:
+    """Of each scenario, every place at which a run was killed, and as the last one that was not."""
+    disk, memory = tmp_path_factory.mktemp("crash"), Path("/dev/shm")
+    across = request.param == "across"
+    if across and (not memory.is_dir() or memory.stat().st_dev == disk.stat().st_dev):
+        pytest.skip("no second file system at /dev/shm")
+    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else disk) as here:
+        far = str(disk) if across else here
+        code = "import sys, test_crash; test_crash.main(*sys.argv[1:])"
+        search = os.pathsep.join([str(Path(__file__).parent), *sys.path])
+        subprocess.run(
+            [sys.executable, "-c", code, request.param, here, far],
+            check=True,
+            timeout=600,
+            env=os.environ | {"PYTHONPATH": search, "OPENBLAS_NUM_THREADS": "1"},
+        )
+        yield {
+            name: [
+                (place, Path(far, name, place.name)) for place in sorted(Path(here, name).iterdir())
+            ]
+            for name in SCENARIOS
+        }
+
+
+def at(place: Path, far: Path) -> dict[str, tuple[bytes, int, int]]:
+    """Photos and moved photos of one place, under names that are the same in each place."""
+    files = snapshot(place / "photos") | snapshot(far / "moved")
+    roots = {str(place / "photos"): "photos", str(far / "moved"): "moved"}
+    return {
+        roots[root] + path.removeprefix(root): facts
+        for path, facts in files.items()
+        for root in roots
+        if path.startswith(root)
+    }
+
+
+def originals(tmp_path: Path) -> dict[str, tuple[bytes, int, int]]:
+    build(tmp_path / "photos")
+    return at(tmp_path, tmp_path)
+
+
+def test_a_killed_run_that_is_resumed_has_moved_every_photo_once(
+    places: Places, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "fsync", do_not_flush)
+    expected = originals(tmp_path)
+    *killed, alive = places["apply, then resume"]
+    moved = at(*alive)
+    assert sum(name.startswith("moved") for name in moved) == MOVES
+    assert len(killed) > 4 * MOVES
+    for place, far in killed:
+        [run] = list_runs(place / "runs")
+        if run.planned:
+            resume(run.id, folder=place / "runs")
+            assert at(place, far) == moved
+        else:
+            with pytest.raises(ApplyError, match="stopped before it touched a file"):
+                resume(run.id, folder=place / "runs")
+            assert at(place, far) == expected
+
+
+@pytest.mark.parametrize("scenario", ["apply, then undo", "undo", "resume"])
+def test_a_killed_run_that_is_undone_has_every_photo_in_its_place(
+    scenario: str, places: Places, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "fsync", do_not_flush)
+    expected = originals(tmp_path)
+    assert len(places[scenario]) > 2 * MOVES
+    for place, far in places[scenario]:
+        [journal] = (place / "runs").glob("*.jsonl")
+        with journal.open("ab") as file:
+            file.write(b'{"event": "do')  # torn in the middle of a line
+        assert undo(journal).failed == ()
+        assert at(place, far) == expected
+        assert not (far / "moved").exists()
+        assert undo(journal).restored == ()
