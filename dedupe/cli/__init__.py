@@ -1,0 +1,47 @@
+"""The command line: one module per verb. Nothing else prints or chooses exit codes."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from dedupe.cli.apply import apply
+from dedupe.cli.console import console, ends_cleanly
+from dedupe.cli.history import history
+from dedupe.cli.scan import scan
+from dedupe.cli.train import train
+from dedupe.cli.undo import undo
+
+app = typer.Typer(
+    name="dedupe",
+    help="Find near-duplicate images. A scan changes nothing; a move can be undone.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for verb in (scan, apply, undo, history, train):
+    app.command(verb.__name__)(ends_cleanly(verb))
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print(f"dedupe {version('dedupe')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _before_any_verb(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    console.debug = debug
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

@@ -1,0 +1,90 @@
+"""What the commands say and where: results on stdout, the rest on stderr, bars on terminals."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
+
+import typer
+from tqdm import tqdm
+
+from dedupe.errors import INTERRUPTED, DedupeError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Console:
+    """How much is said; set once, from the options before the verb and those of the verb."""
+
+    quiet = False
+    verbose = False
+    debug = False
+
+    def say(self, line: str = "", *, to_stderr: bool = False) -> None:
+        """Print one line of the result, unless the user asked for quiet."""
+        if not self.quiet:
+            _print(line, sys.stderr if to_stderr else sys.stdout)
+
+    def note(self, line: str) -> None:
+        """Print what only a curious user wants to know."""
+        if self.verbose:
+            _print(line, sys.stderr)
+
+    def warn(self, line: str) -> None:
+        """Print trouble, also when quiet."""
+        _print(f"dedupe: {line}", sys.stderr)
+
+    def bar(self, title: str, total: int, unit: str) -> tqdm[Any]:
+        """Return a progress bar that shows itself on a terminal only."""
+        hidden = self.quiet or not sys.stderr.isatty()
+        return tqdm(total=total, desc=title, unit=f" {unit}", disable=hidden, leave=False)
+
+
+console = Console()
+
+
+def _print(line: str, stream: Any) -> None:
+    """Print a line that may name any file: a terminal gets no control characters or broken text."""
+    print(readable(line), file=stream)
+
+
+def readable(text: str) -> str:
+    """Return `text` so that it can be shown: bytes that are no UTF-8 and control codes escaped."""
+    plain = os.fsencode(text).decode("utf-8", "backslashreplace")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in plain)
+
+
+def ends_cleanly(command: Callable[P, R]) -> Callable[P, R]:
+    """Turn whatever a command raises into one line and an exit code; `--debug` shows it all."""
+
+    @functools.wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return command(*args, **kwargs)
+        except DedupeError as error:
+            _show(str(error))
+            raise typer.Exit(error.exit_code) from error
+        except KeyboardInterrupt as error:
+            _show("interrupted; nothing is lost, the same command goes on from here")
+            raise typer.Exit(INTERRUPTED) from error
+        except BrokenPipeError as error:  # the reader of our output went away
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(0) from error
+        except typer.Exit:
+            raise
+        except Exception as error:
+            _show(f"unexpected {type(error).__name__}: {error}; run with --debug to see where")
+            raise typer.Exit(1) from error
+
+    return run
+
+
+def _show(line: str) -> None:
+    if console.debug:
+        traceback.print_exc()
+    console.warn(line)

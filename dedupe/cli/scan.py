@@ -1,0 +1,204 @@
+"""`dedupe scan`: find duplicates, write the report, and move them only if told to."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, cast
+
+import typer
+
+from dedupe.cli.console import console
+from dedupe.cli.moving import move_duplicates
+from dedupe.cli.summary import show_report
+from dedupe.decode import DEFAULT_MAX_PIXELS
+from dedupe.encoder import BUILT_IN, Device, Runtime
+from dedupe.errors import DUPLICATES_FOUND, SOME_SKIPPED, UsageError
+from dedupe.keep import DEFAULT_RULES, RULES
+from dedupe.pipeline import OnProgress, Stage
+from dedupe.pipeline import scan as run_scan
+from dedupe.report import Format, stream_report, write_report
+from dedupe.types import Report
+
+_LOOK, _DECIDE, _RUN, _REPORT = "What to look at", "What is a duplicate", "How to run", "Report"
+
+
+def scan(
+    roots: Annotated[list[str], typer.Argument(help="Folders and files.", show_default=False)],
+    report: Annotated[
+        str, typer.Option(help="Where the report goes; - for stdout.", rich_help_panel=_REPORT)
+    ] = "dedupe-report.csv",
+    format: Annotated[  # noqa: A002
+        str, typer.Option(help="csv or json; else by the report's name.", rich_help_panel=_REPORT)
+    ] = "",
+    move_to: Annotated[
+        str,
+        typer.Option(
+            help="Move the duplicates below this folder; `dedupe undo` brings them back.",
+            rich_help_panel=_REPORT,
+        ),
+    ] = "",
+    sensitivity: Annotated[
+        str, typer.Option(help="strict, balanced or loose.", rich_help_panel=_DECIDE)
+    ] = "balanced",
+    threshold: Annotated[
+        float | None,
+        typer.Option(
+            help="Largest distance of a copy, 0 to 2, instead of a sensitivity.",
+            rich_help_panel=_DECIDE,
+        ),
+    ] = None,
+    keep: Annotated[
+        str,
+        typer.Option(
+            help=f"Which file stays: rules in order, of {', '.join(RULES)}.",
+            rich_help_panel=_DECIDE,
+        ),
+    ] = ",".join(DEFAULT_RULES),
+    protect: Annotated[
+        list[str] | None,
+        typer.Option(help="Files here are never duplicates.", rich_help_panel=_DECIDE),
+    ] = None,
+    across: Annotated[
+        bool,
+        typer.Option("--across", help="Only groups that span two roots.", rich_help_panel=_DECIDE),
+    ] = False,
+    include: Annotated[
+        list[str] | None, typer.Option(help="Only names like this.", rich_help_panel=_LOOK)
+    ] = None,
+    exclude: Annotated[
+        list[str] | None, typer.Option(help="No names like this.", rich_help_panel=_LOOK)
+    ] = None,
+    hidden: Annotated[
+        bool, typer.Option("--hidden", help="Also names with a dot.", rich_help_panel=_LOOK)
+    ] = False,
+    follow_symlinks: Annotated[
+        bool,
+        typer.Option("--follow-symlinks", help="Enter linked folders.", rich_help_panel=_LOOK),
+    ] = False,
+    min_size: Annotated[
+        int, typer.Option(min=0, help="Pass over smaller files (bytes).", rich_help_panel=_LOOK)
+    ] = 0,
+    max_depth: Annotated[
+        int | None, typer.Option(min=1, help="Levels of folders.", rich_help_panel=_LOOK)
+    ] = None,
+    one_file_system: Annotated[
+        bool,
+        typer.Option("--one-file-system", help="Stay on each root's disk.", rich_help_panel=_LOOK),
+    ] = False,
+    max_pixels: Annotated[
+        int, typer.Option(min=0, help="Skip larger images; 0: none.", rich_help_panel=_LOOK)
+    ] = DEFAULT_MAX_PIXELS,
+    encoder: Annotated[
+        str, typer.Option(help="Folder of another encoder.", rich_help_panel=_RUN)
+    ] = "",
+    device: Annotated[str, typer.Option(help="auto, cpu or gpu.", rich_help_panel=_RUN)] = "auto",
+    runtime: Annotated[
+        str, typer.Option(help="auto, litert or keras.", rich_help_panel=_RUN)
+    ] = "auto",
+    batch_size: Annotated[
+        int | None, typer.Option(min=1, help="Images a call.", rich_help_panel=_RUN)
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Decoding threads.", rich_help_panel=_RUN)
+    ] = None,
+    index: Annotated[
+        str, typer.Option(help="File that remembers embeddings.", rich_help_panel=_RUN)
+    ] = "",
+    no_index: Annotated[
+        bool, typer.Option("--no-index", help="Remember nothing.", rich_help_panel=_RUN)
+    ] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit 1 if a file was skipped.", rich_help_panel=_RUN)
+    ] = False,
+    fail_on_duplicates: Annotated[
+        bool,
+        typer.Option(
+            "--fail-on-duplicates", help="Exit 10 if there are any.", rich_help_panel=_RUN
+        ),
+    ] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Say nothing.", rich_help_panel=_RUN)
+    ] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Say more.", rich_help_panel=_RUN)
+    ] = False,
+) -> None:
+    """Find near-duplicate images and write a report. Changes no photo unless told to move."""
+    console.quiet, console.verbose = quiet, verbose
+    form = _choose_format(format, report)
+    _check("--device", device, ("auto", "cpu", "gpu"))
+    _check("--runtime", runtime, ("auto", "litert", "keras"))
+    if index and no_index:
+        raise UsageError("--index and --no-index do not go together")
+    with _bars() as on_progress:
+        found = run_scan(
+            *roots,
+            sensitivity=sensitivity,
+            threshold=threshold,
+            keep=[rule.strip() for rule in keep.split(",") if rule.strip()],
+            protect=protect or (),
+            across=across,
+            include=include or (),
+            exclude=exclude or (),
+            hidden=hidden,
+            follow_symlinks=follow_symlinks,
+            min_size=min_size,
+            max_depth=max_depth,
+            one_file_system=one_file_system,
+            max_pixels=max_pixels,
+            encoder=encoder or BUILT_IN,
+            device=cast("Device", device),
+            runtime=cast("Runtime", runtime),
+            batch_size=batch_size,
+            workers=workers,
+            index=None if no_index else index,
+            on_progress=on_progress,
+        )
+    if report == "-":
+        stream_report(found, sys.stdout.buffer, format=form)
+        sys.stdout.flush()
+    else:
+        write_report(found, report, format=form)
+    show_report(found, report)
+    if move_to and found.groups:
+        move_duplicates(found, move_to=move_to, report_path=report, roots=roots)
+    _exit(found, strict=strict, fail_on_duplicates=fail_on_duplicates)
+
+
+def _choose_format(asked: str, report: str) -> Format:
+    _check("--format", asked, ("", "csv", "json"))
+    by_name: Format = "json" if Path(report).suffix.lower() == ".json" else "csv"
+    return cast("Format", asked) if asked else by_name
+
+
+def _check(option: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        listed = ", ".join(choice for choice in choices if choice)
+        raise UsageError(f"{option} {value!r} is unknown; choose from {listed}")
+
+
+@contextlib.contextmanager
+def _bars() -> Iterator[OnProgress]:
+    """One progress bar per stage, as the stages come."""
+    titles: dict[Stage, str] = {"embed": "Reading", "search": "Comparing"}
+    with contextlib.ExitStack() as stack:
+        bars = {}
+
+        def on_progress(stage: Stage, done: int, total: int) -> None:
+            if stage not in titles:
+                return
+            if stage not in bars:
+                bars[stage] = stack.enter_context(console.bar(titles[stage], total, "images"))
+            bars[stage].update(done)
+
+        yield on_progress
+
+
+def _exit(found: Report, *, strict: bool, fail_on_duplicates: bool) -> None:
+    if fail_on_duplicates and found.groups:
+        raise typer.Exit(DUPLICATES_FOUND)
+    if strict and found.skipped:
+        raise typer.Exit(SOME_SKIPPED)

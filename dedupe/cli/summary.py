@@ -1,0 +1,78 @@
+"""The words in which a scan is told on the terminal."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+
+from dedupe.cli.console import console
+from dedupe.types import Group, Report
+
+_GROUPS_SHOWN = 5
+_MEMBERS_SHOWN = 6
+
+
+def show_report(report: Report, path: str) -> None:
+    """Print the first groups and the totals; on stderr where the report itself is on stdout."""
+    on_stdout = path == "-"
+    for line in _lines(report, path):
+        console.say(line, to_stderr=on_stdout)
+    for skipped in report.skipped:
+        console.note(f"skipped {skipped.path}: {skipped.reason} {skipped.detail}".rstrip())
+
+
+def _lines(report: Report, path: str) -> list[str]:
+    lines = []
+    for group in report.groups[:_GROUPS_SHOWN]:
+        lines += _group_lines(group)
+    if len(report.groups) > _GROUPS_SHOWN:
+        lines.append(f"... and {len(report.groups) - _GROUPS_SHOWN} more groups")
+    seen = report.statistics
+    lines.append(
+        f"{count(seen.images, 'image')} in {seen.seconds:.1f} s: "
+        f"{count(len(report.groups), 'group')}, {count(len(report.duplicates), 'duplicate')}, "
+        f"{size(report.bytes_freed)} could be freed"
+    )
+    if report.skipped:
+        reasons = Counter(skipped.reason for skipped in report.skipped)
+        listed = ", ".join(f"{number} {reason}" for reason, number in sorted(reasons.items()))
+        lines.append(f"{count(len(report.skipped), 'file')} skipped: {listed}")
+    if path != "-":
+        lines.append(f"report: {path}")
+    return lines
+
+
+def _group_lines(group: Group) -> list[str]:
+    lines = [f"keep  {_short(group.keeper.path)}  ({group.reason})"]
+    for duplicate in group.duplicates[:_MEMBERS_SHOWN]:
+        how = (
+            "the same bytes" if duplicate.kind == "exact" else f"distance {duplicate.distance:.2f}"
+        )
+        lines.append(f"      {_short(duplicate.photo.path)}  {how}")
+    if len(group.duplicates) > _MEMBERS_SHOWN:
+        lines.append(f"      ... and {len(group.duplicates) - _MEMBERS_SHOWN} more")
+    return lines
+
+
+def _short(path: str) -> str:
+    """The path as seen from the current folder, where that is shorter."""
+    try:
+        near = os.path.relpath(path)
+    except ValueError:  # another drive
+        return path
+    return near if len(near) < len(path) and not near.startswith("..") else path
+
+
+def count(number: int, noun: str) -> str:
+    """`1 image`, `2 images`, `12,345 images`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def size(number: int) -> str:
+    """Bytes in decimal units, as disks are sold: 1.2 MB."""
+    value = float(number)
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if value < 1000:
+            return f"{value:.0f} {unit}" if unit == "bytes" else f"{value:.1f} {unit}"
+        value /= 1000
+    return f"{value:.1f} TB"

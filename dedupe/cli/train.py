@@ -1,0 +1,53 @@
+"""`dedupe train`: make an encoder from photos of your own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dedupe.cli.console import console
+
+
+def train(
+    photos: Annotated[list[str], typer.Argument(help="Folders of photos.", show_default=False)],
+    out: Annotated[str, typer.Option(help="Folder for the encoder.", show_default=False)],
+    steps: Annotated[int, typer.Option(min=1, help="Training steps.")] = 4000,
+    pairs: Annotated[int, typer.Option(min=2, help="Photos a step.")] = 256,
+    tower: Annotated[str, typer.Option(help="Network both images go through.")] = "residual",
+    side: Annotated[int, typer.Option(min=32, help="Edge of the input, pixels.")] = 96,
+    embedding: Annotated[int, typer.Option(min=8, help="Floats of an embedding.")] = 128,
+    seed: Annotated[int, typer.Option(help="Of every random choice.")] = 0,
+    weights: Annotated[str, typer.Option(help="A .keras file to start from.")] = "",
+) -> None:
+    """Train an encoder on turned, zoomed, cropped and otherwise changed pairs of your photos.
+
+    Takes hours on a CPU; stopped, it goes on from its last checkpoint.
+    """
+    # TensorFlow takes seconds to load; no other command needs it.
+    from dedupe.siamese.make import make_encoder
+    from dedupe.siamese.train import Progress, TrainingPlan
+
+    plan = TrainingPlan(
+        tower=tower, side=side, embedding=embedding, steps=steps, pairs=pairs, seed=seed
+    )
+    with console.bar("Training", steps, "steps") as bar:
+
+        def on_step(progress: Progress) -> None:
+            bar.update(progress.step - bar.n)
+            bar.set_postfix({name: f"{value:.3f}" for name, value in progress.numbers.items()})
+
+        manifest = make_encoder(
+            photos,
+            Path(out),
+            plan,
+            start=Path(weights) if weights else None,
+            on_step=on_step,
+        )
+    for name, threshold in manifest.thresholds.items():
+        console.say(
+            f"{name:9} distance {threshold.distance:.3f}: finds {threshold.recall:.1%} of changed "
+            f"copies, {threshold.false_positive_rate:.0e} of other pairs"
+        )
+    console.say(f"encoder: {out}  (dedupe scan --encoder {out} PHOTOS)")

@@ -1,0 +1,180 @@
+"""The order of the stages, and nothing else: walk, embed, search, cluster, report."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dedupe import decode
+from dedupe.cluster import Star, cluster
+from dedupe.embed import embed_files
+from dedupe.encoder import BUILT_IN, Device, Runtime, open_encoder, read_manifest
+from dedupe.errors import UsageError
+from dedupe.index import EmbeddingIndex, default_index_path
+from dedupe.keep import DEFAULT_RULES, check_rules, explain_choice, order_photos
+from dedupe.search import find_pairs
+from dedupe.types import Duplicate, Embeddings, Group, Photo, Report, Statistics
+from dedupe.walk import walk
+
+Stage = Literal["walk", "embed", "search"]
+OnProgress = Callable[[Stage, int, int], None]  # stage, just done, of how many
+
+StrPath = str | os.PathLike[str]
+
+
+def scan(
+    *roots: StrPath,
+    sensitivity: str = "balanced",
+    threshold: float | None = None,
+    keep: Sequence[str] = DEFAULT_RULES,
+    protect: Sequence[StrPath] = (),
+    across: bool = False,
+    include: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    hidden: bool = False,
+    follow_symlinks: bool = False,
+    min_size: int = 0,
+    max_depth: int | None = None,
+    one_file_system: bool = False,
+    max_pixels: int = decode.DEFAULT_MAX_PIXELS,
+    encoder: StrPath = BUILT_IN,
+    device: Device = "auto",
+    runtime: Runtime = "auto",
+    batch_size: int | None = None,
+    index: StrPath | None = "",
+    workers: int | None = None,
+    on_progress: OnProgress = lambda _stage, _done, _total: None,
+) -> Report:
+    """Find near-duplicate images below `roots`. Changes no photo.
+
+    The same input gives the same report, whatever the number of workers or the state of the index.
+
+    Args:
+        roots: folders and files.
+        sensitivity: `strict`, `balanced` or `loose`: a threshold the encoder was calibrated to.
+        threshold: largest distance of a copy, in [0, 2], instead of a sensitivity.
+        keep: rules that choose the file that stays, see `dedupe.keep.RULES`.
+        protect: folders and files that are never duplicates.
+        across: only groups with files from two roots or more.
+        include, exclude, hidden, follow_symlinks, min_size, max_depth, one_file_system: what to
+            look at, see `dedupe.walk.walk`.
+        max_pixels: skip larger images; 0 for no limit.
+        encoder: folder of the encoder.
+        device, runtime, batch_size: where it runs, see `dedupe.encoder.open_encoder`.
+        index: file of the index; "" for the user's, None for none.
+        workers: decoding threads; None for one per core.
+        on_progress: called as stages advance.
+
+    Raises:
+        UsageError: an option is unknown or out of range.
+        InputError: a root does not exist.
+        EncoderError: the encoder cannot be used.
+        IndexFileError: the index cannot be used.
+    """
+    began = time.perf_counter()
+    rules = check_rules(keep)
+    manifest = read_manifest(Path(encoder))
+    limit = manifest.threshold(sensitivity) if threshold is None else threshold
+    if not 0 <= limit <= 2:
+        raise UsageError(f"a threshold is a distance from 0 to 2, not {limit}")
+    found = walk(
+        roots,
+        include=include,
+        exclude=exclude,
+        hidden=hidden,
+        follow_symlinks=follow_symlinks,
+        min_size=min_size,
+        max_depth=max_depth,
+        one_file_system=one_file_system,
+        extensions=decode.supported_extensions(),
+    )
+    on_progress("walk", len(found.files), len(found.files))
+    with _open_index(index, manifest.fingerprint) as opened:
+        embeddings = embed_files(
+            found.files,
+            manifest=manifest,
+            open_encoder=lambda: open_encoder(
+                Path(encoder), device=device, runtime=runtime, batch_size=batch_size
+            ),
+            index=opened,
+            workers=workers,
+            max_pixels=max_pixels,
+            on_files=lambda done: on_progress("embed", done, len(found.files)),
+        )
+    rows = len(embeddings.photos)
+    pairs = find_pairs(
+        embeddings, threshold=limit, on_rows=lambda done: on_progress("search", done, rows)
+    )
+    protected = _protected_rows(embeddings.photos, protect)
+    stars = cluster(
+        pairs,
+        [photo.digest for photo in embeddings.photos],
+        order_photos(
+            embeddings.photos, rules, protected={embeddings.photos[r].path for r in protected}
+        ),
+        protected=protected,
+        pixels=_pixels(embeddings, rules),
+    )
+    groups = [_to_group(star, embeddings.photos, rules, protected) for star in stars]
+    return Report(
+        groups=tuple(group for group in groups if not across or _spans_roots(group)),
+        skipped=(*found.skipped, *embeddings.skipped),
+        encoder=manifest.fingerprint,
+        threshold=limit,
+        statistics=Statistics(rows, embeddings.reused, time.perf_counter() - began),
+    )
+
+
+def _open_index(
+    index: StrPath | None, fingerprint: str
+) -> contextlib.AbstractContextManager[EmbeddingIndex | None]:
+    if index is None:
+        return contextlib.nullcontext()
+    path = Path(index) if index != "" else default_index_path()
+    return EmbeddingIndex(path, encoder=f"{fingerprint}/{decode.DECODER_VERSION}")
+
+
+def _protected_rows(photos: Sequence[Photo], protect: Sequence[StrPath]) -> frozenset[int]:
+    """Rows of the photos that lie at or below a protected path."""
+    places = [os.path.abspath(os.fsdecode(place)) for place in protect]
+    inside = tuple(os.path.join(place, "") for place in places)
+    return frozenset(
+        row
+        for row, photo in enumerate(photos)
+        if photo.path in places or photo.path.startswith(inside)
+    )
+
+
+def _pixels(embeddings: Embeddings, rules: Sequence[str]) -> NDArray[np.int64] | None:
+    """Sizes that no smaller keeper may take away, where the user asked to keep the most pixels."""
+    if rules[:1] != ("most-pixels",):
+        return None
+    return np.array([photo.pixels for photo in embeddings.photos], np.int64)
+
+
+def _to_group(
+    star: Star, photos: Sequence[Photo], rules: Sequence[str], protected: frozenset[int]
+) -> Group:
+    keeper = photos[star.keeper]
+    duplicates = tuple(
+        Duplicate(
+            photo=photos[row],
+            distance=distance,
+            kind="exact" if photos[row].digest == keeper.digest else "near",
+        )
+        for row, distance in star.duplicates
+    )
+    others = [duplicate.photo for duplicate in duplicates]
+    kept = {keeper.path} if star.keeper in protected else set()
+    return Group(keeper, duplicates, explain_choice(keeper, others, rules, kept))
+
+
+def _spans_roots(group: Group) -> bool:
+    return any(d.photo.file.root != group.keeper.file.root for d in group.duplicates)
