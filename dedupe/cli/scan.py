@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import glob
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, cast
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -17,10 +19,11 @@ from dedupe.decode import DEFAULT_MAX_PIXELS
 from dedupe.encoder import BUILT_IN, Device, Runtime
 from dedupe.errors import DUPLICATES_FOUND, SOME_SKIPPED, UsageError
 from dedupe.keep import DEFAULT_RULES, RULES
-from dedupe.pipeline import OnProgress, Stage
-from dedupe.pipeline import scan as run_scan
 from dedupe.report import Format, stream_report, write_report
 from dedupe.types import Report
+
+if TYPE_CHECKING:
+    from dedupe.pipeline import OnProgress, Stage
 
 _LOOK, _DECIDE, _RUN, _REPORT = "What to look at", "What is a duplicate", "How to run", "Report"
 
@@ -133,6 +136,8 @@ def scan(
     _check("--runtime", runtime, ("auto", "litert", "keras"))
     if index and no_index:
         raise UsageError("--index and --no-index do not go together")
+    from dedupe.pipeline import scan as run_scan  # loads FAISS and SciPy: not for --help
+
     with _bars() as on_progress:
         found = run_scan(
             *roots,
@@ -142,7 +147,7 @@ def scan(
             protect=protect or (),
             across=across,
             include=include or (),
-            exclude=exclude or (),
+            exclude=[*(exclude or ()), *_aside(move_to, roots)],
             hidden=hidden,
             follow_symlinks=follow_symlinks,
             min_size=min_size,
@@ -166,6 +171,14 @@ def scan(
     if move_to and found.groups:
         move_duplicates(found, move_to=move_to, report_path=report, roots=roots)
     _exit(found, strict=strict, fail_on_duplicates=fail_on_duplicates)
+
+
+def _aside(move_to: str, roots: list[str]) -> list[str]:
+    """Globs that keep a scan from what earlier runs moved aside within a root."""
+    if not move_to:
+        return []
+    folders = [os.path.relpath(os.path.abspath(move_to), os.path.abspath(root)) for root in roots]
+    return [glob.escape(f) + "/" for f in folders if f.split(os.sep)[0] not in (os.pardir, ".")]
 
 
 def _choose_format(asked: str, report: str) -> Format:

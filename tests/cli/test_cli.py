@@ -1,0 +1,202 @@
+"""The command line as a user meets it: what is printed, what is written, how it ends."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from skimage import data
+from typer.testing import CliRunner, Result
+
+from dedupe.cli import app
+from dedupe.cli.console import readable
+
+
+def run(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Path:
+    """Two photos, a smaller copy and an exact copy of one of them, and a broken file."""
+    folder = tmp_path / "archive"
+    (folder / "old").mkdir(parents=True)
+    cat = Image.fromarray(data.chelsea())
+    cat.save(folder / "cat.jpg", quality=92)
+    cat.resize((226, 150)).save(folder / "old" / "small cat.jpg", quality=70)
+    (folder / "old" / "cat (1).jpg").write_bytes((folder / "cat.jpg").read_bytes())
+    Image.fromarray(data.coffee()).save(folder / "coffee.jpg", quality=92)
+    (folder / "broken.jpg").write_bytes((folder / "coffee.jpg").read_bytes()[:5000])
+    return folder
+
+
+def snapshot(folder: Path) -> dict[str, tuple[bytes, int]]:
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {str(f.relative_to(folder)): (f.read_bytes(), f.stat().st_mtime_ns) for f in files}
+
+
+def rows(report: str) -> list[tuple[str, str]]:
+    return [(row["role"], Path(row["path"]).name) for row in csv.DictReader(report.splitlines())]
+
+
+CATS = [("keep", "cat.jpg"), ("duplicate", "cat (1).jpg"), ("duplicate", "small cat.jpg")]
+
+
+def test_scan_writes_the_groups_to_the_report_and_changes_no_photo(archive: Path) -> None:
+    before = snapshot(archive)
+    report = archive.parent / "r.csv"
+
+    result = run("scan", archive, "--report", report)
+
+    assert result.exit_code == 0
+    assert rows(report.read_text()) == CATS
+    assert snapshot(archive) == before
+
+
+def test_scan_tells_what_it_found(archive: Path) -> None:
+    result = run("scan", archive, "--report", archive.parent / "r.csv")
+
+    assert "4 images in" in result.stdout
+    assert "1 group, 2 duplicates" in result.stdout
+    assert "1 file skipped: 1 truncated or broken" in result.stdout
+
+
+def test_a_report_on_stdout_is_alone_there(archive: Path) -> None:
+    result = run("scan", archive, "--report", "-")
+
+    assert rows(result.stdout) == CATS
+    assert "1 group, 2 duplicates" in result.stderr
+
+
+def test_a_json_report_lists_what_was_skipped(archive: Path) -> None:
+    report = archive.parent / "r.json"
+    run("scan", archive, "--report", report)
+
+    skipped = json.loads(report.read_text())["skipped"]
+    assert [(Path(s["path"]).name, s["reason"]) for s in skipped] == [
+        ("broken.jpg", "truncated or broken")
+    ]
+
+
+def test_quiet_says_nothing(archive: Path) -> None:
+    result = run("scan", archive, "--report", archive.parent / "r.csv", "--quiet")
+    assert (result.stdout, result.stderr) == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["scan", "{tmp}/missing"], 3, "missing"),
+        (["scan", "{archive}", "--threshold", "3"], 2, "0 to 2"),
+        (["scan", "{archive}", "--sensitivity", "mild"], 2, "balanced"),
+        (["scan", "{archive}", "--keep", "prettiest"], 2, "most-pixels"),
+        (["scan", "{archive}", "--format", "xml"], 2, "csv, json"),
+        (["scan", "{archive}", "--index", "x", "--no-index"], 2, "--no-index"),
+        (["scan", "{archive}", "--encoder", "{tmp}"], 4, "not an encoder"),
+        (["scan", "{archive}", "--index", "{archive}/cat.jpg"], 5, "--no-index"),
+        (["scan", "{archive}", "--report", "{tmp}/no/r.csv"], 6, "cannot write"),
+        (["scan", "{archive}", "--report", "{tmp}/r.csv", "--strict"], 1, ""),
+        (["scan", "{archive}", "--report", "{tmp}/r.csv", "--fail-on-duplicates"], 10, ""),
+        (["scan", "{archive}", "--device", "gpu"], 4, "no GPU"),
+        (["apply", "{tmp}/no.csv", "--move-to", "{tmp}/m"], 6, "no.csv"),
+        (["apply", "{tmp}/no.csv"], 2, "--move-to"),
+        (["undo"], 8, "no run"),
+        (["undo", "20200101T000000Z-000000"], 8, "no run"),
+    ],
+)
+def test_every_failure_is_one_line_and_has_its_exit_code(
+    archive: Path, arguments: Sequence[str], code: int, words: str
+) -> None:
+    filled = [a.format(tmp=archive.parent, archive=archive) for a in arguments]
+    result = run(*filled)
+
+    assert result.exit_code == code
+    assert words in result.stderr
+    assert len(result.stderr.splitlines()) <= 1
+
+
+def test_scan_moves_duplicates_and_undo_brings_them_back(archive: Path) -> None:
+    before = snapshot(archive)
+    aside = archive.parent / "aside"
+
+    moved = run("scan", archive, "--report", archive.parent / "r.csv", "--move-to", aside)
+    after = snapshot(archive)
+    history = run("history")
+    undone = run("undo")
+
+    assert moved.exit_code == 0
+    assert sorted(set(before) - set(after)) == ["old/cat (1).jpg", "old/small cat.jpg"]
+    assert "2 files" in history.stdout
+    assert undone.exit_code == 0
+    assert snapshot(archive) == before
+
+
+def test_what_was_moved_aside_inside_a_root_is_not_scanned_again(archive: Path) -> None:
+    report = archive.parent / "r.csv"
+    aside = archive / "duplicates [1]"
+    run("scan", archive, "--report", report, "--move-to", aside)
+
+    result = run("scan", archive, "--report", report, "--move-to", aside)
+
+    assert result.exit_code == 0
+    assert rows(report.read_text()) == []
+    assert len(snapshot(aside)) == 2
+
+
+def test_apply_leaves_a_group_alone_that_changed_after_the_scan(archive: Path) -> None:
+    report = archive.parent / "r.csv"
+    run("scan", archive, "--report", report)
+    with (archive / "cat.jpg").open("ab") as keeper:
+        keeper.write(b"x")
+    before = snapshot(archive)
+
+    result = run("apply", report, "--move-to", archive.parent / "aside")
+
+    assert result.exit_code == 7
+    assert "left alone" in result.stderr
+    assert snapshot(archive) == before
+
+
+def test_apply_dry_run_prints_the_plan_and_moves_nothing(archive: Path) -> None:
+    report = archive.parent / "r.csv"
+    run("scan", archive, "--report", report)
+    before = snapshot(archive.parent)
+
+    result = run("apply", report, "--move-to", archive.parent / "aside", "--dry-run")
+
+    assert "2 files would be moved" in result.stdout
+    assert snapshot(archive.parent) == before
+
+
+def test_the_module_runs_as_the_command() -> None:
+    shown = subprocess.run(
+        [sys.executable, "-m", "dedupe", "--version"], capture_output=True, text=True, check=True
+    )
+    assert shown.stdout.startswith("dedupe ")
+
+
+def test_a_name_cannot_write_to_the_terminal() -> None:
+    assert readable("a\x1b[31m\nb") == "a\\x1b[31m\\nb"
+    assert readable(os.fsdecode(b"caf\xe9")) == "caf\\xe9"
+
+
+def test_help_and_a_cpu_scan_load_no_tensorflow(archive: Path) -> None:
+    script = (
+        "import sys\n"
+        "from dedupe.cli import app\n"
+        "for arguments in (['--help'], ['scan', sys.argv[1], '--report', '-', '-q']):\n"
+        "    try: app(arguments)\n"
+        "    except SystemExit as end: assert not end.code, end.code\n"
+        "heavy = {'tensorflow', 'keras', 'torch', 'jax'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    subprocess.run(
+        [sys.executable, "-c", script, str(archive)], check=True, stdout=subprocess.DEVNULL
+    )
