@@ -1,5 +1,7 @@
 """Find near-duplicate images, and never lose a photo.
 
+From Python:
+
     import dedupe
     report = dedupe.scan("photos")
     for group in report.groups:

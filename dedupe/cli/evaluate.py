@@ -1,0 +1,66 @@
+"""`dedupe evaluate`: what an encoder finds, measured on photos of your own."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dedupe.cli.console import console
+from dedupe.encoder import BUILT_IN, open_encoder
+
+if TYPE_CHECKING:
+    from dedupe.siamese.evaluate import Evaluation
+
+
+def evaluate(
+    photos: Annotated[
+        list[str], typer.Argument(help="Folders of photos without copies.", show_default=False)
+    ],
+    encoder: Annotated[str, typer.Option(help="Folder of another encoder.")] = "",
+    originals: Annotated[int, typer.Option(min=1, help="Photos to make copies of.")] = 100,
+    distractors: Annotated[int, typer.Option(min=1, help="Photos to tell apart.")] = 400,
+    seed: Annotated[int, typer.Option(help="Of every random choice.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Make edited copies of your photos, in memory, and count which of them an encoder finds."""
+    from dedupe.siamese.evaluate import evaluate as run_evaluation
+
+    opened = open_encoder(Path(encoder) if encoder else BUILT_IN)
+    with console.bar("Editing", originals + distractors, "photos") as bar:
+
+        def on_photo() -> None:
+            bar.update()
+
+        found = run_evaluation(
+            opened,
+            photos,
+            originals=originals,
+            distractors=distractors,
+            seed=seed,
+            on_photo=on_photo,
+        )
+    if as_json:
+        console.say(json.dumps(asdict(found)))
+    else:
+        _show(found)
+
+
+def _show(found: Evaluation) -> None:
+    from dedupe.siamese.edits import EDITS
+
+    console.say(
+        f"{found.originals} originals, {found.images} images, "
+        f"{found.false_pairs:,} pairs of different photos"
+    )
+    console.say(f"uAP {found.uap:.4f}")
+    console.say("share of copies found at a false-positive rate of")
+    rates = "".join(f"{recall.rate:>9.0e}" for recall in found.recalls)
+    console.say(f"{'':22}{rates}")
+    for level in found.recalls[0].levels:
+        console.say(f"{level:22}" + "".join(f"{r.levels[level]:9.3f}" for r in found.recalls))
+        for name in (name for name, edit in EDITS.items() if edit.level == level):
+            console.say(f"  {name:20}" + "".join(f"{r.edits[name]:9.3f}" for r in found.recalls))

@@ -1,0 +1,171 @@
+"""Measure an encoder on photos: how many edited copies it finds at a given rate of mistakes.
+
+Every edit of `edits.EDITS` is made of some photos, through the coder and decoder that files go
+through; other photos stand beside them. Recall is that of the pairs original and copy, at the
+distance that lets through a stated share of all pairs of different photos. Photos that repeat one
+another count as mistakes here, so choose a folder without duplicates.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from dedupe import decode, walk
+from dedupe.encoder import Encoder
+from dedupe.errors import InputError
+from dedupe.siamese.edits import EDITS, LEVELS, encode
+
+RATES = (1e-6, 1e-5, 1e-4)
+_SMALLEST = 120  # pixels; a smaller photo is no photo to edit
+_MAX_SIDE = 1024  # pixels; larger photos are shrunk first, to bound the time
+ORIGINAL, DISTRACTOR = "original", "distractor"
+
+
+@dataclass(frozen=True, slots=True)
+class Recall:
+    """What is found at one rate of false positives."""
+
+    rate: float  # share of pairs of different photos let through, at most
+    distance: float  # pairs below it count as copies
+    edits: dict[str, float]  # share of the copies found, by edit
+    levels: dict[str, float]  # mean over the edits of a level
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """An encoder's figures on one set of photos."""
+
+    uap: float  # micro average precision over all pairs, turns left out, in [0, 1]
+    recalls: tuple[Recall, ...]  # by ascending rate
+    originals: int
+    images: int
+    false_pairs: int
+
+
+def evaluate(
+    encoder: Encoder,
+    roots: Sequence[str],
+    *,
+    originals: int = 100,
+    distractors: int = 400,
+    seed: int = 0,
+    on_photo: Callable[[], None] = lambda: None,
+) -> Evaluation:
+    """Edit photos below `roots` and measure how many copies an encoder finds.
+
+    Args:
+        encoder: an open encoder.
+        roots: folders of photos that do not repeat one another.
+        originals: photos that are edited.
+        distractors: photos that only stand beside them; fewer if there are not as many.
+        seed: of the choice of photos and of the edits.
+        on_photo: called after each photo.
+
+    Raises:
+        InputError: there are fewer than two photos.
+    """
+    vectors: list[NDArray[np.float32]] = []
+    photos: list[int] = []  # number of the photo behind each row
+    edits: list[str] = []
+    side = encoder.manifest.side
+    for number, copies in enumerate(_copies(roots, originals, originals + distractors, seed)):
+        pixels = [decode.decode(content, side=side).pixels for content in copies.values()]
+        vectors.append(encoder.embed(np.stack(pixels)))
+        photos += [number] * len(copies)
+        edits += copies
+        on_photo()
+    if len(vectors) < 2:
+        raise InputError("there are too few photos to measure with; give a folder of a few hundred")
+    return score(np.concatenate(vectors), np.array(photos), edits)
+
+
+def _copies(
+    roots: Sequence[str], originals: int, count: int, seed: int
+) -> Iterator[dict[str, bytes]]:
+    """Yield the files of each photo by edit: the original and its copies, then distractors."""
+    rng = random.Random(seed)
+    paths = [file.path for file in walk.walk(roots).files]
+    rng.shuffle(paths)
+    photos = (photo for photo in map(_open, paths) if photo is not None)
+    for number, photo in enumerate(itertools.islice(photos, count)):
+        if number < originals:
+            copies = {name: edit.apply(photo, rng) for name, edit in EDITS.items()}
+            yield {ORIGINAL: encode(photo, "JPEG", 95), **copies}
+        else:
+            yield {DISTRACTOR: encode(photo, "JPEG", 95)}
+
+
+def _open(path: str) -> Image.Image | None:
+    """The photo at `path`, upright and not too large, or None if it is no use here."""
+    try:
+        photo = Image.fromarray(decode.decode(decode.read(path)).pixels)
+    except decode.Unreadable:
+        return None
+    if min(photo.size) < _SMALLEST:
+        return None
+    photo.thumbnail((_MAX_SIDE, _MAX_SIDE), Image.Resampling.LANCZOS)
+    return photo
+
+
+def score(
+    vectors: NDArray[np.float32], photos: NDArray[np.int64], edits: Sequence[str]
+) -> Evaluation:
+    """Score embeddings of originals, their copies, and distractors.
+
+    Args:
+        vectors: (N, D) unit vectors.
+        photos: (N,) number of the photo that each row shows.
+        edits: N names from `EDITS`, or `original`, or `distractor`.
+    """
+    false = _false_distances(vectors, photos)
+    names = np.array(edits)
+    row_of = {int(photos[row]): row for row in np.flatnonzero(names == ORIGINAL)}
+    copies = np.flatnonzero((names != ORIGINAL) & (names != DISTRACTOR))
+    of = np.array([row_of[int(photos[row])] for row in copies], np.int64)
+    true = np.linalg.norm(vectors[copies] - vectors[of], axis=1).astype(np.float32)
+    return Evaluation(
+        uap=_average_precision(true[[EDITS[e].level != "turn" for e in names[copies]]], false),
+        recalls=tuple(_recall(true, names[copies], false, rate) for rate in RATES),
+        originals=len(row_of),
+        images=len(vectors),
+        false_pairs=len(false),
+    )
+
+
+def _false_distances(
+    vectors: NDArray[np.float32], photos: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    """Distances of all pairs of different photos, ascending."""
+    found = []
+    for row in range(len(vectors) - 1):
+        others = vectors[row + 1 :][photos[row + 1 :] != photos[row]]
+        found.append(2 - 2 * others @ vectors[row])
+    square: NDArray[np.float32] = np.sort(np.concatenate(found)).clip(0, 4)
+    return np.sqrt(square)
+
+
+def _average_precision(true: NDArray[np.float32], false: NDArray[np.float32]) -> float:
+    """Mean, over the copies from near to far, of the share of copies among all pairs so near."""
+    true = np.sort(true)
+    found = np.arange(1, len(true) + 1)
+    mistaken = np.searchsorted(false, true, "right")
+    return float(np.mean(found / (found + mistaken)))
+
+
+def _recall(
+    true: NDArray[np.float32], names: NDArray[np.str_], false: NDArray[np.float32], rate: float
+) -> Recall:
+    distance = false[int(rate * len(false))]  # below it lie at most rate * count false pairs
+    edits = {name: float(np.mean(true[names == name] < distance)) for name in EDITS}
+    levels: dict[str, float] = {
+        level: float(np.mean([edits[name] for name, edit in EDITS.items() if edit.level == level]))
+        for level in LEVELS
+    }
+    return Recall(rate, float(distance), edits, levels)
