@@ -11,7 +11,10 @@ import contextlib
 import hashlib
 import json
 import os
+import zipfile
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -52,7 +55,16 @@ class Manifest:
     training: dict[str, Any]  # how the weights were made, from which photos, under which licences
 
     def threshold(self, sensitivity: str) -> float:
-        """Return the calibrated distance of `strict`, `balanced` or `loose`."""
+        """Return the calibrated distance of `strict`, `balanced` or `loose`.
+
+        Raises:
+            UsageError: there is no such sensitivity.
+            EncoderError: the encoder was never calibrated, as its making was stopped at the end.
+        """
+        if not self.thresholds:
+            raise EncoderError(
+                f"encoder {self.name} was not finished; run `dedupe train` into its folder again"
+            )
         if sensitivity not in self.thresholds:
             raise UsageError(
                 f"sensitivity {sensitivity!r} is unknown; choose {', '.join(self.thresholds)}"
@@ -73,11 +85,28 @@ def read_manifest(folder: Path) -> Manifest:
     try:
         fields = json.loads((folder / MANIFEST).read_text("utf-8"))
         thresholds = {name: Threshold(**t) for name, t in fields.pop("thresholds").items()}
-        return Manifest(thresholds=thresholds, **fields)
+        manifest = Manifest(thresholds=thresholds, **fields)
     except OSError as error:
         raise EncoderError(f"{folder} is not an encoder: {error.strerror or error}") from error
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise EncoderError(f"{folder / MANIFEST} is damaged: {error}") from error
+    except KeyError as error:
+        raise EncoderError(f"{folder / MANIFEST} is damaged: {error} is missing") from error
+    except (ValueError, TypeError, AttributeError) as error:
+        raise EncoderError(f"{folder / MANIFEST} is damaged: {_one_line(error)}") from error
+    _check_numbers(manifest, folder)
+    return manifest
+
+
+def _check_numbers(manifest: Manifest, folder: Path) -> None:
+    sizes = (manifest.side, manifest.dimension)
+    if not all(type(size) is int and size > 0 for size in sizes):
+        raise EncoderError(f"{folder / MANIFEST} is damaged: its sizes are {sizes}")
+    distances = [threshold.distance for threshold in manifest.thresholds.values()]
+    if not all(isinstance(d, int | float) and 0 <= d <= 2 for d in distances):
+        raise EncoderError(f"{folder / MANIFEST} is damaged: its distances are {distances}")
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:300]
 
 
 def fingerprint(model: bytes) -> str:
@@ -103,8 +132,6 @@ class LiteRTEncoder:
     """
 
     def __init__(self, folder: Path, *, batch_size: int | None = None, threads: int | None = None):
-        from ai_edge_litert.interpreter import Interpreter
-
         self.manifest = read_manifest(folder)
         self.batch_size = batch_size or _CPU_BATCH
         try:
@@ -113,15 +140,26 @@ class LiteRTEncoder:
             raise EncoderError(f"{folder / LITERT_FILE}: {error.strerror}") from error
         if fingerprint(model) != self.manifest.fingerprint:
             raise EncoderError(f"{folder / LITERT_FILE} is damaged: not the file of its manifest")
-        with _quiet_native_output():
-            self._interpreter = Interpreter(
-                model_content=model, num_threads=threads or os.cpu_count() or 1
-            )
-            self._input = self._interpreter.get_input_details()[0]["index"]
-            side = self.manifest.side
-            self._interpreter.resize_tensor_input(self._input, (self.batch_size, side, side, 3))
-            self._interpreter.allocate_tensors()
-        self._output = self._interpreter.get_output_details()[0]["index"]
+        try:
+            with _quiet_native_output():
+                self._start(model, threads or os.cpu_count() or 1)
+        except (ValueError, RuntimeError) as error:
+            raise EncoderError(
+                f"{folder / LITERT_FILE} cannot be run: {_one_line(error)}"
+            ) from error
+
+    def _start(self, model: bytes, threads: int) -> None:
+        from ai_edge_litert.interpreter import Interpreter
+
+        self._interpreter = Interpreter(model_content=model, num_threads=threads)
+        pixels = self._interpreter.get_input_details()[0]
+        vectors = self._interpreter.get_output_details()[0]
+        side, dimension = int(pixels["shape"][1]), int(vectors["shape"][-1])
+        if (side, dimension) != (self.manifest.side, self.manifest.dimension):
+            raise ValueError(f"it maps {side} px to {dimension} floats, unlike its manifest")
+        self._input, self._output = pixels["index"], vectors["index"]
+        self._interpreter.resize_tensor_input(self._input, self._shape(self.batch_size))
+        self._interpreter.allocate_tensors()
 
     def embed(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         vectors = np.empty((len(pixels), self.manifest.dimension), np.float32)
@@ -129,15 +167,15 @@ class LiteRTEncoder:
             batch = pixels[start : start + self.batch_size]
             count = len(batch)
             if count < self.batch_size:
-                batch = np.concatenate([batch, np.zeros_like(pixels, shape=self._padding(count))])
+                padding = np.zeros(self._shape(self.batch_size - count), np.uint8)
+                batch = np.concatenate([batch, padding])
             self._interpreter.set_tensor(self._input, batch)
             self._interpreter.invoke()
             vectors[start : start + count] = self._interpreter.get_tensor(self._output)[:count]
         return vectors
 
-    def _padding(self, count: int) -> tuple[int, int, int, int]:
-        side = self.manifest.side
-        return (self.batch_size - count, side, side, 3)
+    def _shape(self, count: int) -> tuple[int, int, int, int]:
+        return (count, self.manifest.side, self.manifest.side, 3)
 
 
 class KerasEncoder:
@@ -146,17 +184,26 @@ class KerasEncoder:
     The batch is halved, for good, whenever the device runs out of memory.
     """
 
-    def __init__(self, folder: Path, *, batch_size: int | None = None) -> None:
+    def __init__(
+        self, folder: Path, *, batch_size: int | None = None, device: Device = "auto"
+    ) -> None:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         with _quiet_native_output():
             import keras
 
         self.manifest = read_manifest(folder)
         self.batch_size = batch_size or _GPU_BATCH
+        # The backend would take a GPU it sees, also where the CPU was asked for.
+        self._on_device = (
+            partial(keras.device, "cpu") if device == "cpu" else contextlib.nullcontext
+        )
         try:
-            self._model = keras.saving.load_model(folder / KERAS_FILE, compile=False)
-        except (OSError, ValueError) as error:
-            raise EncoderError(f"{folder / KERAS_FILE} cannot be loaded: {error}") from error
+            with self._on_device():
+                self._model = keras.saving.load_model(folder / KERAS_FILE, compile=False)
+        except (OSError, ValueError, TypeError, KeyError, zipfile.BadZipFile) as error:
+            raise EncoderError(
+                f"{folder / KERAS_FILE} cannot be loaded: {_one_line(error)}"
+            ) from error
 
     def embed(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         vectors = np.empty((len(pixels), self.manifest.dimension), np.float32)
@@ -164,10 +211,13 @@ class KerasEncoder:
         while start < len(pixels):
             batch = pixels[start : start + self.batch_size]
             try:
-                vectors[start : start + len(batch)] = self._model.predict_on_batch(batch)
+                with self._on_device():
+                    vectors[start : start + len(batch)] = self._model.predict_on_batch(batch)
             except Exception as error:  # each backend has its own out-of-memory error
                 if not _out_of_memory(error) or self.batch_size == 1:
-                    raise EncoderError(f"the encoder failed on the device: {error}") from error
+                    raise EncoderError(
+                        f"the encoder failed on the device: {_one_line(error)}"
+                    ) from error
                 self.batch_size = max(1, min(self.batch_size, len(batch)) // 2)
                 continue
             start += len(batch)
@@ -210,7 +260,8 @@ def open_encoder(
             "or scan with --device cpu"
         )
     if gpu or runtime == "keras":
-        return KerasEncoder(folder, batch_size=batch_size or (None if gpu else _CPU_BATCH))
+        size = batch_size or (_GPU_BATCH if gpu else _CPU_BATCH)
+        return KerasEncoder(folder, batch_size=size, device=device)
     return LiteRTEncoder(folder, batch_size=batch_size, threads=threads)
 
 
@@ -225,7 +276,7 @@ def _gpu_visible() -> bool:
 
 
 @contextlib.contextmanager
-def _quiet_native_output() -> Any:
+def _quiet_native_output() -> Iterator[None]:
     """Hold back what native libraries write to file descriptor 2 while they start."""
     try:
         kept = os.dup(2)

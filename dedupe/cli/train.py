@@ -19,6 +19,10 @@ def train(
     side: Annotated[int, typer.Option(min=32, help="Edge of the input, pixels.")] = 96,
     embedding: Annotated[int, typer.Option(min=8, help="Floats of an embedding.")] = 128,
     seed: Annotated[int, typer.Option(help="Of every random choice.")] = 0,
+    source: Annotated[
+        list[str] | None,
+        typer.Option(help="Origin and licence of photos, for the manifest; repeatable."),
+    ] = None,
     weights: Annotated[str, typer.Option(help="A .keras file to start from.")] = "",
 ) -> None:
     """Train an encoder on turned, zoomed, cropped and otherwise changed pairs of your photos.
@@ -30,7 +34,13 @@ def train(
     from dedupe.siamese.train import Progress, TrainingPlan
 
     plan = TrainingPlan(
-        tower=tower, side=side, embedding=embedding, steps=steps, pairs=pairs, seed=seed
+        tower=tower,
+        side=side,
+        embedding=embedding,
+        steps=steps,
+        pairs=pairs,
+        seed=seed,
+        photo_side=max(160, side * 5 // 3),
     )
     with console.bar("Training", steps, "steps") as bar:
 
@@ -42,6 +52,7 @@ def train(
             photos,
             Path(out),
             plan,
+            sources=source or (),
             start=Path(weights) if weights else None,
             on_step=on_step,
         )

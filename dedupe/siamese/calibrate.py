@@ -23,7 +23,8 @@ Distances = NDArray[np.float32]
 RATES = dict(zip(SENSITIVITIES, (1e-7, 1e-6, 1e-5), strict=True))
 IDENTICAL = 0.99  # least probability that two identical images are given
 _COPIES = 3  # changed copies of each held-out photo: one mild, the others strong
-_KEPT = 5000  # smallest false distances that are remembered; far more than any rate asks for
+_KEPT = 5000  # smallest false distances that the head is fitted to, at least
+_FEW, _MANY = -7.0, 9.0  # logarithms between which the head's parameters are sought
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,22 +86,26 @@ def _nearest_false(
     vectors: NDArray[np.float32], ids: NDArray[np.int64]
 ) -> tuple[Distances, int]:  # fmt: skip
     """The smallest distances between different photos, sorted, and how many pairs there are."""
+    count = (len(ids) ** 2 - int(np.sum(np.bincount(ids) ** 2))) // 2
+    kept = max(_KEPT, math.floor(max(RATES.values()) * count) + 1)  # what every rate asks for
     nearest = np.empty(0, np.float32)
-    count = 0
     for row in range(0, len(vectors), 512):
         block = vectors[row : row + 512]
         square = 2 - 2 * block @ vectors.T  # (512, N)
         after = np.arange(len(vectors)) > np.arange(row, row + len(block))[:, None]
         false = square[after & (ids[row : row + 512, None] != ids)]
-        count += len(false)
-        nearest = np.sort(np.concatenate([nearest, false]))[:_KEPT]
+        nearest = np.sort(np.concatenate([nearest, false]))[:kept]
     return np.sqrt(np.clip(nearest, 0, 4)), count
 
 
 def _threshold(false: Distances, count: int, true: Distances, rate: float) -> Threshold:
-    """Choose the largest distance, in steps of 0.001, that keeps the rate of false pairs."""
+    """Choose the largest distance, in steps of 0.001, that keeps the rate of false pairs.
+
+    It is 0, which may break the rate, where the photos hold too many copies of one another.
+    """
     allowed = math.floor(rate * count)
-    distance = math.floor(float(false[allowed]) * 1000 - 1e-6) / 1000
+    # Below the first false pair too many by more than the rounding of float32.
+    distance = max(0, math.floor(float(false[allowed]) * 1000 - 1e-3)) / 1000
     return Threshold(
         distance=distance,
         false_positive_rate=float(np.sum(false <= distance)) / count,
@@ -121,13 +126,19 @@ def fit_head(true: Distances, false: Distances) -> dict[str, float]:
     Returns:
         `scale` and `bias`, both > 0.
     """
-    floor = float(special.logit(IDENTICAL))
 
     def loss(parameters: NDArray[np.float64]) -> float:
-        scale, bias = math.exp(parameters[0]), floor + math.exp(parameters[1])
+        scale, bias = _exponentials(parameters)
         missed = np.logaddexp(0, scale * true - bias).mean()
         mistaken = np.logaddexp(0, bias - scale * false).mean()
         return float(missed + mistaken)
 
     best = optimize.minimize(loss, np.array([2.0, 1.0]), method="Nelder-Mead").x
-    return {"scale": round(math.exp(best[0]), 4), "bias": round(floor + math.exp(best[1]), 4)}
+    scale, bias = _exponentials(best)
+    return {"scale": round(scale, 4), "bias": math.ceil(bias * 1e4) / 1e4}  # never below the floor
+
+
+def _exponentials(parameters: NDArray[np.float64]) -> tuple[float, float]:
+    """Return scale and bias, kept finite also where the two kinds of pairs are far apart."""
+    scale, excess = np.exp(np.clip(parameters, _FEW, _MANY))
+    return float(scale), float(special.logit(IDENTICAL) + excess)

@@ -15,7 +15,7 @@ from dedupe.encoder import KERAS_FILE, LITERT_FILE, LiteRTEncoder, Manifest, fin
 from dedupe.errors import EncoderError
 from dedupe.siamese.calibrate import calibrate
 from dedupe.siamese.photos import PhotoArray, load_photos, split_photos
-from dedupe.siamese.train import Progress, TrainingPlan, train
+from dedupe.siamese.train import Progress, TrainingPlan, train, writing
 
 
 def make_encoder(
@@ -23,7 +23,7 @@ def make_encoder(
     folder: Path,
     plan: TrainingPlan,
     *,
-    sources: Sequence[dict[str, str]] = (),
+    sources: Sequence[str] = (),
     start: Path | None = None,
     on_photo: Callable[[], None] = lambda: None,
     on_step: Callable[[Progress], None] = lambda _: None,
@@ -45,6 +45,8 @@ def make_encoder(
         InputError: too few photos.
         EncoderError: training failed, or `folder` cannot be written.
     """
+    with writing(folder):
+        (folder / "training").mkdir(parents=True, exist_ok=True)
     photos, digests = load_photos(roots, side=plan.photo_side, on_photo=on_photo)
     learned, held_out = split_photos(photos, digests, held_out=plan.held_out)
     del photos
@@ -56,7 +58,8 @@ def make_encoder(
         "keras": keras.__version__,
         "backend": keras.backend.backend(),
     }
-    return export(tower, folder, plan, held_out, training)
+    with writing(folder):
+        return export(tower, folder, plan, held_out, training)
 
 
 def export(

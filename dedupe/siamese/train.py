@@ -7,10 +7,10 @@ keeps other photos apart (`losses.koleo`). The same plan and photos give the sam
 
 from __future__ import annotations
 
-import csv
+import contextlib
 import json
 import os
-import time
+import zipfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from dedupe.errors import CollapseError, EncoderError, InputError
 from dedupe.siamese import losses
 from dedupe.siamese.augment import MILD, STRONG, augment
+from dedupe.siamese.log import TrainingLog
 from dedupe.siamese.photos import PhotoArray
 from dedupe.siamese.towers import build_tower
 
@@ -32,7 +33,6 @@ Batch = tuple[NDArray[np.uint8], NDArray[np.int32]]  # (2 B, S, S, 3) views, (2 
 
 _COLLAPSED = 0.05  # spread below which every embedding is the same point; random weights give ~0.3
 _SETTLING = 120  # batches that batch normalisation needs to forget its former statistics
-LOG_COLUMNS = ("step", "side", "loss", "pair_accuracy", "spread", "learning_rate", "images_per_s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,15 +143,20 @@ def train(
     Raises:
         InputError: fewer photos than a batch needs.
         CollapseError: the embeddings lost their spread.
-        EncoderError: the loss is no longer a number, or a checkpoint belongs to another plan.
+        EncoderError: the loss is no longer a number, a checkpoint is damaged or belongs to another
+            plan, `start` holds no weights of this tower, or `folder` cannot be written.
     """
     if len(photos) < plan.pairs:
-        raise InputError(f"{len(photos)} photos are fewer than the {plan.pairs} of one batch")
+        raise InputError(
+            f"{len(photos)} photos are fewer than the {plan.pairs} of one step; "
+            "give more photos or take fewer a step"
+        )
     keras.utils.set_random_seed(plan.seed)
     trainer = _build(plan, start)
-    folder.mkdir(parents=True, exist_ok=True)
-    first = _restore(trainer, plan, folder)
-    log = _Log(folder / "training.csv", first)
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        first = _restore(trainer, plan, folder)
+        log = TrainingLog(folder / "training.csv", first, views=2 * plan.pairs)
     recent: list[dict[str, float]] = []
     for step, batch in _batches(photos, plan, first):
         if step >= plan.memory_from * plan.steps:
@@ -161,18 +166,33 @@ def train(
         _guard(numbers, step)
         on_step(Progress(step + 1, numbers))
         recent.append(numbers)
-        if (step + 1) % log_every == 0:
-            log.write(step + 1, plan, trainer, _average(recent))
-            recent.clear()
-        if (step + 1) % checkpoint_every == 0 or step + 1 == plan.steps:
-            _checkpoint(trainer, plan, folder, step + 1)
+        with writing(folder):
+            if (step + 1) % log_every == 0:
+                rate = float(ops.convert_to_numpy(trainer.optimizer.learning_rate))
+                log.write(step + 1, plan.side_at(step), rate, _average(recent))
+                recent.clear()
+            if (step + 1) % checkpoint_every == 0 or step + 1 == plan.steps:
+                _checkpoint(trainer, plan, folder, step + 1)
     return finish(trainer, photos, plan)
+
+
+@contextlib.contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Turn the system's refusal to write into an EncoderError that names `folder`."""
+    try:
+        yield
+    except OSError as error:
+        raise EncoderError(f"{folder} cannot be written: {error.strerror or error}") from error
 
 
 def _build(plan: TrainingPlan, start: Path | None) -> SiameseTrainer:
     tower = build_tower(plan.tower, side=None, embedding=plan.embedding)
     if start is not None:
-        tower.load_weights(str(start))
+        try:
+            tower.load_weights(str(start))
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+            line = " ".join(str(error).split())[:300]
+            raise EncoderError(f"{start} holds no weights of this tower: {line}") from error
     trainer = SiameseTrainer(tower, plan)
     warmup = max(1, round(plan.warmup * plan.steps))
     schedule = keras.optimizers.schedules.CosineDecay(
@@ -197,12 +217,19 @@ def finish(trainer: SiameseTrainer, photos: PhotoArray, plan: TrainingPlan) -> A
 
     The moving statistics of batch normalisation followed the weights of each step, not their
     average, so they are measured again; without it embeddings shrink towards one another.
+
+    Raises:
+        CollapseError: seen without the help of a batch's own statistics, embeddings are one point.
+        EncoderError: the embeddings are not numbers.
     """
     trainer.optimizer.finalize_variable_values(trainer.trainable_variables)
     for step in range(plan.steps, plan.steps + _SETTLING):
         trainer.tower(make_batch(photos, plan, step)[0], training=True)
     tower = build_tower(plan.tower, side=plan.side, embedding=plan.embedding)
     tower.set_weights(trainer.tower.get_weights())
+    vectors = tower.predict_on_batch(make_batch(photos, plan, plan.steps)[0])
+    spread = float(ops.convert_to_numpy(losses.spread(vectors)))
+    _guard({"loss": spread, "spread": spread}, plan.steps)
     return tower
 
 
@@ -243,35 +270,6 @@ def _average(rows: list[dict[str, float]]) -> dict[str, float]:
     return {name: sum(row[name] for row in rows) / len(rows) for name in rows[0]}
 
 
-class _Log:
-    """The CSV log; a resumed run drops the lines after its checkpoint and goes on below."""
-
-    def __init__(self, path: Path, first: int) -> None:
-        self._path = path
-        self._since = (time.perf_counter(), first)
-        kept: list[dict[str, str]] = []
-        if path.exists() and first:
-            with path.open(newline="") as old:
-                kept = [row for row in csv.DictReader(old) if int(row["step"]) <= first]
-        with path.open("w", newline="") as file:
-            writer = csv.DictWriter(file, LOG_COLUMNS)
-            writer.writeheader()
-            writer.writerows(kept)
-
-    def write(
-        self, step: int, plan: TrainingPlan, trainer: SiameseTrainer, numbers: dict[str, float]
-    ) -> None:
-        now = time.perf_counter()
-        then, last = self._since
-        rate = (step - last) * 2 * plan.pairs / (now - then)
-        self._since = (now, step)
-        learning_rate = float(ops.convert_to_numpy(trainer.optimizer.learning_rate))
-        values = [numbers[name] for name in ("loss", "pair_accuracy", "spread")]
-        row = [f"{value:.5g}" for value in (*values, learning_rate, rate)]
-        with self._path.open("a", newline="") as file:
-            csv.writer(file).writerow([step, plan.side_at(step - 1), *row])
-
-
 def _checkpoint(trainer: SiameseTrainer, plan: TrainingPlan, folder: Path, step: int) -> None:
     """Save weights, optimizer and memory under a new name, then point at them."""
     weights = folder / f"step-{step}.weights.h5"
@@ -289,8 +287,12 @@ def _restore(trainer: SiameseTrainer, plan: TrainingPlan, folder: Path) -> int:
     pointer = folder / "checkpoint.json"
     if not pointer.exists():
         return 0
-    saved = json.loads(pointer.read_text())
-    if saved["plan"] != asdict(plan):
-        raise EncoderError(f"{pointer} belongs to another training plan; choose another folder")
-    trainer.load_weights(str(folder / saved["weights"]))
-    return int(saved["step"])
+    try:
+        saved = json.loads(pointer.read_text("utf-8"))
+        step, weights, made_with = int(saved["step"]), saved["weights"], saved["plan"]
+        if made_with == asdict(plan):
+            trainer.load_weights(str(folder / weights))
+            return step
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise EncoderError(f"{pointer} is damaged; delete {folder} to start again") from error
+    raise EncoderError(f"{pointer} belongs to another training plan; choose another folder")
