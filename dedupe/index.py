@@ -28,13 +28,13 @@ from dedupe.types import ImageFile
 _APPLICATION_ID = 0x64647570  # "ddup"
 _SCHEMA_VERSION = 1
 _SCHEMA = f"""
-    CREATE TABLE contents (
+    CREATE TABLE IF NOT EXISTS contents (
         digest TEXT NOT NULL, encoder TEXT NOT NULL,
         width INTEGER NOT NULL, height INTEGER NOT NULL, format TEXT NOT NULL,
         vector BLOB NOT NULL,
         PRIMARY KEY (digest, encoder)
     ) WITHOUT ROWID;
-    CREATE TABLE files (
+    CREATE TABLE IF NOT EXISTS files (
         path BLOB PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
         inode TEXT NOT NULL, digest TEXT NOT NULL
     ) WITHOUT ROWID;
@@ -79,7 +79,11 @@ class EmbeddingIndex:
         with self._explained():
             path.parent.mkdir(parents=True, exist_ok=True)
             self._connection = sqlite3.connect(path, timeout=60, check_same_thread=False)
-            self._prepare()
+            try:
+                self._prepare()
+            except BaseException:
+                self._connection.close()  # lets go of its lock
+                raise
 
     def __enter__(self) -> Self:
         return self
@@ -94,7 +98,8 @@ class EmbeddingIndex:
 
     def close(self) -> None:
         """Close the file; what was remembered is on disk already."""
-        self._connection.close()
+        with self._lock:  # a thread may still be writing
+            self._connection.close()
 
     def find_files(self, files: Sequence[ImageFile]) -> dict[str, Content]:
         """Return what is known of the files that have not changed, by path."""
@@ -150,26 +155,35 @@ class EmbeddingIndex:
             return self._connection.execute(statement, values).fetchall()
 
     def _prepare(self) -> None:
-        (application,) = self._connection.execute("PRAGMA application_id").fetchone()
-        (version,) = self._connection.execute("PRAGMA user_version").fetchone()
-        (tables,) = self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        ask = self._connection.execute
+        with self._connection:
+            ask("BEGIN")  # one view of a file that another scan may be creating
+            (application,) = ask("PRAGMA application_id").fetchone()
+            (version,) = ask("PRAGMA user_version").fetchone()
+            (tables,) = ask("SELECT count(*) FROM sqlite_master").fetchone()
         if application == _APPLICATION_ID and version > _SCHEMA_VERSION:
             raise IndexFileError(f"{self.path} was written by a newer dedupe; use another --index")
-        if application != _APPLICATION_ID and tables:
+        if application != _APPLICATION_ID and (application or tables):
             raise IndexFileError(f"{self.path} is not an index of dedupe; use another --index")
-        self._connection.execute("PRAGMA journal_mode = WAL")
-        self._connection.execute("PRAGMA synchronous = NORMAL")
         if not tables:
             self._connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")
+        ask("PRAGMA synchronous = NORMAL")
+        try:
+            ask("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:  # another scan at work: it does well
+                raise
 
     @contextlib.contextmanager
     def _explained(self) -> Iterator[None]:
         try:
             yield
         except (sqlite3.Error, OSError) as error:
+            code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # without the extension
+            advice = "delete it, " if code == sqlite3.SQLITE_CORRUPT else ""
             raise IndexFileError(
                 f"the index {self.path} cannot be used: {error}; "
-                "delete it, choose another with --index, or scan with --no-index"
+                f"{advice}choose another with --index, or scan with --no-index"
             ) from error
 
 
