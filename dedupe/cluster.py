@@ -113,18 +113,21 @@ class _Cover:
         fits = self._pixels[others] <= MUCH_LARGER * self._pixels[content]
         return others[fits], distance[fits]
 
-    def _coverage(self, content: int) -> int:
-        """How many free rows a free row of this content would take away."""
+    def _coverage(self, content: int, within: NDArray[np.integer] | None = None) -> int:
+        """How many free rows, of all contents or of some, a row of this one would take away."""
         others, _ = self._neighbours(content)
+        if within is not None:
+            others = others[np.isin(others, within)]
         return int(self._weight[content]) + int(self._weight[others].sum()) - 1
 
     def _choose(self, middle: int) -> int:
         """Return the row best by the rules among those that stand for nearly the whole star."""
-        enough = NEARLY_ALL * self._coverage(middle)
         others, _ = self._neighbours(middle)
-        members: list[int] = [c for c in (middle, *others.tolist()) if self._free[c]]
+        star = np.append(others, middle)
+        enough = NEARLY_ALL * self._coverage(middle)
+        members: list[int] = [c for c in star.tolist() if self._free[c]]
         members.sort(key=lambda content: self._rank[self._free[content][0]])
-        good = (c for c in members if c == middle or self._coverage(c) >= enough)
+        good = (c for c in members if c == middle or self._coverage(c, within=star) >= enough)
         return self._free[next(good)][0]
 
     def _take(self, keeper: int) -> Star:

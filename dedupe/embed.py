@@ -7,10 +7,11 @@ goes on where it was. One bad file costs itself only.
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import joblib
 import numpy as np
@@ -32,7 +33,7 @@ class _Read:
     digest: str
     content: Content | None = None  # known before
     picture: decode.Picture | None = None  # decoded here, by the first file of its content
-    trouble: decode.Unreadable | None = None
+    trouble: Skipped | None = None  # not the exception, whose traceback holds the file's bytes
 
 
 def embed_files(
@@ -47,13 +48,13 @@ def embed_files(
 ) -> Embeddings:
     """Embed every readable file.
 
-    The result does not depend on `workers`, on what the index already holds, or on the order in
-    which threads finish.
+    The result (but for `reused`) does not depend on `workers`, on what the index already holds, or
+    on the order in which threads finish.
 
     Args:
         files: what to embed, in the order the rows shall have.
         manifest: of the encoder.
-        open_encoder: called once, and only if the index does not know every file.
+        open_encoder: called at most once, when the first picture is there to be embedded.
         index: where embeddings are looked up and remembered; None to do without.
         workers: decoding threads; None for one per core.
         max_pixels: images with more are skipped; 0 for no limit.
@@ -63,20 +64,22 @@ def embed_files(
         IndexFileError: the index cannot be read or written.
         EncoderError: the encoder cannot be opened or fails.
     """
-    known = index.find_files(files) if index else {}
+    known = _look_up(files, index, max_pixels)
     on_files(len(known))
     fresh = [file for file in files if file.path not in known]
     skipped: dict[str, Skipped] = {}
     if fresh:
         loader = _Loader(index, manifest.side, max_pixels)
-        embedder = _Embedder(open_encoder(), index)
-        for chunk in _work_ahead(fresh, loader, embedder, workers or os.cpu_count() or 1):
-            for item in chunk:
-                if isinstance(item, Skipped):
-                    skipped[item.path] = item
-                else:
-                    known[item[0].path] = item[1]
-            on_files(len(chunk))
+        embedder = _Embedder(open_encoder, index)
+        chunks = _work_ahead(fresh, loader, embedder, workers or os.cpu_count() or 1)
+        with contextlib.closing(chunks):  # no thread outlives this call
+            for chunk in chunks:
+                for item in chunk:
+                    if isinstance(item, Skipped):
+                        skipped[item.path] = item
+                    else:
+                        known[item[0].path] = item[1]
+                on_files(len(chunk))
     photos = [_photo(file, known[file.path]) for file in files if file.path in known]
     vectors = np.empty((len(photos), manifest.dimension), np.float32)
     for row, photo in enumerate(photos):
@@ -90,6 +93,18 @@ def embed_files(
     )
 
 
+def _look_up(
+    files: Sequence[ImageFile], index: EmbeddingIndex | None, max_pixels: int
+) -> dict[str, Content]:
+    """Return what the index knows of the files, by path; what is too large now is read again."""
+    known = index.find_files(files) if index else {}
+    return {path: content for path, content in known.items() if _fits(content, max_pixels)}
+
+
+def _fits(content: Content, max_pixels: int) -> bool:
+    return max_pixels <= 0 or content.width * content.height <= max_pixels
+
+
 def _photo(file: ImageFile, content: Content) -> Photo:
     return Photo(file, content.width, content.height, content.format, content.digest)
 
@@ -99,7 +114,7 @@ _Finished = list[Skipped | tuple[ImageFile, Content]]
 
 def _work_ahead(
     files: Sequence[ImageFile], loader: _Loader, embedder: _Embedder, workers: int
-) -> Iterator[_Finished]:
+) -> Generator[_Finished]:
     """Yield finished chunks; the next one is decoded while the encoder has this one."""
     load = joblib.delayed(loader.load)
     with (
@@ -109,6 +124,7 @@ def _work_ahead(
         waiting = None
         for start in range(0, len(files), _CHUNK):
             loaded = parallel(load(file) for file in files[start : start + _CHUNK])
+            embedder.prepare(loaded)
             if waiting is not None:
                 yield waiting.result()
             waiting = device.submit(embedder.embed, loaded)
@@ -136,12 +152,12 @@ class _Loader:
         if self._claims.setdefault(name, file.path) != file.path:
             return _Read(file, name)
         content = self._index.find_content(name) if self._index else None
-        if content is not None:
+        if content is not None and _fits(content, self._max_pixels):
             return _Read(file, name, content=content)
         try:
             picture = decode.decode(data, side=self._side, max_pixels=self._max_pixels)
         except decode.Unreadable as trouble:
-            return _Read(file, name, trouble=trouble)
+            return _Read(file, name, trouble=Skipped(file.path, trouble.reason, trouble.detail))
         return _Read(file, name, picture=picture)
 
 
@@ -157,10 +173,19 @@ def _unchanged(file: ImageFile) -> bool:
 class _Embedder:
     """Runs the encoder on decoded chunks and remembers what came out."""
 
-    def __init__(self, encoder: Encoder, index: EmbeddingIndex | None) -> None:
-        self._encoder = encoder
+    def __init__(self, open_encoder: Callable[[], Encoder], index: EmbeddingIndex | None) -> None:
+        self._open_encoder = open_encoder
+        self._encoder: Encoder | None = None
         self._index = index
-        self._done: dict[str, Content | decode.Unreadable] = {}  # by digest, all chunks so far
+        self._done: dict[str, Content | Skipped] = {}  # by digest, all chunks so far
+
+    def prepare(self, loaded: Sequence[_Read | Skipped]) -> None:
+        """Open the encoder if a picture is the first that needs it.
+
+        Apart from `embed`, as runtimes like to be opened in the main thread.
+        """
+        if self._encoder is None and any(isinstance(i, _Read) and i.picture for i in loaded):
+            self._encoder = self._open_encoder()
 
     def embed(self, loaded: Sequence[_Read | Skipped]) -> _Finished:
         self._settle([item for item in loaded if isinstance(item, _Read)])
@@ -176,7 +201,7 @@ class _Embedder:
             if settled is not None:
                 self._done[item.digest] = settled
         fresh = [(item.digest, item.picture) for item in items if item.picture is not None]
-        if fresh:
+        if fresh and self._encoder is not None:
             vectors = self._encoder.embed(np.stack([picture.pixels for _, picture in fresh]))
             for (name, p), vector in zip(fresh, vectors, strict=True):
                 self._done[name] = Content(name, p.width, p.height, p.format, vector)
@@ -185,6 +210,6 @@ class _Embedder:
         if isinstance(item, Skipped):
             return item
         settled = self._done[item.digest]
-        if isinstance(settled, decode.Unreadable):
-            return Skipped(item.file.path, settled.reason, settled.detail)
+        if isinstance(settled, Skipped):
+            return replace(settled, path=item.file.path)
         return item.file, settled

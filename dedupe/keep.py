@@ -14,7 +14,8 @@ _FIDELITY = ("TIFF", "PNG", "BMP", "JXL", "AVIF", "HEIF", "JPEG", "MPO", "WEBP",
 
 # What programs add to the name of a copy: "x (1)", "x - Copy (2)", "x copy 3", "Copy of x", "x~2".
 _COPY_NAME = re.compile(
-    r"^(copy of |kopie von )|( ?\(\d+\)|[ _-]+(copy|kopie|copie|copia|edited)( ?\(?\d+\)?)?|~\d+)$",
+    r"^(copy (\(\d+\) )?of |kopie von )"
+    r"|( ?\(\d+\)|[ _-]+(copy|kopie|copie|copia|edited)([ _-]?\(?\d+\)?)?|~\d+)$",
     re.IGNORECASE,
 )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -16,7 +17,7 @@ from dedupe import decode
 from dedupe.cluster import Star, cluster
 from dedupe.embed import embed_files
 from dedupe.encoder import BUILT_IN, Device, Runtime, open_encoder, read_manifest
-from dedupe.errors import UsageError
+from dedupe.errors import InputError, UsageError
 from dedupe.index import EmbeddingIndex, default_index_path
 from dedupe.keep import DEFAULT_RULES, check_rules, explain_choice, order_photos
 from dedupe.search import find_pairs
@@ -61,7 +62,7 @@ def scan(
         sensitivity: `strict`, `balanced` or `loose`: a threshold the encoder was calibrated to.
         threshold: largest distance of a copy, in [0, 2], instead of a sensitivity.
         keep: rules that choose the file that stays, see `dedupe.keep.RULES`.
-        protect: folders and files that are never duplicates.
+        protect: folders and files that are never duplicates, whichever way they are spelled.
         across: only groups with files from two roots or more.
         include, exclude, hidden, follow_symlinks, min_size, max_depth, one_file_system: what to
             look at, see `dedupe.walk.walk`.
@@ -74,7 +75,7 @@ def scan(
 
     Raises:
         UsageError: an option is unknown or out of range.
-        InputError: a root does not exist.
+        InputError: a root, or what is to be protected, does not exist.
         EncoderError: the encoder cannot be used.
         IndexFileError: the index cannot be used.
     """
@@ -84,6 +85,7 @@ def scan(
     limit = manifest.threshold(sensitivity) if threshold is None else threshold
     if not 0 <= limit <= 2:
         raise UsageError(f"a threshold is a distance from 0 to 2, not {limit}")
+    places = _resolve(protect)
     found = walk(
         roots,
         include=include,
@@ -112,7 +114,7 @@ def scan(
     pairs = find_pairs(
         embeddings, threshold=limit, on_rows=lambda done: on_progress("search", done, rows)
     )
-    protected = _protected_rows(embeddings.photos, protect)
+    protected = _protected_rows(embeddings.photos, places)
     stars = cluster(
         pairs,
         [photo.digest for photo in embeddings.photos],
@@ -141,15 +143,27 @@ def _open_index(
     return EmbeddingIndex(path, encoder=f"{fingerprint}/{decode.DECODER_VERSION}")
 
 
-def _protected_rows(photos: Sequence[Photo], protect: Sequence[StrPath]) -> frozenset[int]:
-    """Rows of the photos that lie at or below a protected path."""
-    places = [os.path.abspath(os.fsdecode(place)) for place in protect]
+def _resolve(protect: Sequence[StrPath]) -> list[str]:
+    """Return the real paths of what is to be protected; a typing error must not go unnoticed."""
+    for place in protect:
+        if not os.path.exists(place):
+            raise InputError(f"cannot protect {os.fspath(place)!r}: it does not exist")
+    return [os.path.realpath(os.fsdecode(place)) for place in protect]
+
+
+def _protected_rows(photos: Sequence[Photo], places: Sequence[str]) -> frozenset[int]:
+    """Rows of the photos that lie at or below one of the real paths."""
+    if not places:
+        return frozenset()
     inside = tuple(os.path.join(place, "") for place in places)
-    return frozenset(
-        row
-        for row, photo in enumerate(photos)
-        if photo.path in places or photo.path.startswith(inside)
-    )
+    resolve = functools.cache(os.path.realpath)  # asked once per folder
+
+    def is_protected(path: str) -> bool:
+        folder, name = os.path.split(path)
+        real = os.path.join(resolve(folder), name)
+        return real in places or real.startswith(inside)
+
+    return frozenset(row for row, photo in enumerate(photos) if is_protected(photo.path))
 
 
 def _pixels(embeddings: Embeddings, rules: Sequence[str]) -> NDArray[np.int64] | None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from dedupe.types import Embeddings, Pairs
 
-_SLACK = 1e-3  # added to the radius in which FAISS looks, in single precision; see `find_pairs`
+_SLACK = 2e-5  # added to the squared radius: FAISS errs by some 3e-6 there, in single precision
 
 
 def find_pairs(
@@ -30,7 +30,7 @@ def find_pairs(
         embeddings: of N files; files of one content are represented by the first of them.
         threshold: largest Euclidean distance to report, in [0, 2].
         block: rows compared at a time.
-        on_rows: called with the number of rows just compared.
+        on_rows: called with the number of rows just compared; adds up to N.
 
     Returns:
         Pairs sorted by (left, right), left < right. An image is never its own pair.
@@ -38,12 +38,12 @@ def find_pairs(
     rows = _first_of_each_content(embeddings)
     vectors = np.ascontiguousarray(embeddings.vectors[rows])  # (U, D)
     found: list[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]] = []
-    if len(rows) > 1:
-        index = faiss.IndexFlatL2(vectors.shape[1])
-        index.add(vectors)
-        for start in range(0, len(rows), block):
-            found.append(_search_block(index, vectors, start, block, threshold))
-            on_rows(min(block, len(rows) - start))
+    index = faiss.IndexFlatL2(vectors.shape[1])
+    index.add(vectors)
+    on_rows(len(embeddings.photos) - len(rows))
+    for start in range(0, len(rows), block):
+        found.append(_search_block(index, vectors, start, block, threshold))
+        on_rows(min(block, len(rows) - start))
     if not found:
         return Pairs(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float32))
     left, right, distance = (np.concatenate(parts) for parts in zip(*found, strict=True))
@@ -64,21 +64,20 @@ def _search_block(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
     """Return (left, right, distance) of the pairs whose left row lies in the block."""
     some = vectors[start : start + block]  # (block, D)
-    radius = (threshold + _SLACK) ** 2
-    limits, _, neighbours = index.range_search(some, radius)
+    limits, _, neighbours = index.range_search(some, threshold**2 + _SLACK)
     left = np.repeat(np.arange(start, start + len(some)), np.diff(limits.astype(np.int64)))
     after = neighbours > left
     left, right = left[after], neighbours[after]
     distance = _measure(vectors, left, right)
     near = distance <= threshold
-    return left[near], right[near], distance[near]
+    return left[near], right[near], distance[near].astype(np.float32)
 
 
 def _measure(
     vectors: NDArray[np.float32], left: NDArray[np.int64], right: NDArray[np.int64]
-) -> NDArray[np.float32]:
-    """Return the distances of pairs, a slice at a time: (P,) float32, rounded to 6 decimals."""
-    distance = np.empty(len(left), np.float32)
+) -> NDArray[np.float64]:
+    """Return the distances of pairs, a slice at a time: (P,) float64, rounded to 6 decimals."""
+    distance = np.empty(len(left), np.float64)
     for start in range(0, len(left), 1 << 16):
         part = slice(start, start + (1 << 16))
         difference = vectors[left[part]].astype(np.float64) - vectors[right[part]]
