@@ -15,41 +15,26 @@ Tensor = Any  # a tensor of whichever backend Keras runs on
 _FAR = 1e4  # subtracted from a similarity that must not be compared
 
 
-def nt_xent(
-    embeddings: Tensor,
-    ids: Tensor,
-    memory: Tensor,
-    memory_ids: Tensor,
-    *,
-    temperature: float,
-) -> Tensor:
+def nt_xent(embeddings: Tensor, *, temperature: float) -> Tensor:
     """Return the normalised, temperature-scaled cross-entropy of finding each view's twin.
 
-    SimCLR's NT-Xent (Chen et al. 2020), with the negatives of earlier batches added (cross-batch
-    memory, Wang et al. 2020). Other views of the same photo are not negatives.
+    NT-Xent as in SimCLR (Chen et al. 2020): every other photo's views are negatives.
 
     Args:
         embeddings: (2 B, D) unit vectors.
-        ids: (2 B,) number of the photo behind each row.
-        memory: (M, D) unit vectors of earlier batches, without gradient.
-        memory_ids: (M,) number of the photo behind each; -1 for an empty place.
         temperature: divisor of the cosine, > 0; smaller looks at the nearest negatives only.
 
     Returns:
         Scalar >= 0.
     """
     count = ops.shape(embeddings)[0]
-    everything = ops.concatenate([embeddings, memory])
-    logits = ops.matmul(embeddings, ops.transpose(everything)) / temperature  # (2 B, 2 B + M)
-    twin = ops.roll(ops.arange(count), -(count // 2))
-    is_twin = ops.one_hot(twin, ops.shape(logits)[1], dtype=logits.dtype)
-    excluded = same_photo(ids, memory_ids, logits.dtype) * (1 - is_twin)
-    logits = logits - _FAR * excluded
-    positive = ops.sum(logits * is_twin, axis=1)
+    logits = ops.matmul(embeddings, ops.transpose(embeddings)) / temperature  # (2 B, 2 B)
+    logits = logits - _FAR * ops.eye(count, dtype=logits.dtype)
+    positive = ops.sum(logits * _twins(count, logits.dtype), axis=1)
     return ops.mean(ops.logsumexp(logits, axis=1) - positive)
 
 
-def koleo(embeddings: Tensor, ids: Tensor, memory: Tensor, memory_ids: Tensor) -> Tensor:
+def koleo(embeddings: Tensor) -> Tensor:
     """Return minus the mean log distance from each row to the nearest other photo.
 
     The Kozachenko-Leonenko entropy estimate used as a spread regulariser (Sablayrolles et al.
@@ -57,27 +42,22 @@ def koleo(embeddings: Tensor, ids: Tensor, memory: Tensor, memory_ids: Tensor) -
 
     Args:
         embeddings: (2 B, D) unit vectors.
-        ids: (2 B,) number of the photo behind each row.
-        memory: (M, D) unit vectors of earlier batches.
-        memory_ids: (M,) number of the photo behind each; -1 for an empty place.
 
     Returns:
         Scalar >= -log(2).
     """
-    everything = ops.concatenate([embeddings, memory])
-    cosine = ops.matmul(embeddings, ops.transpose(everything))
-    cosine = cosine - _FAR * same_photo(ids, memory_ids, cosine.dtype)
-    nearest = ops.max(cosine, axis=1)
+    count = ops.shape(embeddings)[0]
+    cosine = ops.matmul(embeddings, ops.transpose(embeddings))
+    own = ops.eye(count, dtype=cosine.dtype) + _twins(count, cosine.dtype)
+    nearest = ops.max(cosine - _FAR * own, axis=1)
     # The clip keeps the square root's gradient finite at distance 0.
     distance = ops.sqrt(ops.clip(2 - 2 * nearest, 1e-6, 4.0))
     return -ops.mean(ops.log(distance))
 
 
-def same_photo(ids: Tensor, memory_ids: Tensor, dtype: Any) -> Tensor:
-    """Return (2 B, 2 B + M): 1 where two rows show one photo or a place of the memory is empty."""
-    everything = ops.concatenate([ids, memory_ids])
-    same = ops.equal(ids[:, None], everything[None, :])
-    return ops.cast(ops.logical_or(same, everything[None, :] < 0), dtype)
+def _twins(count: int, dtype: Any) -> Tensor:
+    """Return (2 B, 2 B): 1 where two rows are the two views of one photo."""
+    return ops.one_hot(ops.roll(ops.arange(count), -(count // 2)), count, dtype=dtype)
 
 
 def spread(embeddings: Tensor) -> Tensor:

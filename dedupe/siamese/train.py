@@ -1,8 +1,8 @@
 """Train a tower on views of photos: batches, the step, checkpoints, the log, the collapse guard.
 
 Runs on whichever backend Keras was started with. One photo gives two views, one mild and one
-strong; the loss asks each view to find its twin among everything seen lately (`losses.nt_xent`) and
-keeps other photos apart (`losses.koleo`). The same plan and photos give the same batches.
+strong; the loss asks each view to find its twin in the batch (`losses.nt_xent`) and keeps other
+photos apart (`losses.koleo`). The same plan and photos give the same batches.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from dedupe.siamese.log import TrainingLog
 from dedupe.siamese.photos import PhotoArray
 from dedupe.siamese.towers import build_tower
 
-Batch = tuple[NDArray[np.uint8], NDArray[np.int32]]  # (2 B, S, S, 3) views, (2 B,) photo numbers
+Views = NDArray[np.uint8]  # (2 B, S, S, 3) RGB; rows i and i + B show one photo
 
 _COLLAPSED = 0.05  # spread below which every embedding is the same point; random weights give ~0.3
 _SETTLING = 120  # batches that batch normalisation needs to forget its former statistics
@@ -50,8 +50,6 @@ class TrainingPlan:
     weight_decay: float = 0.02
     temperature: float = 0.07
     spread_weight: float = 0.6
-    memory: int = 8192  # embeddings of earlier batches kept as negatives
-    memory_from: float = 0.6  # share of the steps without them: early embeddings go stale at once
     held_out: float = 0.05  # share of the photos kept out of training, to calibrate on
     photo_side: int = 160  # pixels of the squashed photos that views are made from
     ema: float = 0.998  # share of the averaged weights that a step keeps
@@ -62,47 +60,25 @@ class TrainingPlan:
         return self.side if step >= self.small_share * self.steps else self.side * 2 // 3
 
 
-@keras.saving.register_keras_serializable("dedupe")
 class SiameseTrainer(keras.Model):  # type: ignore[misc]
-    """A tower, the memory of its latest embeddings, and the loss over both."""
+    """A tower and the loss over its embeddings of a batch."""
 
     def __init__(self, tower: Any, plan: TrainingPlan) -> None:
         super().__init__()
         self.tower = tower
         self.plan = plan
-        shape = (plan.memory, plan.embedding)
-        self.memory = self.add_weight(shape=shape, initializer="zeros", trainable=False)
-        self.memory_ids = self.add_weight(
-            shape=(plan.memory,), initializer=_empty, dtype="int32", trainable=False
-        )
-        self.remembers = self.add_weight(
-            shape=(), initializer="zeros", dtype="int32", trainable=False
-        )
         self.accuracy = keras.metrics.Mean("pair_accuracy")
         self.spread = keras.metrics.Mean("spread")
 
     def call(self, views: Any, training: bool | None = None) -> Any:
         return self.tower(views, training=training)
 
-    def compute_loss(self, _x: Any, y: Any, y_pred: Any, *_: Any, **_more: Any) -> Any:
-        """NT-Xent plus the weighted spread regulariser; remembers the batch."""
-        loss = losses.nt_xent(
-            y_pred, y, self.memory, self.memory_ids, temperature=self.plan.temperature
-        )
-        loss += self.plan.spread_weight * losses.koleo(y_pred, y, self.memory, self.memory_ids)
+    def compute_loss(self, _x: Any, _y: Any, y_pred: Any, *_: Any, **_more: Any) -> Any:
+        """NT-Xent plus the weighted spread regulariser."""
         self.accuracy.update_state(losses.pair_accuracy(y_pred))
         self.spread.update_state(losses.spread(y_pred))
-        self._remember(ops.stop_gradient(y_pred), y)
-        return loss
-
-    def _remember(self, embeddings: Any, ids: Any) -> None:
-        ids = ops.where(self.remembers > 0, ids, -1)
-        self.memory.assign(ops.concatenate([embeddings, self.memory])[: self.plan.memory])
-        self.memory_ids.assign(ops.concatenate([ids, self.memory_ids])[: self.plan.memory])
-
-
-def _empty(shape: Any, dtype: Any) -> Any:
-    return ops.full(shape, -1, dtype)
+        loss = losses.nt_xent(y_pred, temperature=self.plan.temperature)
+        return loss + self.plan.spread_weight * losses.koleo(y_pred)
 
 
 @dataclass(slots=True)
@@ -158,10 +134,8 @@ def train(
         first = _restore(trainer, plan, folder)
         log = TrainingLog(folder / "training.csv", first, views=2 * plan.pairs)
     recent: list[dict[str, float]] = []
-    for step, batch in _batches(photos, plan, first):
-        if step >= plan.memory_from * plan.steps:
-            trainer.remembers.assign(1)
-        result = trainer.train_on_batch(*batch, return_dict=True)
+    for step, views in _batches(photos, plan, first):
+        result = trainer.train_on_batch(views, return_dict=True)
         numbers = {name: float(value) for name, value in result.items()}
         _guard(numbers, step)
         on_step(Progress(step + 1, numbers))
@@ -224,36 +198,32 @@ def finish(trainer: SiameseTrainer, photos: PhotoArray, plan: TrainingPlan) -> A
     """
     trainer.optimizer.finalize_variable_values(trainer.trainable_variables)
     for step in range(plan.steps, plan.steps + _SETTLING):
-        trainer.tower(make_batch(photos, plan, step)[0], training=True)
+        trainer.tower(make_batch(photos, plan, step), training=True)
     tower = build_tower(plan.tower, side=plan.side, embedding=plan.embedding)
     tower.set_weights(trainer.tower.get_weights())
-    vectors = tower.predict_on_batch(make_batch(photos, plan, plan.steps)[0])
+    vectors = tower.predict_on_batch(make_batch(photos, plan, plan.steps))
     spread = float(ops.convert_to_numpy(losses.spread(vectors)))
     _guard({"loss": spread, "spread": spread}, plan.steps)
     return tower
 
 
-def _batches(photos: PhotoArray, plan: TrainingPlan, first: int) -> Iterator[tuple[int, Batch]]:
-    """Yield (step, batch), the next batch made in a thread while the caller trains on this one."""
+def _batches(photos: PhotoArray, plan: TrainingPlan, first: int) -> Iterator[tuple[int, Views]]:
+    """Yield (step, views), the next views made in a thread while the caller trains on this one."""
     with ThreadPoolExecutor(1) as ahead:
         waiting = ahead.submit(make_batch, photos, plan, first)
         for step in range(first, plan.steps):
-            batch = waiting.result()
+            views = waiting.result()
             waiting = ahead.submit(make_batch, photos, plan, step + 1)
-            yield step, batch
+            yield step, views
 
 
-def make_batch(photos: PhotoArray, plan: TrainingPlan, step: int) -> Batch:
-    """Make the batch of a step: first every photo's mild view, then every photo's strong one.
-
-    Returns:
-        (2 B, S, S, 3) uint8 views and the (2 B,) int32 numbers of their photos.
-    """
+def make_batch(photos: PhotoArray, plan: TrainingPlan, step: int) -> Views:
+    """Make the views of a step: first every photo's mild view, then every photo's strong one."""
     rng = np.random.default_rng((plan.seed, step))
     chosen = rng.choice(len(photos), plan.pairs, replace=False)
     side = plan.side_at(step)
     views = [augment(photos[i], side, strength, rng) for strength in (MILD, STRONG) for i in chosen]
-    return np.stack(views), np.tile(chosen, 2).astype(np.int32)
+    return np.stack(views)
 
 
 def _guard(numbers: dict[str, float], step: int) -> None:
@@ -271,7 +241,7 @@ def _average(rows: list[dict[str, float]]) -> dict[str, float]:
 
 
 def _checkpoint(trainer: SiameseTrainer, plan: TrainingPlan, folder: Path, step: int) -> None:
-    """Save weights, optimizer and memory under a new name, then point at them."""
+    """Save weights and optimizer under a new name, then point at them."""
     weights = folder / f"step-{step}.weights.h5"
     trainer.save_weights(str(weights))
     pointer = folder / "checkpoint.json.tmp"

@@ -15,10 +15,6 @@ from numpy.typing import NDArray
 from dedupe.siamese.losses import koleo, nt_xent, pair_accuracy, spread
 
 Vectors = NDArray[np.float32]
-Ids = NDArray[np.int32]
-Problem = tuple[Vectors, Ids, Vectors, Ids]  # embeddings, ids, memory, memory ids
-
-NO_MEMORY = np.empty(0, np.int32)
 
 
 def unit(vectors: NDArray[Any]) -> Vectors:
@@ -26,133 +22,94 @@ def unit(vectors: NDArray[Any]) -> Vectors:
     return np.asarray(vectors / lengths, np.float32)
 
 
-def no_memory(dimension: int) -> Vectors:
-    return np.empty((0, dimension), np.float32)
-
-
-def orthogonal_photos(count: int) -> tuple[Vectors, Ids]:
+def orthogonal_photos(count: int) -> Vectors:
     """Views that equal their twin and are orthogonal to everything else."""
-    ids = np.arange(count, dtype=np.int32)
-    return np.tile(np.eye(count, dtype=np.float32), (2, 1)), np.tile(ids, 2)
+    return np.tile(np.eye(count, dtype=np.float32), (2, 1))
 
 
 @st.composite
-def problems(draw: st.DrawFn) -> Problem:
-    """Batches in which a photo may come twice, beside a memory with empty places."""
-    photos = draw(st.lists(st.integers(0, 4), min_size=1, max_size=5))
-    memory_ids = draw(st.lists(st.integers(-1, 6), max_size=8))
+def batches(draw: st.DrawFn) -> Vectors:
+    photos = draw(st.integers(1, 5))
     rng = np.random.default_rng(draw(st.integers(0, 1000)))
-    memory = unit(rng.normal(size=(len(memory_ids), 3)))
-    memory[np.array(memory_ids, int) < 0] = 0
-    return (
-        unit(rng.normal(size=(2 * len(photos), 3))),
-        np.array(photos * 2, np.int32),
-        memory,
-        np.array(memory_ids, np.int32),
-    )
+    return unit(rng.normal(size=(2 * photos, 3)))
 
 
-def slow_nt_xent(problem: Problem, temperature: float) -> float:
-    embeddings, ids, memory, memory_ids = problem
-    half = len(ids) // 2
+def others(embeddings: Vectors, i: int) -> list[int]:
+    """Rows that show another photo than row `i`."""
+    half = len(embeddings) // 2
+    return [j for j in range(len(embeddings)) if j % half != i % half]
+
+
+def slow_nt_xent(embeddings: Vectors, temperature: float) -> float:
     losses = []
-    for i in range(len(ids)):
-        twin = (i + half) % len(ids)
+    for i in range(len(embeddings)):
+        twin = (i + len(embeddings) // 2) % len(embeddings)
         positive = math.exp(float(embeddings[i] @ embeddings[twin]) / temperature)
-        negatives = 0.0
-        for j in range(len(ids)):
-            if ids[j] != ids[i]:
-                negatives += math.exp(float(embeddings[i] @ embeddings[j]) / temperature)
-        for j in range(len(memory)):
-            if memory_ids[j] != ids[i] and memory_ids[j] != -1:
-                negatives += math.exp(float(embeddings[i] @ memory[j]) / temperature)
+        negatives = sum(
+            math.exp(float(embeddings[i] @ embeddings[j]) / temperature)
+            for j in others(embeddings, i)
+        )
         losses.append(-math.log(positive / (positive + negatives)))
     return sum(losses) / len(losses)
 
 
-def slow_koleo(problem: Problem) -> float:
-    embeddings, ids, memory, memory_ids = problem
+def slow_koleo(embeddings: Vectors) -> float:
     logs = []
-    for i in range(len(ids)):
-        distances = [2.0]
-        for j in range(len(ids)):
-            if ids[j] != ids[i]:
-                distances.append(math.dist(embeddings[i], embeddings[j]))
-        for j in range(len(memory)):
-            if memory_ids[j] != ids[i] and memory_ids[j] != -1:
-                distances.append(math.dist(embeddings[i], memory[j]))
-        logs.append(math.log(max(min(distances), 1e-3)))
+    for i in range(len(embeddings)):
+        distances = [math.dist(embeddings[i], embeddings[j]) for j in others(embeddings, i)]
+        logs.append(math.log(max(min(distances, default=2.0), 1e-3)))
     return -sum(logs) / len(logs)
 
 
 @settings(deadline=None, max_examples=60)
-@given(problems(), st.sampled_from([0.07, 0.5, 1.0]))
-def test_nt_xent_is_the_loop_over_its_formula(problem: Problem, temperature: float) -> None:
-    loss = float(nt_xent(*problem, temperature=temperature))
-    assert loss == pytest.approx(slow_nt_xent(problem, temperature), rel=1e-4, abs=1e-5)
+@given(batches(), st.sampled_from([0.07, 0.5, 1.0]))
+def test_nt_xent_is_the_loop_over_its_formula(embeddings: Vectors, temperature: float) -> None:
+    loss = float(nt_xent(embeddings, temperature=temperature))
+    assert loss == pytest.approx(slow_nt_xent(embeddings, temperature), rel=1e-4, abs=1e-5)
 
 
 @settings(deadline=None, max_examples=60)
-@given(problems())
-def test_koleo_is_the_loop_over_its_formula(problem: Problem) -> None:
-    assert float(koleo(*problem)) == pytest.approx(slow_koleo(problem), rel=1e-3, abs=1e-4)
+@given(batches())
+def test_koleo_is_the_loop_over_its_formula(embeddings: Vectors) -> None:
+    assert float(koleo(embeddings)) == pytest.approx(slow_koleo(embeddings), rel=1e-3, abs=1e-4)
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 8])
 def test_nt_xent_is_the_mean_over_the_samples_and_not_their_sum(count: int) -> None:
-    embeddings, ids = orthogonal_photos(count)
     # A twin at cosine 1 among 2 (count - 1) rows at cosine 0, the same for every row.
     by_hand = math.log(math.e + 2 * (count - 1)) - 1
-    loss = nt_xent(embeddings, ids, no_memory(count), NO_MEMORY, temperature=1.0)
+    loss = nt_xent(orthogonal_photos(count), temperature=1.0)
     assert float(loss) == pytest.approx(by_hand, abs=1e-5)
 
 
 @pytest.mark.parametrize("count", [2, 3, 8])
 def test_koleo_is_the_mean_over_the_samples_and_not_their_sum(count: int) -> None:
-    embeddings, ids = orthogonal_photos(count)
-    loss = koleo(embeddings, ids, no_memory(count), NO_MEMORY)
+    loss = koleo(orthogonal_photos(count))
     assert float(loss) == pytest.approx(-math.log(math.sqrt(2)), abs=1e-5)
 
 
-def test_a_place_of_the_memory_adds_one_negative_unless_it_is_empty_or_of_the_same_photo() -> None:
-    embeddings, ids = orthogonal_photos(2)
-    memory = np.eye(2, dtype=np.float32)
-    empty = nt_xent(embeddings, ids, memory, np.array([-1, -1], np.int32), temperature=1.0)
-    same = nt_xent(embeddings, ids, memory, np.array([0, 1], np.int32), temperature=1.0)
-    other = nt_xent(embeddings, ids, memory, np.array([7, 8], np.int32), temperature=1.0)
-    assert float(empty) == pytest.approx(math.log(math.e + 2) - 1, abs=1e-5)
-    # Each place is a view of one of the two photos, and a negative for the other one only.
-    assert float(same) == pytest.approx(math.log(math.e + 2 + 1) - 1, abs=1e-5)
-    assert float(other) == pytest.approx(math.log(math.e + 2 + math.e + 1) - 1, abs=1e-5)
-
-
 def test_losses_are_smaller_where_twins_meet_and_photos_part() -> None:
-    _, ids = orthogonal_photos(2)
     apart = unit(np.array([[1, 0], [-1, 0], [1, 0.1], [-1, 0.1]]))
     mixed = unit(np.array([[1, 0], [1, 0.1], [-1, 0], [-1, 0.1]]))
-    none = (no_memory(2), NO_MEMORY)
-    right = nt_xent(apart, ids, *none, temperature=0.1)
-    wrong = nt_xent(mixed, ids, *none, temperature=0.1)
+    right = nt_xent(apart, temperature=0.1)
+    wrong = nt_xent(mixed, temperature=0.1)
     assert float(right) < 0.01 < 10 < float(wrong)
-    assert float(koleo(apart, ids, *none)) < float(koleo(mixed, ids, *none))
+    assert float(koleo(apart)) < float(koleo(mixed))
 
 
 @pytest.mark.parametrize("vectors", [np.ones((4, 3)), np.array([[1, 0, 0], [0, 1, 0]] * 2)])
 def test_gradients_are_finite_at_distance_0(vectors: NDArray[Any]) -> None:
     """Of two identical photos, and of two identical views."""
     embeddings = tf.Variable(unit(vectors))
-    ids = np.array([0, 1, 0, 1], np.int32)
-    none = (no_memory(3), NO_MEMORY)
     with tf.GradientTape() as tape:
-        loss = nt_xent(embeddings, ids, *none, temperature=0.07) + koleo(embeddings, ids, *none)
+        loss = nt_xent(embeddings, temperature=0.07) + koleo(embeddings)
     assert np.isfinite(tape.gradient(loss, embeddings).numpy()).all()
 
 
 def test_koleo_pushes_two_near_photos_apart() -> None:
     embeddings = tf.Variable(unit(np.array([[1, 0.1], [1, -0.1], [1, 0.1], [1, -0.1]])))
-    ids = np.array([0, 1, 0, 1], np.int32)
     with tf.GradientTape() as tape:
-        loss = koleo(embeddings, ids, no_memory(2), NO_MEMORY)
+        loss = koleo(embeddings)
     downhill = -tape.gradient(loss, embeddings).numpy()
     assert (downhill[:, 1] * np.array([1, -1, 1, -1]) > 0).all()
 

@@ -29,7 +29,7 @@ from dedupe.siamese.train import TrainingPlan
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 PLAN = TrainingPlan(
-    side=32, embedding=16, steps=4, pairs=8, small_share=0, memory=32, photo_side=48, held_out=0.3
+    side=32, embedding=16, steps=4, pairs=8, small_share=0, photo_side=48, held_out=0.3
 )
 
 

@@ -74,7 +74,7 @@ def test_nothing_in_a_tower_is_left_to_chance(tower: Any) -> None:
 
 def test_both_images_of_a_pair_go_through_one_set_of_weights() -> None:
     tower = build_tower("residual", side=None, embedding=16)
-    trainer = SiameseTrainer(tower, TrainingPlan(embedding=16, memory=8))
+    trainer = SiameseTrainer(tower, TrainingPlan(embedding=16))
     trained = [id(variable) for variable in trainer.trainable_variables]
     assert trained == [id(variable) for variable in tower.trainable_variables]
 
