@@ -12,24 +12,15 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from dedupe.types import Pairs
+from dedupe.types import Pairs, Star
 
 NEARLY_ALL = 0.9  # share of a star that a keeper chosen by the rules must stand for
 MUCH_LARGER = 2  # a file with more than this many times the keeper's pixels is never taken away
-
-
-@dataclass(frozen=True, slots=True)
-class Star:
-    """A keeper and the rows that repeat it."""
-
-    keeper: int  # row
-    duplicates: tuple[tuple[int, float], ...]  # (row, distance to the keeper), ascending by row
 
 
 def cluster(

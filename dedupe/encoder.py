@@ -25,7 +25,7 @@ from dedupe.errors import EncoderError, UsageError
 
 Device = Literal["auto", "cpu", "gpu"]
 Runtime = Literal["auto", "litert", "keras"]
-SENSITIVITIES = ("strict", "balanced", "loose")
+SENSITIVITIES = ("strict", "balanced", "loose", "wide")
 BUILT_IN = Path(__file__).parent / "encoders" / "default"
 
 MANIFEST, LITERT_FILE, KERAS_FILE = "manifest.json", "encoder.tflite", "encoder.keras"
@@ -55,7 +55,7 @@ class Manifest:
     training: dict[str, Any]  # how the weights were made, from which photos, under which licences
 
     def threshold(self, sensitivity: str) -> float:
-        """Return the calibrated distance of `strict`, `balanced` or `loose`.
+        """Return the calibrated distance of a sensitivity, one of `SENSITIVITIES`.
 
         Raises:
             UsageError: there is no such sensitivity.

@@ -1,8 +1,9 @@
 """The index of embeddings: one SQLite file that makes the second scan cost a `stat` per file.
 
-Two tables. `contents` holds what a content is (size in pixels, format, vector), keyed by its digest
-and by the encoder and decoder that made the vector. `files` says which content a path held when it
-was last seen, and is believed only while size, mtime and inode are the same. Safe to use from
+Three tables. `contents` holds what a content is (size in pixels, format, vector), keyed by its
+digest and by the encoder and decoder that made the vector. `files` says which content a path held
+when it was last seen, and is believed only while size, mtime and inode are the same. `verdicts`
+holds what a second look at two contents found, by the verifier that looked. Safe to use from
 several threads; two scans may share the file.
 """
 
@@ -12,19 +13,20 @@ import contextlib
 import os
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import numpy as np
 import platformdirs
 from numpy.typing import NDArray
 
 from dedupe.errors import IndexFileError
-from dedupe.types import ImageFile
+from dedupe.types import ImageFile, Verdict
 
+_T = TypeVar("_T")
 _APPLICATION_ID = 0x64647570  # "ddup"
 _SCHEMA_VERSION = 1
 _SCHEMA = f"""
@@ -38,9 +40,15 @@ _SCHEMA = f"""
         path BLOB PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
         inode TEXT NOT NULL, digest TEXT NOT NULL
     ) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS verdicts (
+        first TEXT NOT NULL, second TEXT NOT NULL, verifier INTEGER NOT NULL,
+        is_copy INTEGER NOT NULL, score REAL NOT NULL, how TEXT NOT NULL,
+        PRIMARY KEY (first, second, verifier)
+    ) WITHOUT ROWID;
     PRAGMA application_id = {_APPLICATION_ID};
     PRAGMA user_version = {_SCHEMA_VERSION};
 """
+Digests = tuple[str, str]  # of two contents, ascending
 _QUESTIONS = 500  # paths or digests asked for in one statement, below SQLite's limit of variables
 
 
@@ -150,6 +158,36 @@ class EmbeddingIndex:
                 "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?)", files
             )
 
+    def find_verdicts(self, pairs: Sequence[Digests], verifier: int) -> dict[Digests, Verdict]:
+        """Return what is known of pairs of contents.
+
+        Args:
+            pairs: two digests each, ascending.
+            verifier: version of what gave the verdicts; those of another one are not seen.
+        """
+        found: dict[Digests, Verdict] = {}
+        for some in _slices(sorted({first for first, _ in pairs})):
+            marks = ",".join("?" * len(some))
+            for first, second, is_copy, score, how in self._read(
+                "SELECT first, second, is_copy, score, how FROM verdicts"
+                f" WHERE verifier = ? AND first IN ({marks})",
+                (verifier, *some),
+            ):
+                found[first, second] = Verdict(bool(is_copy), score, how)
+        return {pair: found[pair] for pair in pairs if pair in found}
+
+    def remember_verdicts(self, verdicts: Mapping[Digests, Verdict], verifier: int) -> None:
+        """Write what a second look found, in one transaction.
+
+        Raises:
+            IndexFileError: it could not be written.
+        """
+        rows = [(*pair, verifier, v.is_copy, v.score, v.how) for pair, v in verdicts.items()]
+        with self._lock, self._explained(), self._connection:
+            self._connection.executemany(
+                "INSERT OR REPLACE INTO verdicts VALUES (?, ?, ?, ?, ?, ?)", rows
+            )
+
     def _read(self, statement: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:
         with self._lock, self._explained():
             return self._connection.execute(statement, values).fetchall()
@@ -187,9 +225,9 @@ class EmbeddingIndex:
             ) from error
 
 
-def _slices(files: Sequence[ImageFile]) -> Iterator[Sequence[ImageFile]]:
-    for start in range(0, len(files), _QUESTIONS):
-        yield files[start : start + _QUESTIONS]
+def _slices(items: Sequence[_T]) -> Iterator[Sequence[_T]]:
+    for start in range(0, len(items), _QUESTIONS):
+        yield items[start : start + _QUESTIONS]
 
 
 def _content(digest: str, width: int, height: int, form: str, blob: bytes) -> Content:

@@ -1,4 +1,4 @@
-"""The order of the stages, and nothing else: walk, embed, search, cluster, report."""
+"""The order of the stages, and nothing else: walk, embed, search, cluster, verify, report."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import contextlib
 import functools
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -14,29 +14,35 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dedupe import decode
-from dedupe.cluster import Star, cluster
+from dedupe.cluster import cluster
 from dedupe.embed import embed_files
 from dedupe.encoder import BUILT_IN, Device, Runtime, open_encoder, read_manifest
 from dedupe.errors import InputError, UsageError
 from dedupe.index import EmbeddingIndex, default_index_path
 from dedupe.keep import DEFAULT_RULES, check_rules, explain_choice, order_photos
 from dedupe.search import find_pairs
-from dedupe.types import Duplicate, Embeddings, Group, Photo, Report, Statistics
+from dedupe.types import Duplicate, Embeddings, Group, Photo, Report, Star, Statistics
+from dedupe.verify import Judge, RowPair, Verifier, load_pixels, verify_stars
 from dedupe.walk import walk
 
-Stage = Literal["walk", "embed", "search"]
+Stage = Literal["walk", "embed", "search", "verify"]
 OnProgress = Callable[[Stage, int, int], None]  # stage, just done, of how many
+
+SURE = 0.06
+"""Share of the threshold within which a pair is a copy without a second look. Frames of a burst
+come as near as 0.05, so no more than re-encoded and resized copies pass."""
 
 StrPath = str | os.PathLike[str]
 
 
 def scan(
     *roots: StrPath,
-    sensitivity: str = "balanced",
+    sensitivity: str = "",
     threshold: float | None = None,
     keep: Sequence[str] = DEFAULT_RULES,
     protect: Sequence[StrPath] = (),
     across: bool = False,
+    verify: bool = True,
     include: Sequence[str] = (),
     exclude: Sequence[str] = (),
     hidden: bool = False,
@@ -59,11 +65,13 @@ def scan(
 
     Args:
         roots: folders and files.
-        sensitivity: `strict`, `balanced` or `loose`: a threshold the encoder was calibrated to.
+        sensitivity: `strict`, `balanced`, `loose` or `wide`: a threshold the encoder was calibrated
+            to; "" for `wide` where copies are verified and `balanced` where they are not.
         threshold: largest distance of a copy, in [0, 2], instead of a sensitivity.
         keep: rules that choose the file that stays, see `dedupe.keep.RULES`.
         protect: folders and files that are never duplicates, whichever way they are spelled.
         across: only groups with files from two roots or more.
+        verify: look at every pair again that a group rests on, unless it is nearly identical.
         include, exclude, hidden, follow_symlinks, min_size, max_depth, one_file_system: what to
             look at, see `dedupe.walk.walk`.
         max_pixels: skip larger images; 0 for no limit.
@@ -82,7 +90,8 @@ def scan(
     began = time.perf_counter()
     rules = check_rules(keep)
     manifest = read_manifest(Path(encoder))
-    limit = manifest.threshold(sensitivity) if threshold is None else threshold
+    usual = "wide" if verify else "balanced"
+    limit = manifest.threshold(sensitivity or usual) if threshold is None else threshold
     if not 0 <= limit <= 2:
         raise UsageError(f"a threshold is a distance from 0 to 2, not {limit}")
     places = _resolve(protect)
@@ -110,27 +119,58 @@ def scan(
             max_pixels=max_pixels,
             on_files=lambda done: on_progress("embed", done, len(found.files)),
         )
-    rows = len(embeddings.photos)
-    pairs = find_pairs(
-        embeddings, threshold=limit, on_rows=lambda done: on_progress("search", done, rows)
-    )
-    protected = _protected_rows(embeddings.photos, places)
-    stars = cluster(
-        pairs,
-        [photo.digest for photo in embeddings.photos],
-        order_photos(
-            embeddings.photos, rules, protected={embeddings.photos[r].path for r in protected}
-        ),
-        protected=protected,
-        pixels=_pixels(embeddings, rules),
-    )
-    groups = [_to_group(star, embeddings.photos, rules, protected) for star in stars]
+        photos = embeddings.photos
+        protected = _protected_rows(photos, places)
+        verifier = Verifier(
+            photos,
+            load=functools.partial(load_pixels, max_pixels=max_pixels),
+            workers=workers,
+            remembered=opened,
+        )
+        stars, how = _form_stars(
+            embeddings, limit, rules, protected, verifier.judge if verify else None, on_progress
+        )
+    groups = [_to_group(star, photos, how, rules, protected) for star in stars]
     return Report(
         groups=tuple(group for group in groups if not across or _spans_roots(group)),
         skipped=(*found.skipped, *embeddings.skipped),
         encoder=manifest.fingerprint,
         threshold=limit,
-        statistics=Statistics(rows, embeddings.reused, time.perf_counter() - began),
+        statistics=Statistics(len(photos), embeddings.reused, time.perf_counter() - began),
+    )
+
+
+def _form_stars(
+    embeddings: Embeddings,
+    limit: float,
+    rules: Sequence[str],
+    protected: frozenset[int],
+    judge: Judge | None,
+    on_progress: OnProgress,
+) -> tuple[list[Star], dict[RowPair, str]]:
+    """Search, cluster and, with a judge, verify; also tell how the verified copies differ."""
+    photos = embeddings.photos
+    pairs = find_pairs(
+        embeddings,
+        threshold=limit,
+        on_rows=lambda done: on_progress("search", done, len(photos)),
+    )
+    form_stars = functools.partial(
+        cluster,
+        digests=[photo.digest for photo in photos],
+        order=order_photos(photos, rules, protected={photos[r].path for r in protected}),
+        protected=protected,
+        pixels=_pixels(embeddings, rules),
+    )
+    if judge is None:
+        return form_stars(pairs), {}
+    return verify_stars(
+        pairs,
+        photos,
+        form_stars=form_stars,
+        judge=judge,
+        sure=SURE * limit,
+        on_pairs=lambda done, total: on_progress("verify", done, total),
     )
 
 
@@ -174,7 +214,11 @@ def _pixels(embeddings: Embeddings, rules: Sequence[str]) -> NDArray[np.int64] |
 
 
 def _to_group(
-    star: Star, photos: Sequence[Photo], rules: Sequence[str], protected: frozenset[int]
+    star: Star,
+    photos: Sequence[Photo],
+    how: Mapping[RowPair, str],
+    rules: Sequence[str],
+    protected: frozenset[int],
 ) -> Group:
     keeper = photos[star.keeper]
     duplicates = tuple(
@@ -182,6 +226,7 @@ def _to_group(
             photo=photos[row],
             distance=distance,
             kind="exact" if photos[row].digest == keeper.digest else "near",
+            how=how.get((star.keeper, row), ""),
         )
         for row, distance in star.duplicates
     )

@@ -93,6 +93,23 @@ class Pairs:
 
 
 @dataclass(frozen=True, slots=True)
+class Star:
+    """A keeper and the rows that repeat it."""
+
+    keeper: int  # row
+    duplicates: tuple[tuple[int, float], ...]  # (row, distance to the keeper), ascending by row
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a second look at a pair of pictures found."""
+
+    is_copy: bool
+    score: float  # in [0, 1]; a copy from 0.5 on
+    how: str = ""  # what was done to one of the two, as far as it can be told: "turned 90"
+
+
+@dataclass(frozen=True, slots=True)
 class Duplicate:
     """A file that the report would take away, and how it relates to its keeper."""
 

@@ -21,6 +21,7 @@ MANIFEST = Manifest(
         "strict": Threshold(0.1, false_positive_rate=1e-8, recall=0.5),
         "balanced": Threshold(0.2, false_positive_rate=1e-6, recall=0.7),
         "loose": Threshold(0.4, false_positive_rate=1e-4, recall=0.9),
+        "wide": Threshold(0.5, false_positive_rate=1e-3, recall=0.95),
     },
     calibration={},
     head={"scale": 20.0, "bias": 5.0},

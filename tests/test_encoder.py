@@ -258,12 +258,12 @@ def test_the_shipped_network_is_the_one_of_its_manifest() -> None:
 
 
 def test_every_sensitivity_has_its_threshold() -> None:
-    strict, balanced, loose = (SHIPPED.threshold(name) for name in SENSITIVITIES)
-    assert 0 < strict <= balanced <= loose < 2
+    strict, balanced, loose, wide = (SHIPPED.threshold(name) for name in SENSITIVITIES)
+    assert 0 < strict <= balanced <= loose <= wide < 2
 
 
 def test_an_unknown_sensitivity_is_a_mistake_of_usage() -> None:
-    with pytest.raises(UsageError, match="'lax' is unknown; choose strict, balanced, loose"):
+    with pytest.raises(UsageError, match="'lax' is unknown; choose strict, balanced, loose, wide"):
         SHIPPED.threshold("lax")
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from dedupe.errors import IndexFileError
 from dedupe.index import Content, EmbeddingIndex, default_index_path
-from dedupe.types import ImageFile
+from dedupe.types import ImageFile, Verdict
 
 FILE = ImageFile("/p/a.jpg", root=0, size=10, mtime_ns=20, device=1, inode=30)
 Known = dict[str, tuple[str, int, int, str, list[float]]]
@@ -273,3 +273,15 @@ def test_a_full_disk_is_an_error_and_costs_nothing_that_was_remembered(tmp_path:
     with opened(tmp_path) as index:
         assert known(index, FILE) == {"/p/a.jpg": plain(content())}
         assert index.find_content("d7") is None
+
+
+def test_verdicts_are_remembered_by_both_digests_and_by_verifier(tmp_path: Path) -> None:
+    copy, other = Verdict(True, 0.9, "turned 90"), Verdict(False, 0.1)
+    with EmbeddingIndex(tmp_path / "i.sqlite", encoder="e") as index:
+        index.remember_verdicts({("a", "b"): copy, ("a", "c"): other}, 1)
+        index.remember_verdicts({("a", "b"): other}, 2)
+    with EmbeddingIndex(tmp_path / "i.sqlite", encoder="another") as index:
+        known = index.find_verdicts([("a", "b"), ("a", "c"), ("b", "c")], 1)
+        assert known == {("a", "b"): copy, ("a", "c"): other}
+        assert index.find_verdicts([("a", "b"), ("a", "c")], 2) == {("a", "b"): other}
+        assert index.find_verdicts([], 1) == {}

@@ -21,12 +21,12 @@ Scan = Callable[..., Report]
 
 @pytest.fixture
 def scanned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scan:
-    """Return `scan` with the NumPy encoder and no index."""
+    """Return `scan` with the NumPy encoder, no index, and no second look."""
     monkeypatch.setattr("dedupe.pipeline.open_encoder", lambda *_, **__: NumpyEncoder())
     encoder = write_encoder(tmp_path / "encoder")
 
     def run(*roots: str | Path, **options: Any) -> Report:
-        return scan(*roots, **{"encoder": encoder, "index": None, **options})
+        return scan(*roots, **{"encoder": encoder, "index": None, "verify": False, **options})
 
     return run
 
@@ -190,7 +190,7 @@ def test_a_sensitivity_is_a_threshold_of_the_encoder(
 
 
 def test_an_unknown_sensitivity_is_refused(scanned: Scan, photos: Path) -> None:
-    with pytest.raises(UsageError, match="strict, balanced, loose"):
+    with pytest.raises(UsageError, match="strict, balanced, loose, wide"):
         scanned(photos, sensitivity="mild")
 
 

@@ -44,8 +44,13 @@ def scan(
         ),
     ] = "",
     sensitivity: Annotated[
-        str, typer.Option(help="strict, balanced or loose.", rich_help_panel=_DECIDE)
-    ] = "balanced",
+        str,
+        typer.Option(
+            help="strict, balanced, loose or wide; else wide, or balanced with --no-verify.",
+            show_default=False,
+            rich_help_panel=_DECIDE,
+        ),
+    ] = "",
     threshold: Annotated[
         float | None,
         typer.Option(
@@ -67,6 +72,14 @@ def scan(
     across: Annotated[
         bool,
         typer.Option("--across", help="Only groups that span two roots.", rich_help_panel=_DECIDE),
+    ] = False,
+    no_verify: Annotated[
+        bool,
+        typer.Option(
+            "--no-verify",
+            help="Trust the encoder alone: faster, but bursts may count as copies.",
+            rich_help_panel=_DECIDE,
+        ),
     ] = False,
     include: Annotated[
         list[str] | None, typer.Option(help="Only names like this.", rich_help_panel=_LOOK)
@@ -146,6 +159,7 @@ def scan(
             keep=[rule.strip() for rule in keep.split(",") if rule.strip()],
             protect=protect or (),
             across=across,
+            verify=not no_verify,
             include=include or (),
             exclude=[*(exclude or ()), *_aside(move_to, roots)],
             hidden=hidden,
@@ -196,7 +210,11 @@ def _check(option: str, value: str, choices: tuple[str, ...]) -> None:
 @contextlib.contextmanager
 def _bars() -> Iterator[OnProgress]:
     """One progress bar per stage, as the stages come."""
-    titles: dict[Stage, str] = {"embed": "Reading", "search": "Comparing"}
+    titles: dict[Stage, str] = {
+        "embed": "Reading",
+        "search": "Comparing",
+        "verify": "Verifying",
+    }
     with contextlib.ExitStack() as stack:
         bars = {}
 
@@ -205,6 +223,7 @@ def _bars() -> Iterator[OnProgress]:
                 return
             if stage not in bars:
                 bars[stage] = stack.enter_context(console.bar(titles[stage], total, "images"))
+            bars[stage].total = total
             bars[stage].update(done)
 
         yield on_progress

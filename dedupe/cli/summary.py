@@ -6,7 +6,7 @@ import os
 from collections import Counter
 
 from dedupe.cli.console import console
-from dedupe.types import Group, Report
+from dedupe.types import Duplicate, Group, Report
 
 _GROUPS_SHOWN = 5
 _MEMBERS_SHOWN = 6
@@ -45,13 +45,17 @@ def _lines(report: Report, path: str) -> list[str]:
 def _group_lines(group: Group) -> list[str]:
     lines = [f"keep  {_short(group.keeper.path)}  ({group.reason})"]
     for duplicate in group.duplicates[:_MEMBERS_SHOWN]:
-        how = (
-            "the same bytes" if duplicate.kind == "exact" else f"distance {duplicate.distance:.2f}"
-        )
-        lines.append(f"      {_short(duplicate.photo.path)}  {how}")
+        lines.append(f"      {_short(duplicate.photo.path)}  {_relation(duplicate)}")
     if len(group.duplicates) > _MEMBERS_SHOWN:
         lines.append(f"      ... and {len(group.duplicates) - _MEMBERS_SHOWN} more")
     return lines
+
+
+def _relation(duplicate: Duplicate) -> str:
+    if duplicate.kind == "exact":
+        return "the same bytes"
+    distance = f"distance {duplicate.distance:.2f}"
+    return f"{distance}, {duplicate.how}" if duplicate.how else distance
 
 
 def _short(path: str) -> str:

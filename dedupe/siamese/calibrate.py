@@ -5,6 +5,7 @@ Works on held-out photos, each with changed copies of it, through the runtime th
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,15 +16,18 @@ from numpy.typing import NDArray
 from scipy import optimize, special
 
 from dedupe.encoder import SENSITIVITIES, Threshold
+from dedupe.features import Features
 from dedupe.siamese.augment import MILD, STRONG, augment
 from dedupe.siamese.photos import PhotoArray
+from dedupe.verify import compare
 
 Distances = NDArray[np.float32]
 
-RATES = dict(zip(SENSITIVITIES, (1e-7, 1e-6, 1e-5), strict=True))
+RATES = dict(zip(SENSITIVITIES, (1e-7, 1e-6, 1e-5, 1e-4), strict=True))
 IDENTICAL = 0.99  # least probability that two identical images are given
 _COPIES = 3  # changed copies of each held-out photo: one mild, the others strong
 _KEPT = 5000  # smallest false distances that the head is fitted to, at least
+_SUSPECTS = 300  # nearest pairs of held-out photos that may be copies of each other
 _FEW, _MANY = -7.0, 9.0  # logarithms between which the head's parameters are sought
 
 
@@ -61,6 +65,35 @@ def calibrate(
     return Calibration(thresholds, fit_head(true, false), len(photos), count)
 
 
+def leave_out_repeats(
+    embed: Callable[[NDArray[np.uint8]], NDArray[np.float32]], photos: PhotoArray, *, side: int
+) -> PhotoArray:
+    """Return the photos without those that are copies of another one.
+
+    A pair that is counted as false and is none would pull every threshold towards 0. The nearest
+    pairs are looked at as a scan would look at them, pixels on pixels.
+
+    Args:
+        embed: as for `calibrate`.
+        photos: (N, H, H, 3) uint8.
+        side: edge of the encoder's input, in pixels.
+    """
+    vectors = embed(np.stack([_squash(photo, side) for photo in photos]))
+    square = 2 - 2 * vectors @ vectors.T  # (N, N)
+    left, right = np.triu_indices(len(photos), 1)
+    features = functools.cache(lambda number: Features(photos[number]))
+    repeats: set[int] = set()
+    for pair in np.argsort(square[left, right], kind="stable")[:_SUSPECTS]:
+        first, second = int(left[pair]), int(right[pair])
+        if not {first, second} & repeats and compare(features(first), features(second)).is_copy:
+            repeats.add(second)
+    return photos[[number for number in range(len(photos)) if number not in repeats]]
+
+
+def _squash(photo: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    return np.asarray(cv2.resize(photo, (side, side), interpolation=cv2.INTER_AREA), np.uint8)
+
+
 def _embed_copies(
     embed: Callable[[NDArray[np.uint8]], NDArray[np.float32]],
     photos: PhotoArray,
@@ -68,7 +101,7 @@ def _embed_copies(
     rng: np.random.Generator,
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Return ((1 + copies) * N, D) vectors, the originals first, and the photo of each."""
-    views = [cv2.resize(photo, (side, side), interpolation=cv2.INTER_AREA) for photo in photos]
+    views = [_squash(photo, side) for photo in photos]
     for copy in range(_COPIES):
         strength = STRONG if copy else MILD
         views += [augment(photo, side, strength, rng) for photo in photos]

@@ -13,7 +13,7 @@ import keras
 
 from dedupe.encoder import KERAS_FILE, LITERT_FILE, LiteRTEncoder, Manifest, fingerprint
 from dedupe.errors import EncoderError
-from dedupe.siamese.calibrate import calibrate
+from dedupe.siamese.calibrate import calibrate, leave_out_repeats
 from dedupe.siamese.photos import PhotoArray, load_photos, split_photos
 from dedupe.siamese.train import Progress, TrainingPlan, train, writing
 
@@ -103,7 +103,9 @@ def export(
 
 def _calibrated(folder: Path, manifest: Manifest, held_out: PhotoArray, seed: int) -> Manifest:
     """Measure the LiteRT file that ships and write the manifest again with what came out."""
-    measured = calibrate(LiteRTEncoder(folder).embed, held_out, side=manifest.side, seed=seed)
+    embed = LiteRTEncoder(folder).embed
+    distinct = leave_out_repeats(embed, held_out, side=manifest.side)
+    measured = calibrate(embed, distinct, side=manifest.side, seed=seed)
     finished = replace(
         manifest,
         thresholds=measured.thresholds,

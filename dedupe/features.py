@@ -1,0 +1,103 @@
+"""The features of one picture: what a comparison needs to know, found once and used many times.
+
+Points of interest with RootSIFT descriptors (Lowe 2004; Arandjelović and Zisserman 2012), and the
+picture itself at a working size, in which the longer side is `SIDE`. Knows nothing of files, and
+of no second picture but to match points.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]  # what OpenCV takes and gives; shapes are said where they matter
+
+SIDE = 320  # longer side of the working size, pixels
+_POINT_SIDES = (192, SIDE)  # longer sides at which points are looked for, the second if need be
+_ENOUGH = 150  # points
+_POINTS = 300  # at most, the strongest
+_RATIO = 0.8  # largest, of the distances to the nearest and to the second nearest descriptor
+_REVERSED = (8 - np.arange(8)) % 8  # SIFT's eight directions, seen in a mirror
+
+
+class Features:
+    """What comparing needs to know of one picture, about 0.15 MB. Safe to use from many threads."""
+
+    def __init__(self, pixels: NDArray[np.uint8]) -> None:
+        """Take a picture to the working size; points of interest are found when first asked for.
+
+        Args:
+            pixels: (H, W, 3) RGB or (H, W) grey, of any size.
+        """
+        rgb = pixels if pixels.ndim == 3 else cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB)
+        rgb = _resize(rgb, SIDE)
+        self.grey: Array = np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY))  # (H, W) uint8
+        self.colour = _resize(rgb, SIDE // 4)  # (H / 4, W / 4, 3) uint8 RGB
+        self.blur = max(1.0, 0.8 * SIDE / max(pixels.shape[:2]))  # spread of one of its own pixels
+        self._lock = threading.Lock()
+        self._points: tuple[Array, Array] | None = None
+
+    @property
+    def points(self) -> tuple[Array, Array]:
+        """Places (K, 2) float32, x and y in `grey`; and RootSIFT times 512, (K, 128) uint8."""
+        with self._lock:
+            if self._points is None:
+                self._points = _find_points(self.grey)
+            return self._points
+
+
+def _find_points(grey: Array) -> tuple[Array, Array]:
+    sift = cv2.SIFT.create(nfeatures=_POINTS, contrastThreshold=0.02)
+    for side in _POINT_SIDES:
+        small = _stretch_contrast(_resize(grey, side))
+        found, words = sift.detectAndCompute(small, None)
+        if len(found) >= _ENOUGH:
+            break
+    places = np.array([point.pt for point in found[:_POINTS]], np.float32).reshape(-1, 2)
+    words = np.zeros((0, 128)) if words is None else np.asarray(words[:_POINTS], np.float64)
+    words /= np.maximum(words.sum(axis=1, keepdims=True), 1e-9)
+    zoom = np.array([grey.shape[1] / small.shape[1], grey.shape[0] / small.shape[0]], np.float32)
+    roots = np.minimum(np.rint(512 * np.sqrt(words)), 255).astype(np.uint8)
+    return (places + 0.5) * zoom - 0.5, roots
+
+
+def match(first: Features, second: Features, mirrored: bool) -> tuple[Array, Array]:
+    """Return the places (M, 2), (M, 2) of features whose nearest is much nearer than the next."""
+    here, words_here = first.points
+    there, words = second.points
+    if mirrored:  # in a mirror, a descriptor's rows and directions run the other way
+        words = words.reshape(-1, 4, 4, 8)[:, ::-1][..., _REVERSED].reshape(-1, 128)
+    if min(len(here), len(there)) < 4:
+        return here[:0], there[:0]
+    ours, theirs = (np.divide(w, 512, dtype=np.float32) for w in (words_here, words))
+    alike = np.asarray(  # (K, L) cosines; OpenCV's product starts no threads of its own
+        cv2.gemm(ours, theirs, 1.0, None, 0.0, flags=cv2.GEMM_2_T)  # type: ignore[call-overload]
+    )
+    rows = np.arange(len(alike))
+    nearest = alike.argmax(axis=1)
+    near = 2 - 2 * alike[rows, nearest]  # squared distances
+    alike[rows, nearest] = -1
+    clear = near < _RATIO**2 * (2 - 2 * alike.max(axis=1))
+    return here[clear], there[nearest[clear]]
+
+
+def _resize(pixels: Array, side: int) -> Array:
+    height, width = pixels.shape[:2]
+    scale = side / max(height, width)
+    size = (max(16, round(width * scale)), max(16, round(height * scale)))
+    if size == (width, height):
+        return pixels
+    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(pixels, size, interpolation=how))
+
+
+def _stretch_contrast(grey: Array) -> Array:
+    low, high = np.percentile(grey, [1, 99])
+    if not 4 < high - low < 200:
+        return grey
+    stretched = (grey - low) * (220 / (high - low)) + 16
+    return np.asarray(np.clip(stretched, 0, 255).astype(np.uint8))
