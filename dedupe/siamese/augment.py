@@ -48,7 +48,7 @@ MILD = Strength(
     p_colour=0.1, p_blur=0.2, p_noise=0.05, p_jpeg=0.3, p_overlay=0.02,
 )  # fmt: skip
 STRONG = Strength(
-    rotation=15, keep=0.5, p_rotation=0.4, p_crop=0.6, p_turn=0.25, p_frame=0.25, p_tone=0.55,
+    rotation=15, keep=0.45, p_rotation=0.4, p_crop=0.7, p_turn=0.25, p_frame=0.25, p_tone=0.55,
     p_colour=0.4, p_blur=0.3, p_noise=0.25, p_jpeg=0.4, p_overlay=0.3,
 )  # fmt: skip
 
@@ -95,14 +95,26 @@ def _warp(photo: Image, side: int, strength: Strength, rng: np.random.Generator)
         matrix = _rotation(strength.rotation, rng) @ matrix
     to_photo = _to_pixels(photo.shape[1], photo.shape[0]) @ matrix
     pixels = to_photo @ np.linalg.inv(_to_pixels(side, side))
-    return cv2.warpAffine(
+    view = cv2.warpAffine(
         photo,
         pixels[:2],
         (side, side),
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-        borderMode=cv2.BORDER_CONSTANT,
-        borderValue=fill,
-    ).astype(np.uint8, copy=False)
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    return _fill_outside(view.astype(np.uint8, copy=False), matrix, fill)
+
+
+def _fill_outside(view: Image, matrix: Matrix, fill: tuple[int, int, int]) -> Image:
+    """Paint what lies outside the photo; its own outermost pixels keep their colours."""
+    side = view.shape[0]
+    window = np.array([[-1, 1, 1, -1], [-1, -1, 1, 1], [1, 1, 1, 1]])
+    if np.abs((matrix @ window)[:2]).max() <= 1:
+        return view
+    corners = (_to_pixels(side, side) @ np.linalg.inv(matrix) @ window)[:2].T
+    inside = np.zeros((side, side), np.uint8)
+    cv2.fillConvexPoly(inside, np.rint(corners).astype(np.int32), 1)
+    return np.where(inside[..., None] == 1, view, np.array(fill, np.uint8))
 
 
 def _to_pixels(width: int, height: int) -> Matrix:
@@ -215,8 +227,10 @@ def _add_noise(view: Image, rng: np.random.Generator) -> Image:
 def _recompress(view: Image, rng: np.random.Generator) -> Image:
     """Save as JPEG of quality 10 to 70 and read back."""
     quality = int(rng.uniform(10, 70))
-    _, data = cv2.imencode(".jpg", view, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
+    blue_first = cv2.cvtColor(view, cv2.COLOR_RGB2BGR)  # OpenCV's order; JPEG treats them unlike
+    _, data = cv2.imencode(".jpg", blue_first, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    read = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
+    return cv2.cvtColor(read, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
 
 
 def _overlay(view: Image, rng: np.random.Generator) -> Image:

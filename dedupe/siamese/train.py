@@ -26,13 +26,14 @@ from dedupe.errors import CollapseError, EncoderError, InputError
 from dedupe.siamese import losses
 from dedupe.siamese.augment import MILD, STRONG, augment
 from dedupe.siamese.log import TrainingLog
+from dedupe.siamese.mining import LookAlikes, find_look_alikes
 from dedupe.siamese.photos import PhotoArray
 from dedupe.siamese.towers import build_tower
 
 Views = NDArray[np.uint8]  # (2 B, S, S, 3) RGB; rows i and i + B show one photo
 
 _COLLAPSED = 0.05  # spread below which every embedding is the same point; random weights give ~0.3
-_SETTLING = 120  # batches that batch normalisation needs to forget its former statistics
+_SETTLING = 200  # batches that batch normalisation needs to forget its former statistics
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ class TrainingPlan:
     weight_decay: float = 0.02
     temperature: float = 0.07
     spread_weight: float = 0.6
+    hard_share: float = 0.5  # share of a step's photos that are look-alikes of its other photos
     held_out: float = 0.05  # share of the photos kept out of training, to calibrate on
     photo_side: int = 160  # pixels of the squashed photos that views are made from
     ema: float = 0.998  # share of the averaged weights that a step keeps
@@ -110,7 +112,8 @@ def train(
         folder: where log and checkpoint are kept; made if missing.
         log_every: steps between lines of the log.
         checkpoint_every: steps between checkpoints.
-        start: a `.keras` or `.weights.h5` file of the same tower to start from.
+        start: a `.keras` or `.weights.h5` file of the same tower to start from. With it, each
+            step holds look-alikes, found by these weights; without, random photos alone.
         on_step: called after every step.
 
     Returns:
@@ -129,12 +132,13 @@ def train(
         )
     keras.utils.set_random_seed(plan.seed)
     trainer = _build(plan, start)
+    alike = find_look_alikes(trainer.tower, photos, side=plan.side) if start else None
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         first = _restore(trainer, plan, folder)
         log = TrainingLog(folder / "training.csv", first, views=2 * plan.pairs)
     recent: list[dict[str, float]] = []
-    for step, views in _batches(photos, plan, first):
+    for step, views in _batches(photos, plan, first, alike):
         result = trainer.train_on_batch(views, return_dict=True)
         numbers = {name: float(value) for name, value in result.items()}
         _guard(numbers, step)
@@ -207,23 +211,40 @@ def finish(trainer: SiameseTrainer, photos: PhotoArray, plan: TrainingPlan) -> A
     return tower
 
 
-def _batches(photos: PhotoArray, plan: TrainingPlan, first: int) -> Iterator[tuple[int, Views]]:
+def _batches(
+    photos: PhotoArray, plan: TrainingPlan, first: int, alike: LookAlikes | None
+) -> Iterator[tuple[int, Views]]:
     """Yield (step, views), the next views made in a thread while the caller trains on this one."""
     with ThreadPoolExecutor(1) as ahead:
-        waiting = ahead.submit(make_batch, photos, plan, first)
+        waiting = ahead.submit(make_batch, photos, plan, first, alike)
         for step in range(first, plan.steps):
             views = waiting.result()
-            waiting = ahead.submit(make_batch, photos, plan, step + 1)
+            waiting = ahead.submit(make_batch, photos, plan, step + 1, alike)
             yield step, views
 
 
-def make_batch(photos: PhotoArray, plan: TrainingPlan, step: int) -> Views:
+def make_batch(
+    photos: PhotoArray, plan: TrainingPlan, step: int, alike: LookAlikes | None = None
+) -> Views:
     """Make the views of a step: first every photo's mild view, then every photo's strong one."""
     rng = np.random.default_rng((plan.seed, step))
     chosen = rng.choice(len(photos), plan.pairs, replace=False)
+    if alike is not None:
+        chosen = _with_look_alikes(chosen, alike, round(plan.hard_share * plan.pairs), rng)
     side = plan.side_at(step)
     views = [augment(photos[i], side, strength, rng) for strength in (MILD, STRONG) for i in chosen]
     return np.stack(views)
+
+
+def _with_look_alikes(
+    chosen: NDArray[np.int64], alike: LookAlikes, hard: int, rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """Return as many photos, none twice, the last `hard` of them look-alikes of the first."""
+    first = chosen[: len(chosen) - hard]
+    anchors = rng.choice(first, hard)
+    found = np.setdiff1d(alike[anchors, rng.integers(0, alike.shape[1], hard)], first)
+    rest = np.setdiff1d(chosen[len(first) :], found)
+    return np.concatenate([first, found, rest])[: len(chosen)]
 
 
 def _guard(numbers: dict[str, float], step: int) -> None:

@@ -320,3 +320,24 @@ def test_the_batches_of_a_run_show_every_photo(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(training, "augment", lambda photo, *_: photo)
     seen = {view.tobytes() for step in range(40) for view in make_batch(PHOTOS, PLAN, step)}
     assert seen == {photo.tobytes() for photo in PHOTOS}
+
+
+def test_a_step_with_look_alikes_holds_them_and_no_photo_twice(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(training, "augment", lambda photo, *_: photo)
+    names = {photo.tobytes(): number for number, photo in enumerate(PHOTOS)}
+    alike = np.array([[number ^ 1] for number in range(40)])  # 0 with 1, 2 with 3 ...
+    together = {True: 0, False: 0}
+    for step in range(50):
+        for mined in (True, False):
+            views = make_batch(PHOTOS, PLAN, step, alike if mined else None)
+            chosen = {names[view.tobytes()] for view in views[:8]}
+            assert len(chosen) == 8
+            together[mined] += sum(number ^ 1 in chosen for number in chosen)
+    assert together[True] > 2.5 * together[False]
+
+
+def test_photos_that_are_their_own_only_look_alike_make_a_full_batch() -> None:
+    alike = np.arange(40)[:, None]
+    assert len(make_batch(PHOTOS, PLAN, 0, alike)) == 16

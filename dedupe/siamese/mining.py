@@ -1,0 +1,56 @@
+"""Find the look-alikes of each photo: the negatives that a batch of random photos seldom holds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+from keras import ops
+from numpy.typing import NDArray
+
+from dedupe.siamese.photos import PhotoArray
+
+LookAlikes = NDArray[np.int64]  # (N, K) photo numbers; a photo's own number where it has fewer
+
+_REPEAT = 0.5  # distance below which two photos may well be copies, which must not be told apart
+_BLOCK = 256
+
+
+def find_look_alikes(tower: Any, photos: PhotoArray, *, side: int, count: int = 16) -> LookAlikes:
+    """Return the nearest other photos of every photo, as `tower` sees them.
+
+    Args:
+        tower: uint8 (B, side, side, 3) -> unit vectors (B, D).
+        photos: (N, H, H, 3) uint8.
+        side: edge of the tower's input, in pixels.
+        count: how many look-alikes of each; fewer if there are fewer photos.
+
+    Returns:
+        (N, K) int64, K <= `count`, nearest first. Photos nearer than 0.5 are taken for copies and
+        left out; a photo stands for itself where nothing else is left.
+    """
+    vectors = np.concatenate(
+        [_embed(tower, photos[row : row + _BLOCK], side) for row in range(0, len(photos), _BLOCK)]
+    )
+    kept = min(count, len(photos) - 1)
+    nearest = np.empty((len(photos), kept), np.int64)
+    for row in range(0, len(photos), _BLOCK):
+        nearest[row : row + _BLOCK] = _nearest(vectors, row, kept)
+    return nearest
+
+
+def _embed(tower: Any, photos: PhotoArray, side: int) -> NDArray[np.float32]:
+    area = cv2.INTER_AREA
+    pixels = np.stack([cv2.resize(photo, (side, side), interpolation=area) for photo in photos])
+    return np.asarray(ops.convert_to_numpy(tower(pixels, training=False)), np.float32)
+
+
+def _nearest(vectors: NDArray[np.float32], row: int, kept: int) -> LookAlikes:
+    """Look-alikes of one block of photos, those from `row` on."""
+    block = vectors[row : row + _BLOCK]
+    square = 2 - 2 * block @ vectors.T  # (block, N)
+    square[square < _REPEAT**2] = np.inf  # the photo itself, too
+    order = np.argsort(square, axis=1)[:, :kept]
+    own = np.arange(row, row + len(block))[:, None]
+    return np.where(np.isinf(np.take_along_axis(square, order, 1)), own, order)
