@@ -5,7 +5,7 @@ threshold of its own keeper, and no keeper is ever taken away.
 
 The middle of a star is the file that stands closest to most of the others, because that is what the
 copies were made from: an enlarged or framed copy may have more pixels, but less in common with the
-rest. Of those that stand for nearly all of a star, the keep rules choose.
+rest. Of those that stand for all of a star, the keep rules choose.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from scipy import sparse
 
 from dedupe.types import Pairs, Star
 
-NEARLY_ALL = 0.9  # share of a star that a keeper chosen by the rules must stand for
 MUCH_LARGER = 2  # a file with more than this many times the keeper's pixels is never taken away
 
 
@@ -112,13 +111,13 @@ class _Cover:
         return int(self._weight[content]) + int(self._weight[others].sum()) - 1
 
     def _choose(self, middle: int) -> int:
-        """Return the row best by the rules among those that stand for nearly the whole star."""
+        """Return the row best by the rules among those that stand for the whole star."""
         others, _ = self._neighbours(middle)
         star = np.append(others, middle)
-        enough = NEARLY_ALL * self._coverage(middle)
+        whole = self._coverage(middle)
         members: list[int] = [c for c in star.tolist() if self._free[c]]
         members.sort(key=lambda content: self._rank[self._free[content][0]])
-        good = (c for c in members if c == middle or self._coverage(c, within=star) >= enough)
+        good = (c for c in members if self._coverage(c, within=star) >= whole)
         return self._free[next(good)][0]
 
     def _take(self, keeper: int) -> Star:

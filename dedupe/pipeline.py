@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from dedupe import decode
 from dedupe.cluster import cluster
+from dedupe.confirm import Judge, RowPair, confirm_stars
 from dedupe.embed import embed_files
 from dedupe.encoder import BUILT_IN, Device, Runtime, open_encoder, read_manifest
 from dedupe.errors import InputError, UsageError
@@ -22,7 +23,7 @@ from dedupe.index import EmbeddingIndex, default_index_path
 from dedupe.keep import DEFAULT_RULES, check_rules, explain_choice, order_photos
 from dedupe.search import find_pairs
 from dedupe.types import Duplicate, Embeddings, Group, Photo, Report, Star, Statistics
-from dedupe.verify import Judge, RowPair, Verifier, load_pixels, verify_stars
+from dedupe.verify import Verifier, load_pixels
 from dedupe.walk import walk
 
 Stage = Literal["walk", "embed", "search", "verify"]
@@ -164,7 +165,7 @@ def _form_stars(
     )
     if judge is None:
         return form_stars(pairs), {}
-    return verify_stars(
+    return confirm_stars(
         pairs,
         photos,
         form_stars=form_stars,

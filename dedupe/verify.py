@@ -12,7 +12,6 @@ import math
 import os
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
 from typing import TypeVar
 
 import cv2
@@ -26,18 +25,14 @@ from dedupe.digest import digest_bytes
 from dedupe.features import SIDE, Features
 from dedupe.index import Digests, EmbeddingIndex
 from dedupe.overlap import Overlap, measure
-from dedupe.types import Pairs, Photo, Star, Verdict
+from dedupe.types import Photo, Verdict
 
 VERIFIER_VERSION = 1
 """Part of the key under which verdicts are remembered: raise it when a verdict may change."""
 
-_CHUNK = 128  # pairs judged between two reports of progress
 _HELD = 1024  # pictures whose features are kept, 0.15 MB each
 
 _T = TypeVar("_T")
-
-RowPair = tuple[int, int]
-Judge = Callable[[Sequence[RowPair]], list[Verdict]]
 
 NOT_A_COPY = Verdict(False, 0.0)
 
@@ -134,57 +129,6 @@ def load_pixels(photo: Photo, *, max_pixels: int = decode.DEFAULT_MAX_PIXELS) ->
     scale = SIDE / max(picture.width, picture.height)
     size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
     return np.asarray(cv2.resize(picture.pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
-
-
-def verify_stars(
-    pairs: Pairs,
-    photos: Sequence[Photo],
-    *,
-    form_stars: Callable[[Pairs], list[Star]],
-    judge: Judge,
-    sure: float,
-    on_pairs: Callable[[int, int], None] = lambda _done, _total: None,
-) -> tuple[list[Star], dict[RowPair, str]]:
-    """Form stars whose every duplicate is a verified copy of its own keeper.
-
-    Looks at the pairs that stars rest on, and at no others: drops those that are no copies, forms
-    the stars again, and so on until all hold.
-
-    Args:
-        pairs: candidates, rows of `photos`.
-        photos: what the rows are.
-        form_stars: groups the pairs it is given.
-        judge: gives the verdicts on some hundred pairs (keeper, duplicate).
-        sure: pairs at this distance or closer are copies unseen, in [0, 2]; below 0 for none.
-        on_pairs: called with the number of pairs just looked at, and how many are known to be
-            looked at so far.
-
-    Returns:
-        The stars, and how the pictures of a pair (keeper, duplicate) differ where that was seen.
-    """
-    verdicts: dict[Digests, Verdict] = {}
-    key = partial(_content_pair, photos)
-    while True:
-        stars = form_stars(pairs)
-        doubtful = {
-            key(star.keeper, row): (star.keeper, row)
-            for star in stars
-            for row, distance in star.duplicates
-            if distance > sure and photos[row].digest != photos[star.keeper].digest
-        }
-        fresh = [(k, pair) for k, pair in doubtful.items() if k not in verdicts]
-        if not fresh:
-            return stars, {pair: verdicts[k].how for k, pair in doubtful.items()}
-        total = len(verdicts) + len(fresh)
-        for start in range(0, len(fresh), _CHUNK):
-            some = fresh[start : start + _CHUNK]
-            judged = judge([pair for _, pair in some])
-            verdicts.update(zip((k for k, _ in some), judged, strict=True))
-            on_pairs(len(some), total)
-        wrong = {k for k, verdict in verdicts.items() if not verdict.is_copy}
-        rows = zip(pairs.left.tolist(), pairs.right.tolist(), strict=True)
-        keep = np.array([key(*pair) not in wrong for pair in rows], bool)
-        pairs = Pairs(pairs.left[keep], pairs.right[keep], pairs.distance[keep])
 
 
 def _content_pair(photos: Sequence[Photo], left: int, right: int) -> Digests:

@@ -14,12 +14,13 @@ import skimage
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageOps
 
+from dedupe.confirm import confirm_stars
 from dedupe.decode import Unreadable
 from dedupe.digest import digest_bytes
 from dedupe.features import SIDE, Features
 from dedupe.index import EmbeddingIndex as Index
 from dedupe.types import ImageFile, Pairs, Photo, Star, Verdict
-from dedupe.verify import NOT_A_COPY, Verifier, compare, load_pixels, verify_stars
+from dedupe.verify import NOT_A_COPY, Verifier, compare, load_pixels
 
 Change = Callable[[Image.Image], Image.Image]
 PHOTOS = ("astronaut", "chelsea", "coffee", "rocket", "motorcycle_left")
@@ -352,7 +353,7 @@ def test_stars_are_formed_again_until_every_duplicate_is_a_verified_copy(
     photos: list[Photo],
 ) -> None:
     seen: list[tuple[int, int]] = []
-    stars, how = verify_stars(
+    stars, how = confirm_stars(
         all_pairs(),
         photos,
         form_stars=stars_of,
@@ -366,7 +367,7 @@ def test_stars_are_formed_again_until_every_duplicate_is_a_verified_copy(
 
 
 def test_sure_pairs_are_not_looked_at(photos: list[Photo]) -> None:
-    stars, how = verify_stars(
+    stars, how = confirm_stars(
         all_pairs(0.25),
         photos,
         form_stars=stars_of,
@@ -380,7 +381,7 @@ def test_sure_pairs_are_not_looked_at(photos: list[Photo]) -> None:
 def test_no_pairs_are_no_work() -> None:
     none = Pairs(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float32))
     judge = Verifier([], load=refuse).judge
-    assert verify_stars(none, [], form_stars=stars_of, judge=judge, sure=0) == ([], {})
+    assert confirm_stars(none, [], form_stars=stars_of, judge=judge, sure=0) == ([], {})
 
 
 def test_a_photo_is_read_once_for_all_its_pairs(photos: list[Photo]) -> None:

@@ -1,0 +1,99 @@
+"""Which pairs are looked at again, with a judge who knows the truth and counts its work."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from builders import a_photo
+
+from dedupe.cluster import cluster
+from dedupe.confirm import LAST_LOOK, NEAREST, PATIENCE, RowPair, confirm_stars
+from dedupe.types import Pairs, Photo, Star, Verdict
+
+
+class Judge:
+    """Knows which picture each row shows."""
+
+    def __init__(self, scenes: Sequence[int]) -> None:
+        self.scenes = scenes
+        self.asked: list[RowPair] = []
+
+    def __call__(self, pairs: Sequence[RowPair]) -> list[Verdict]:
+        self.asked += pairs
+        alike = [self.scenes[a] == self.scenes[b] for a, b in pairs]
+        return [Verdict(same, float(same), "seen" if same else "") for same in alike]
+
+
+def photos_of(count: int) -> list[Photo]:
+    return [a_photo(f"/{row:05}.jpg", b"%d" % row) for row in range(count)]
+
+
+def all_within(places: Sequence[float], threshold: float) -> Pairs:
+    """Pairs of points on a line."""
+    line = np.array(places)
+    left, right = np.triu_indices(len(line), 1)
+    distance = np.abs(line[left] - line[right]).astype(np.float32)
+    near = distance < threshold
+    return Pairs(left[near].astype(np.int64), right[near].astype(np.int64), distance[near])
+
+
+def confirm(
+    pairs: Pairs, judge: Judge, *, photos: Sequence[Photo] | None = None, sure: float = -1.0
+) -> tuple[list[Star], dict[RowPair, str]]:
+    photos = photos or photos_of(len(judge.scenes))
+    digests = [photo.digest for photo in photos]
+
+    def form_stars(some: Pairs) -> list[Star]:
+        return cluster(some, digests, range(len(digests)))
+
+    return confirm_stars(pairs, photos, form_stars=form_stars, judge=judge, sure=sure)
+
+
+def test_a_crowd_of_look_alikes_costs_a_few_looks_at_each() -> None:
+    crowd = Judge(range(600))
+    pairs = all_within(np.random.default_rng(0).random(600).tolist(), 2)
+    assert confirm(pairs, crowd) == ([], {})
+    assert len(pairs) == 179_700
+    assert len(crowd.asked) <= 600 * (PATIENCE + LAST_LOOK)
+
+
+def test_copies_are_found_in_the_middle_of_a_crowd() -> None:
+    scenes = [row // 2 for row in range(400)]  # pairs of copies, all of them near all others
+    places = [scene + 0.1 * (row % 2) for row, scene in enumerate(scenes)]
+    stars, how = confirm(all_within(places, 500), Judge(scenes))
+    assert [(star.keeper, star.duplicates[0][0]) for star in stars] == [
+        (row, row + 1) for row in range(0, 400, 2)
+    ]
+    assert set(how.values()) == {"seen"}
+
+
+def test_a_large_group_is_confirmed_whole() -> None:
+    judge = Judge([0] * (NEAREST + 1))
+    [star], how = confirm(all_within(np.linspace(0, 1, NEAREST + 1).tolist(), 2), judge)
+    assert len(star.duplicates) == len(how) == len(judge.asked) == NEAREST
+
+
+def test_the_same_bytes_are_judged_once_and_never_against_each_other() -> None:
+    photos = [a_photo(f"/{row}.jpg", b"%d" % (row % 2)) for row in range(6)]
+    judge = Judge([0] * 6)
+    [star], how = confirm(all_within([0, 1, 0, 1, 0, 1], 2), judge, photos=photos)
+    assert len(star.duplicates) == 5
+    assert len(judge.asked) == 1
+    assert how == {(0, row): "seen" for row in (1, 3, 5)}
+
+
+def test_a_sure_pair_is_a_copy_whatever_the_judge_would_say() -> None:
+    judge = Judge([0, 1, 2])
+    stars, _ = confirm(all_within([0.0, 0.1, 0.9], 1), judge, sure=0.2)
+    assert [star.duplicates[0][0] for star in stars] == [1]
+    assert set(judge.asked) <= {(0, 2), (1, 2)}
+
+
+def test_the_answer_does_not_depend_on_the_order_of_the_pairs() -> None:
+    rng = np.random.default_rng(3)
+    scenes = rng.integers(0, 40, 120).tolist()
+    pairs = all_within((rng.random(120) + scenes).tolist(), 6)
+    order = rng.permutation(len(pairs))
+    shuffled = Pairs(pairs.left[order], pairs.right[order], pairs.distance[order])
+    assert confirm(pairs, Judge(scenes)) == confirm(shuffled, Judge(scenes))
