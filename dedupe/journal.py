@@ -3,14 +3,14 @@
 One file per run, `RUN.jsonl`, JSON Lines in ASCII (a name that is not UTF-8 is written with the
 `\\udcXX` escapes that Python reads back), only ever appended to, each line flushed to disk:
 
-    run       first line: version, when, report, roots, the folder moved to
-    group     a planned group: its keeper, its moves, its other members
+    run       first line: version, when, report, roots, what is done, the folder moved to
+    group     a planned group: its keeper, its actions, its other members
     planned   the plan is complete; nothing was touched before this line
     mkdir     a folder is about to be created
-    intent    a move is about to start, out to its target or back to its source
-    copied    between file systems: the inode of the finished copy, before it gets its name
-    done      the move has happened
-    failed    the move has not happened, and why
+    intent    an action is about to start, or to be taken back
+    copied    the inode of a finished copy or link, before it gets its name
+    done      the action has happened, or was taken back
+    failed    it has not, and why
     undo      from here on the run is being taken back
     undone    every photo is back
     end       the run came to its end
@@ -25,7 +25,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -37,17 +37,17 @@ import platformdirs
 from dedupe.errors import ApplyError
 from dedupe.lock import hold_lock
 from dedupe.move import FileState, Step, no_step, sync_folder
-from dedupe.plan import Move, MoveGroup
+from dedupe.plan import KINDS, Action, ActionGroup, ActionKind
 
 _VERSION = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """A move that was begun and of which the journal does not tell the end."""
+    """An action that was begun and of which the journal does not tell the end."""
 
-    back: bool  # on its way back to its source
-    copied: int | None = None  # inode of the finished copy
+    back: bool  # being taken back
+    copied: int | None = None  # inode of the finished copy or link
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +59,13 @@ class Run:
     report: str  # path of the report, or empty
     report_digest: str
     roots: tuple[str, ...]
-    move_to: str
-    groups: tuple[MoveGroup, ...]
+    kind: ActionKind
+    move_to: str  # empty where nothing moves
+    groups: tuple[ActionGroup, ...]
     planned: bool  # the plan is complete in the journal
-    away: frozenset[int]  # numbers of the moves whose file stands at its target
-    pending: Mapping[int, Pending]  # by number of the move
+    away: frozenset[int]  # numbers of the actions that were made and not taken back
+    pending: Mapping[int, Pending]  # by number of the action
+    copies: Mapping[int, int]  # inode of the copy or link that each action made, by its number
     folders: tuple[str, ...]  # created by the run, in the order of creation
     undoing: bool  # an undo was begun
     undone: bool  # and every photo is back
@@ -75,9 +77,9 @@ class Run:
         return self.path.stem
 
     @property
-    def moves(self) -> tuple[Move, ...]:
-        """Every planned move, in order."""
-        return tuple(move for group in self.groups for move in group.moves)
+    def actions(self) -> tuple[Action, ...]:
+        """Every planned action, in order."""
+        return tuple(action for group in self.groups for action in group.actions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +114,7 @@ class Journal:
             ) from error
         self.step(event)
 
-    def record_plan(self, groups: Sequence[MoveGroup]) -> None:
+    def record_plan(self, groups: Sequence[ActionGroup]) -> None:
         """Write down every planned group; nothing may be touched before this returns."""
         for group in groups:
             self.record("group", sync=False, **asdict(group))
@@ -123,7 +125,8 @@ class Journal:
 def start_journal(
     folder: Path | None = None,
     *,
-    move_to: str,
+    kind: ActionKind = "move",
+    move_to: str = "",
     report: str = "",
     report_digest: str = "",
     roots: Sequence[str] = (),
@@ -143,7 +146,8 @@ def start_journal(
     folder = folder or default_journal_dir()
     now = datetime.now(UTC)
     path = folder / f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}.jsonl"
-    facts: dict[str, Any] = {"started": now.isoformat(timespec="seconds"), "move_to": move_to}
+    facts: dict[str, Any] = {"started": now.isoformat(timespec="seconds"), "kind": kind}
+    facts["move_to"] = move_to
     facts |= {"report": report, "report_digest": report_digest, "roots": list(roots)}
     with _opened(path, os.O_CREAT | os.O_EXCL, step) as journal:
         journal.record("run", version=_VERSION, **facts)
@@ -197,11 +201,28 @@ def find_run(run: str | Path, folder: Path | None = None) -> Path:
     return path
 
 
-def list_runs(folder: Path | None = None) -> tuple[Run, ...]:
-    """Read the journals of a folder, oldest first; a run killed before its first line is none."""
+def list_runs(
+    folder: Path | None = None, *, on_damaged: Callable[[ApplyError], None] | None = None
+) -> tuple[Run, ...]:
+    """Read the journals of a folder, oldest first; a run killed before its first line is none.
+
+    Args:
+        on_damaged: called for each journal that cannot be read; if not given, it is an error.
+
+    Raises:
+        ApplyError: as `read_run`.
+    """
     folder = folder or default_journal_dir()
-    paths = sorted(folder.glob("*.jsonl"))
-    return tuple(read_run(path) for path in paths if b"\n" in path.read_bytes())
+    runs: list[Run] = []
+    for path in sorted(folder.glob("*.jsonl")):
+        try:
+            if b"\n" in path.read_bytes():
+                runs.append(read_run(path))
+        except ApplyError as error:
+            if on_damaged is None:
+                raise
+            on_damaged(error)
+    return tuple(runs)
 
 
 def read_run(path: Path) -> Run:
@@ -228,9 +249,10 @@ class _Reader:
 
     def __init__(self) -> None:
         self.header: dict[str, Any] = {}
-        self.groups: list[MoveGroup] = []
+        self.groups: list[ActionGroup] = []
         self.away: set[int] = set()
         self.pending: dict[int, Pending] = {}
+        self.copies: dict[int, int] = {}
         self.folders: list[str] = []
         self.marks: set[str] = set()  # planned, undo, undone, end
 
@@ -246,27 +268,31 @@ class _Reader:
             case "mkdir":
                 self.folders.append(record["path"])
             case "intent":
-                self.pending[record["move"]] = Pending(record["back"])
+                self.pending[record["action"]] = Pending(record["back"])
             case "copied":
-                move = record["move"]
-                self.pending[move] = replace(self.pending[move], copied=record["inode"])
+                number, inode = record["action"], record["inode"]
+                self.pending[number] = replace(self.pending[number], copied=inode)
+                if not self.pending[number].back:
+                    self.copies[number] = inode
             case "done":
-                back = self.pending.pop(record["move"]).back
-                (self.away.discard if back else self.away.add)(record["move"])
+                back = self.pending.pop(record["action"]).back
+                (self.away.discard if back else self.away.add)(record["action"])
             case "failed":
-                self.pending.pop(record["move"])
+                self.pending.pop(record["action"])
             case "planned" | "undo" | "undone" | "end":
                 self.marks.add(event)
             case _:
                 raise ValueError(f"unknown event {event!r}")
 
     def run(self, path: Path) -> Run:
-        planned = {move.number for group in self.groups for move in group.moves}
+        planned = {action.number for group in self.groups for action in group.actions}
         if not planned >= self.away | self.pending.keys():
             raise ValueError("a file moved that was not in the plan")
         header = dict(self.header)
         if header.pop("version") != _VERSION:
             raise ValueError("written by another version of dedupe")
+        if header["kind"] not in KINDS:
+            raise ValueError("it did something that this version of dedupe does not know")
         return Run(
             path=path,
             roots=tuple(header.pop("roots")),
@@ -274,6 +300,7 @@ class _Reader:
             planned="planned" in self.marks,
             away=frozenset(self.away),
             pending=self.pending,
+            copies=self.copies,
             folders=tuple(self.folders),
             undoing="undo" in self.marks,
             undone="undone" in self.marks,
@@ -289,12 +316,11 @@ def _whole_lines(path: Path) -> Iterator[bytes]:
                 yield line
 
 
-def _group(record: dict[str, Any]) -> MoveGroup:
-    return MoveGroup(
+def _group(record: dict[str, Any]) -> ActionGroup:
+    return ActionGroup(
         keeper=FileState(**record["keeper"]),
-        moves=tuple(
-            Move(move["number"], FileState(**move["file"]), move["target"])
-            for move in record["moves"]
+        actions=tuple(
+            Action(**action | {"file": FileState(**action["file"])}) for action in record["actions"]
         ),
         others=tuple(FileState(**other) for other in record["others"]),
     )

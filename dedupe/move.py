@@ -112,7 +112,7 @@ def move_file(
     note_copy: Callable[[int], None],
     step: Step = no_step,
 ) -> None:
-    """Move a file to a path at which nothing stands, and make the move durable.
+    """Action a file to a path at which nothing stands, and make the move durable.
 
     Args:
         state: the file; its size, time and inode must still hold.

@@ -1,4 +1,4 @@
-"""What an action would do, as data, before anything is done: which files move where, and why not.
+"""What a report asks for, as data, before anything is done: which files go where, and why not.
 
 Targets keep the tree: a file goes below the folder moved to under its path relative to the common
 folder of the scanned roots, so that a nightly run gives a photo the same place every night. Without
@@ -6,7 +6,7 @@ the roots it is the common folder of all files of the report, keepers included. 
 drives keep their whole path, with the drive's letter as a folder. A taken name gets a number:
 `name (2).jpg`.
 
-Planning looks at files (`lstat`) and reads none; what acts checks again, with digests.
+Planning looks at files (`lstat`) and reads sidecars only; what acts checks again, with digests.
 """
 
 from __future__ import annotations
@@ -14,39 +14,61 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Sequence, Set
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Literal, get_args
 
+from dedupe.digest import digest_file
 from dedupe.errors import ApplyError, ReportError
 from dedupe.move import FileState, look, what_changed
-from dedupe.types import Group, Photo, Report
+from dedupe.sidecars import Companions
+from dedupe.types import Duplicate, Group, Photo, Report
+
+ActionKind = Literal["move", "trash", "hardlink", "symlink", "reflink", "delete"]
+"""What becomes of a duplicate; a link leaves the keeper's bytes under its name."""
+
+SidecarRule = Literal["with", "stay", "ignore"]
+"""Sidecars go with their photo, or a photo that has some stays, or they are not looked for."""
+
+KINDS: tuple[ActionKind, ...] = get_args(ActionKind)
+SIDECAR_RULES: tuple[SidecarRule, ...] = get_args(SidecarRule)
+LINKS: frozenset[ActionKind] = frozenset({"hardlink", "symlink", "reflink"})
 
 
 @dataclass(frozen=True, slots=True)
-class Move:
-    """One file that leaves its place."""
+class Action:
+    """What becomes of one file."""
 
     number: int  # position in the plan
     file: FileState
-    target: str  # absolute
+    target: str  # absolute path to move to; empty where nothing moves
+    kind: ActionKind = "move"
+    twin: str = ""  # path of the keeper, if it has the same bytes
+    leader: int | None = None  # of a sidecar: number of its photo's action
 
     @property
     def source(self) -> str:
-        """Where the file stood when the move was planned."""
+        """Where the file stood when the action was planned."""
         return self.file.path
 
     def part(self, run: str, *, back: bool) -> str:
         """The temporary path beside the destination, which no other run uses."""
-        folder = os.path.dirname(self.source if back else self.target)
-        return os.path.join(folder, f".dedupe-{run}-{self.number}.part")
+        return self._temporary(self.source if back or not self.target else self.target, run, "part")
+
+    def aside(self, run: str) -> str:
+        """Where the file waits, beside its own place, while something takes that place."""
+        return self._temporary(self.source, run, "old")
+
+    def _temporary(self, beside: str, run: str, suffix: str) -> str:
+        return os.path.join(os.path.dirname(beside), f".dedupe-{run}-{self.number}.{suffix}")
 
 
 @dataclass(frozen=True, slots=True)
-class MoveGroup:
-    """A group of the plan: what stays, and what moves."""
+class ActionGroup:
+    """A group of the plan: what stays, and what does not."""
 
     keeper: FileState
-    moves: tuple[Move, ...]  # at least one
-    others: tuple[FileState, ...] = ()  # members that neither keep nor move
+    actions: tuple[Action, ...]  # at least one; a sidecar's after its photo's
+    others: tuple[FileState, ...] = ()  # members that neither keep nor go
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,39 +81,50 @@ class LeftGroup:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Moves, group by group, and the groups that are left alone."""
+    """Actions, group by group, and what is left alone."""
 
-    move_to: str  # absolute
-    groups: tuple[MoveGroup, ...]
+    move_to: str  # absolute; empty where nothing moves
+    groups: tuple[ActionGroup, ...]
     stale: tuple[LeftGroup, ...]  # a member changed since the report
-    refused: tuple[LeftGroup, ...]  # nothing changed, but moving would be wrong
+    refused: tuple[LeftGroup, ...]  # nothing changed, but acting would be wrong
+    kind: ActionKind = "move"
+    staying: tuple[tuple[str, str], ...] = ()  # duplicates that stay: path, and why
 
     @property
-    def moves(self) -> tuple[Move, ...]:
-        """Every move, in order."""
-        return tuple(move for group in self.groups for move in group.moves)
+    def actions(self) -> tuple[Action, ...]:
+        """Every action, in order."""
+        return tuple(action for group in self.groups for action in group.actions)
 
 
-def plan_moves(report: Report, *, move_to: str, roots: Sequence[str] | None = None) -> Plan:
-    """Plan to move every duplicate of a report below a folder. Changes nothing.
+def plan_actions(
+    report: Report,
+    *,
+    kind: ActionKind = "move",
+    move_to: str = "",
+    roots: Sequence[str] | None = None,
+    sidecars: SidecarRule = "with",
+) -> Plan:
+    """Plan what becomes of every duplicate of a report. Changes nothing.
 
-    A duplicate that lies below the folder already stays; a keeper that lies there is no keeper to
-    rely on, and its group is refused.
+    A duplicate that lies below the folder to move to already stays; a keeper that lies there is no
+    keeper to rely on, and its group is refused. Only a duplicate of the same bytes becomes a link.
+    Sidecars are moved or trashed with their photo; a photo that has some is not deleted.
 
     Args:
-        move_to: the folder, which need not exist and may lie inside a root.
+        move_to: the folder for `move`, which need not exist and may lie inside a root.
         roots: the scanned folders; they decide the tree below `move_to`.
 
     Raises:
         ApplyError: `move_to` is something else than a folder.
         ReportError: the report names a file outside the roots.
     """
-    folder = os.path.abspath(move_to)
-    if os.path.lexists(folder) and not os.path.isdir(folder):
+    folder = os.path.abspath(move_to) if kind == "move" else ""
+    if folder and os.path.lexists(folder) and not os.path.isdir(folder):
         raise ApplyError(f"cannot move files to {folder}: it is not a folder")
     tree = _Tree(folder, _common_folder(report, roots))
+    planner = _Planner(kind, tree, Companions([d.photo.path for d in report.duplicates]), sidecars)
     keepers = _on_disk(group.keeper.path for group in report.groups)
-    groups: list[MoveGroup] = []
+    groups: list[ActionGroup] = []
     stale: list[LeftGroup] = []
     refused: list[LeftGroup] = []
     for group in report.groups:
@@ -100,9 +133,9 @@ def plan_moves(report: Report, *, move_to: str, roots: Sequence[str] | None = No
             stale.append(LeftGroup(group.keeper.path, changed))
         elif reason := _why_refused(group, folder, keepers):
             refused.append(LeftGroup(group.keeper.path, reason))
-        else:
-            groups.append(_plan_group(photos, tree))
-    return Plan(folder, tuple(groups), tuple(stale), tuple(refused))
+        elif (planned := planner.plan(group)).actions:
+            groups.append(planned)
+    return Plan(folder, tuple(groups), tuple(stale), tuple(refused), kind, tuple(planner.staying))
 
 
 def is_below(path: str, folder: str) -> bool:
@@ -110,32 +143,94 @@ def is_below(path: str, folder: str) -> bool:
     return os.path.normcase(path).startswith(os.path.join(os.path.normcase(folder), ""))
 
 
+@dataclass(slots=True)
+class _Planner:
+    """Decides for each duplicate of a group, and numbers the actions."""
+
+    kind: ActionKind
+    tree: _Tree
+    companions: Companions
+    sidecars: SidecarRule
+    staying: list[tuple[str, str]] = field(default_factory=list)
+    count: int = 0
+
+    def plan(self, group: Group) -> ActionGroup:
+        actions: list[Action] = []
+        others: list[FileState] = []
+        for duplicate in group.duplicates:
+            file = _with_inode(_state(duplicate.photo))
+            if reason := self._why_it_stays(duplicate):
+                self.staying.append((file.path, reason))
+                others.append(file)
+            elif self.tree.folder and is_below(file.path, self.tree.folder):
+                others.append(file)
+            else:
+                twin = group.keeper.path if duplicate.kind == "exact" else ""
+                actions += self._act_on(file, twin)
+        return ActionGroup(_with_inode(_state(group.keeper)), tuple(actions), tuple(others))
+
+    def _why_it_stays(self, duplicate: Duplicate) -> str:
+        if self.kind in LINKS and duplicate.kind != "exact":
+            return "it has other bytes than its keeper: a link would lose them"
+        if self.sidecars == "stay" or (self.sidecars == "with" and self.kind == "delete"):
+            for sidecar in self.companions.of(duplicate.photo.path):
+                return f"it has the sidecar {os.path.basename(sidecar)}"
+        return ""
+
+    def _act_on(self, file: FileState, twin: str) -> list[Action]:
+        """The action on a photo, and those on its sidecars."""
+        files = [file]
+        if self.sidecars == "with" and self.kind in ("move", "trash"):
+            for path in self.companions.of(file.path):
+                with suppress(OSError):  # it vanished: nothing to take along
+                    files.append(replace(look(path), digest=digest_file(path)))
+        targets = self.tree.targets([f.path for f in files]) if self.kind == "move" else []
+        leader = self.count
+        self.count += len(files)
+        return [
+            Action(
+                number=leader + place,
+                file=one,
+                target=targets[place] if targets else "",
+                kind=self.kind,
+                twin="" if place else twin,
+                leader=leader if place else None,
+            )
+            for place, one in enumerate(files)
+        ]
+
+
 class _Tree:
-    """Gives targets below a folder, each once, and numbers the moves."""
+    """Gives targets below a folder, each once."""
 
     def __init__(self, folder: str, base: str) -> None:
-        self.folder = folder
+        self.folder = folder  # empty where nothing moves
         self.base = base  # empty where the files share none
         self.given: set[str] = set()
 
-    def move(self, file: FileState) -> Move:
-        number = len(self.given)
-        target = next(path for path in self._names(file.path) if self._is_free(path))
-        self.given.add(target)
-        return Move(number, file, target)
+    def targets(self, paths: Sequence[str]) -> list[str]:
+        """Targets for a photo and its sidecars, all of which get the same number if any."""
+        targets = next(names for names in self._names(paths) if all(map(self._is_free, names)))
+        self.given.update(targets)
+        return targets
 
-    def _names(self, path: str) -> Iterator[str]:
+    def _names(self, paths: Sequence[str]) -> Iterator[list[str]]:
+        photo = paths[0]
+        stem = os.path.splitext(photo)[0]
+        yield [self._below(path) for path in paths]
+        number = 2
+        while True:
+            # Of `a.jpg` and `a.jpg.xmp` the number stands before the first dot after the stem.
+            yield [self._below(f"{stem} ({number}){path[len(stem) :]}") for path in paths]
+            number += 1
+
+    def _below(self, path: str) -> str:
         if self.base:
             relative = os.path.relpath(path, self.base)
         else:
             drive, rest = os.path.splitdrive(path)
             relative = os.path.join(drive.strip(":/\\"), rest.lstrip("/\\"))
-        stem, suffix = os.path.splitext(os.path.join(self.folder, relative))
-        yield stem + suffix
-        number = 2
-        while True:
-            yield f"{stem} ({number}){suffix}"
-            number += 1
+        return os.path.join(self.folder, relative)
 
     def _is_free(self, path: str) -> bool:
         return path not in self.given and not os.path.lexists(path)
@@ -180,24 +275,15 @@ def _on_disk(paths: Iterable[str]) -> set[tuple[int, int]]:
 
 def _why_refused(group: Group, folder: str, keepers: Set[tuple[int, int]]) -> str:
     keeper = group.keeper.path
-    if is_below(keeper, folder):
+    if folder and is_below(keeper, folder):
         return f"its keeper lies in {folder}"
     sources = [d.photo.path for d in group.duplicates]
     for path in sources:
         if _on_disk([path]) & keepers:
             return f"{path} is the same file on disk as a keeper"
-    if all(is_below(path, folder) for path in sources):
+    if folder and all(is_below(path, folder) for path in sources):
         return f"its duplicates are in {folder} already"
     return ""
-
-
-def _plan_group(photos: Sequence[Photo], tree: _Tree) -> MoveGroup:
-    keeper, *rest = [_with_inode(_state(photo)) for photo in photos]
-    return MoveGroup(
-        keeper=keeper,
-        moves=tuple(tree.move(file) for file in rest if not is_below(file.path, tree.folder)),
-        others=tuple(file for file in rest if is_below(file.path, tree.folder)),
-    )
 
 
 def _state(photo: Photo) -> FileState:

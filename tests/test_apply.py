@@ -14,12 +14,13 @@ from builders import MTIME_NS, a_group, a_report, snapshot, write_photo
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dedupe.apply import Outcome, UndoOutcome, apply_plan, resume, undo
+from dedupe.apply import Outcome, apply_plan, resume
 from dedupe.errors import ApplyError
 from dedupe.journal import list_runs, start_journal
 from dedupe.move import Step, no_step
-from dedupe.plan import LeftGroup, Plan, plan_moves
+from dedupe.plan import ActionKind, LeftGroup, Plan, plan_actions
 from dedupe.types import Report
+from dedupe.undo import UndoOutcome, undo
 
 
 def two_groups(tmp_path: Path) -> Report:
@@ -34,11 +35,12 @@ def two_groups(tmp_path: Path) -> Report:
 
 def plan(tmp_path: Path) -> Plan:
     report = two_groups(tmp_path)
-    return plan_moves(report, move_to=str(tmp_path / "out"), roots=[str(tmp_path / "photos")])
+    return plan_actions(report, move_to=str(tmp_path / "out"), roots=[str(tmp_path / "photos")])
 
 
 def act(tmp_path: Path, planned: Plan, step: Step = no_step) -> Outcome:
-    with start_journal(tmp_path / "runs", move_to=planned.move_to, step=step) as journal:
+    runs = tmp_path / "runs"
+    with start_journal(runs, kind=planned.kind, move_to=planned.move_to, step=step) as journal:
         return apply_plan(planned, journal)
 
 
@@ -57,7 +59,7 @@ def test_apply_moves_every_duplicate_and_no_keeper(tmp_path: Path) -> None:
     counts: list[int] = []
     with start_journal(tmp_path / "runs", move_to=planned.move_to) as journal:
         outcome = apply_plan(planned, journal, on_progress=counts.append)
-    assert outcome == Outcome(planned.moves, (), ())
+    assert outcome == Outcome(planned.actions, (), ())
     assert photos_of(tmp_path) == {
         "photos/a.jpg": (b"a", MTIME_NS, 0o640),
         "photos/x/c.jpg": (b"c", MTIME_NS, 0o640),
@@ -73,7 +75,7 @@ def test_undo_brings_everything_back_and_removes_the_folders_it_made(tmp_path: P
     before = photos_of(tmp_path)
     act(tmp_path, planned)
     outcome = undo(last_run(tmp_path).stem, folder=tmp_path / "runs")
-    assert outcome == UndoOutcome(tuple(reversed(planned.moves)), ())
+    assert outcome == UndoOutcome(tuple(reversed(planned.actions)), ())
     assert photos_of(tmp_path) == before
     assert not (tmp_path / "out").exists()
 
@@ -115,7 +117,7 @@ def test_apply_leaves_a_group_alone_if_a_member_changed_after_the_plan(
     before = photos_of(tmp_path)
     outcome = act(tmp_path, planned)
     left = LeftGroup(str(tmp_path / "photos/a.jpg"), f"{tmp_path / 'photos' / member} {reason}")
-    assert outcome == Outcome(planned.groups[1].moves, (left,), ())
+    assert outcome == Outcome(planned.groups[1].actions, (left,), ())
     moved = before.pop("photos/x/d.jpg")
     assert photos_of(tmp_path) == before | {"out/x/d.jpg": moved}
 
@@ -123,7 +125,7 @@ def test_apply_leaves_a_group_alone_if_a_member_changed_after_the_plan(
 def test_apply_leaves_a_duplicate_that_became_its_keeper(tmp_path: Path) -> None:
     keeper = write_photo(tmp_path / "photos/a.jpg", b"same")
     copy = write_photo(tmp_path / "photos/b.jpg", b"same")
-    planned = plan_moves(a_report(a_group(keeper, copy)), move_to=str(tmp_path / "out"))
+    planned = plan_actions(a_report(a_group(keeper, copy)), move_to=str(tmp_path / "out"))
     Path(copy.path).unlink()
     Path(copy.path).hardlink_to(keeper.path)
     outcome = act(tmp_path, planned)
@@ -136,11 +138,11 @@ def test_a_name_that_was_taken_after_the_plan_fails_alone(tmp_path: Path) -> Non
     planned = plan(tmp_path)
     write_photo(tmp_path / "out/x/b.jpg", b"not ours")
     outcome = act(tmp_path, planned)
-    assert [move.target for move in outcome.moved] == [
+    assert [move.target for move in outcome.done] == [
         str(tmp_path / "out/b.jpg"),
         str(tmp_path / "out/x/d.jpg"),
     ]
-    assert [(f.move.number, f.reason) for f in outcome.failed] == [
+    assert [(f.action.number, f.reason) for f in outcome.failed] == [
         (1, "something already stands there")
     ]
     assert photos_of(tmp_path)["out/x/b.jpg"][0] == b"not ours"
@@ -151,7 +153,7 @@ def test_a_name_that_was_taken_after_the_plan_fails_alone(tmp_path: Path) -> Non
 def test_a_folder_that_cannot_be_created_fails_its_moves_alone(tmp_path: Path) -> None:
     planned = plan(tmp_path)
     write_photo(tmp_path / "out/x", b"a file where a folder should be")
-    assert [failed.move.number for failed in act(tmp_path, planned).failed] == [1, 2]
+    assert [failed.action.number for failed in act(tmp_path, planned).failed] == [1, 2]
 
 
 def test_a_read_only_folder_fails_its_moves_alone(tmp_path: Path) -> None:
@@ -162,7 +164,7 @@ def test_a_read_only_folder_fails_its_moves_alone(tmp_path: Path) -> None:
     outcome = act(tmp_path, planned)
     (tmp_path / "photos/x").chmod(0o700)
     assert [failed.reason for failed in outcome.failed] == ["Permission denied"] * 2
-    assert [move.number for move in outcome.moved] == [0]
+    assert [action.number for action in outcome.done] == [0]
 
 
 def full_disk_at(number: int) -> Step:
@@ -181,11 +183,11 @@ def full_disk_at(number: int) -> Step:
 def test_a_full_disk_stops_the_run_and_it_can_be_resumed_or_undone(tmp_path: Path) -> None:
     planned = plan(tmp_path)
     before = photos_of(tmp_path)
-    with pytest.raises(ApplyError, match=r"the disk is full: .* 1 files were moved") as caught:
+    with pytest.raises(ApplyError, match=r"the disk is full: .* 1 files went") as caught:
         act(tmp_path, planned, full_disk_at(0))
     run = last_run(tmp_path)
     assert f"dedupe undo {run.stem}" in str(caught.value)
-    assert resume(run) == Outcome(planned.moves[1:], (), ())
+    assert resume(run) == Outcome(planned.actions[1:], (), ())
     undo(run)
     assert photos_of(tmp_path) == before
 
@@ -212,7 +214,7 @@ def test_resume_checks_the_rest_of_a_group_again(tmp_path: Path) -> None:
         act(tmp_path, planned, full_disk_at(0))
     edit(tmp_path / "photos/a.jpg")
     outcome = resume(last_run(tmp_path))
-    assert outcome.moved == planned.groups[1].moves
+    assert outcome.done == planned.groups[1].actions
     assert [left.reason for left in outcome.stale] == [f"{tmp_path}/photos/a.jpg was modified"]
 
 
@@ -228,14 +230,14 @@ def test_undo_refuses_to_overwrite_and_brings_the_others_back(tmp_path: Path) ->
     act(tmp_path, planned)
     write_photo(tmp_path / "photos/b.jpg", b"new photo")
     outcome = undo(last_run(tmp_path))
-    assert [move.number for move in outcome.restored] == [2, 1]
-    assert [(f.move.number, f.reason) for f in outcome.failed] == [
+    assert [action.number for action in outcome.restored] == [2, 1]
+    assert [(f.action.number, f.reason) for f in outcome.failed] == [
         (0, "something already stands there")
     ]
     assert photos_of(tmp_path)["photos/b.jpg"][0] == b"new photo"
     assert photos_of(tmp_path)["out/b.jpg"][0] == b"b"
     (tmp_path / "photos/b.jpg").unlink()
-    assert undo(last_run(tmp_path)) == UndoOutcome(planned.moves[:1], ())
+    assert undo(last_run(tmp_path)) == UndoOutcome(planned.actions[:1], ())
 
 
 @pytest.mark.parametrize(
@@ -248,7 +250,7 @@ def test_undo_leaves_a_moved_file_that_changed(
     act(tmp_path, plan(tmp_path))
     change(tmp_path / "out/b.jpg")
     outcome = undo(last_run(tmp_path))
-    assert [(f.move.number, f.reason) for f in outcome.failed] == [(0, reason)]
+    assert [(f.action.number, f.reason) for f in outcome.failed] == [(0, reason)]
     assert not (tmp_path / "photos/b.jpg").exists()
     assert len(outcome.restored) == 2
 
@@ -292,9 +294,116 @@ def test_apply_then_undo_is_the_identity(
         parts = [photos[i : i + size] for i in range(0, len(photos), size)]
         report = a_report(*(a_group(*part) for part in parts if len(part) > 1))
         before = snapshot(root, target)
-        planned = plan_moves(report, move_to=str(target), roots=[str(root)])
-        assert act(Path(folder), planned) == Outcome(planned.moves, (), ())
+        planned = plan_actions(report, move_to=str(target), roots=[str(root)])
+        assert act(Path(folder), planned) == Outcome(planned.actions, (), ())
         assert all(Path(group.keeper.path).exists() for group in report.groups)
         assert sorted(snapshot(root, target).values()) == sorted(before.values())
         undo(last_run(Path(folder)))
         assert snapshot(root, target) == before
+
+
+def twins(tmp_path: Path) -> Report:
+    """Two groups of a keeper and copies of the same bytes."""
+    photos = tmp_path / "photos"
+    return a_report(
+        *(
+            a_group(
+                write_photo(photos / f"{name}.jpg", name.encode()),
+                write_photo(photos / f"x/{name}.jpg", name.encode(), mode=0o600),
+                write_photo(photos / f"y/{name}.jpg", name.encode(), mode=0o400),
+                kind="exact",
+            )
+            for name in ("a", "b")
+        )
+    )
+
+
+@pytest.mark.parametrize("kind", ["hardlink", "symlink", "delete"])
+def test_what_was_linked_or_deleted_comes_back(tmp_path: Path, kind: ActionKind) -> None:
+    report = twins(tmp_path)
+    before = photos_of(tmp_path)
+    planned = plan_actions(report, kind=kind)
+    assert act(tmp_path, planned) == Outcome(planned.actions, (), ())
+    keepers = {"photos/a.jpg", "photos/b.jpg"}
+    assert {name: before[name] for name in keepers}.items() <= photos_of(tmp_path).items()
+    assert len(photos_of(tmp_path)) == (2 if kind == "delete" else 6)
+    assert undo(last_run(tmp_path)).failed == ()
+    assert photos_of(tmp_path) == before
+    assert all(path.lstat().st_nlink == 1 for path in (tmp_path / "photos").rglob("*.jpg"))
+
+
+def test_undo_says_what_was_deleted_for_good_and_brings_the_rest_back(tmp_path: Path) -> None:
+    report = two_groups(tmp_path)
+    act(tmp_path, plan_actions(report, kind="delete"))
+    outcome = undo(last_run(tmp_path))
+    assert outcome.restored == ()
+    assert {failed.reason for failed in outcome.failed} == {
+        "was deleted, and no other file had its bytes"
+    }
+
+
+def test_part_of_a_run_can_be_taken_back_and_the_rest_later(tmp_path: Path) -> None:
+    planned = plan(tmp_path)
+    before = photos_of(tmp_path)
+    act(tmp_path, planned)
+    part = undo(last_run(tmp_path), wanted=lambda path: path.endswith("x/b.jpg"))
+    assert [os.path.relpath(a.source, tmp_path) for a in part.restored] == ["photos/x/b.jpg"]
+    assert (tmp_path / "out/b.jpg").exists()
+    assert len(undo(last_run(tmp_path)).restored) == 2
+    assert photos_of(tmp_path) == before
+
+
+def with_sidecar(tmp_path: Path) -> Plan:
+    report = two_groups(tmp_path)
+    (tmp_path / "photos/b.xmp").write_bytes(b"edits of b")
+    return plan_actions(report, move_to=str(tmp_path / "out"), roots=[str(tmp_path / "photos")])
+
+
+def test_a_photo_and_its_sidecar_go_and_come_back_together(tmp_path: Path) -> None:
+    planned = with_sidecar(tmp_path)
+    before = photos_of(tmp_path)
+    assert act(tmp_path, planned).done == planned.actions
+    assert (tmp_path / "out/b.xmp").read_bytes() == b"edits of b"
+    assert undo(last_run(tmp_path)).failed == ()
+    assert photos_of(tmp_path) == before
+
+
+def test_a_photo_stays_if_its_sidecar_cannot_go(tmp_path: Path) -> None:
+    planned = with_sidecar(tmp_path)
+    before = photos_of(tmp_path)
+    write_photo(tmp_path / "out/b.xmp", b"came meanwhile")
+    outcome = act(tmp_path, planned)
+    [failed] = outcome.failed
+    assert failed.action.source == str(tmp_path / "photos/b.jpg")
+    assert failed.reason.startswith("its sidecar b.xmp could not go: something already stands")
+    assert photos_of(tmp_path)["photos/b.jpg"] == before["photos/b.jpg"]
+    assert not (tmp_path / "out/b.jpg").exists()
+    assert undo(last_run(tmp_path)).failed == ()
+    assert photos_of(tmp_path).items() >= before.items()
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    kind=st.sampled_from(["move", "hardlink", "symlink", "delete"]),
+    contents=st.lists(st.sampled_from([b"", b"one", b"two"]), min_size=2, max_size=9),
+    mode=st.sampled_from([0o400, 0o600, 0o644]),
+)
+def test_any_action_and_its_undo_are_the_identity_on_twins(
+    kind: ActionKind, contents: list[bytes], mode: int
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder, "photos")
+        photos = [
+            write_photo(root / f"{n % 3}/{n}.jpg", content, mtime_ns=n, mode=mode)
+            for n, content in enumerate(contents)
+        ]
+        same = {c: [p for p, content in zip(photos, contents, strict=True) if content == c]
+                for c in contents}  # fmt: skip
+        groups = [a_group(*some, kind="exact") for some in same.values() if len(some) > 1]
+        before = snapshot(root)
+        out = str(Path(folder, "out"))
+        planned = plan_actions(a_report(*groups), kind=kind, move_to=out)
+        assert act(Path(folder), planned) == Outcome(planned.actions, (), ())
+        undo(last_run(Path(folder)))
+        assert snapshot(root) == before
+        assert not Path(out).exists()

@@ -251,7 +251,7 @@ def test_random_clouds_keep_the_promise_at_scale(seed: int) -> None:
 
 
 def test_a_file_worth_more_is_no_keeper_if_it_does_not_stand_for_all() -> None:
-    """As a framed copy, which has more pixels than the original but less in common with the rest."""
+    """As a framed copy: it has more pixels than the original, and less in common with the rest."""
     others = [*"cdefghijklmnopq"]
     near_all = star("a", others[:-1]) | star("b", ["a", *others])
     assert group(Graph(["a", "b", *others], near_all)) == {"b": dict.fromkeys(["a", *others], 0.25)}

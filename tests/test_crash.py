@@ -22,11 +22,12 @@ import pytest
 from builders import a_group, a_report, snapshot, write_photo
 
 from dedupe import move
-from dedupe.apply import apply_plan, resume, undo
+from dedupe.apply import apply_plan, resume
 from dedupe.errors import ApplyError
 from dedupe.journal import list_runs, start_journal
-from dedupe.plan import plan_moves
+from dedupe.plan import KINDS, ActionKind, plan_actions
 from dedupe.types import Report
+from dedupe.undo import undo
 
 MOVES = int(os.environ.get("DEDUPE_CRASH_MOVES", "8"))
 MIDDLE = 2 * MOVES + 5  # the step at which a run dies that is to die again when it is resumed
@@ -34,26 +35,41 @@ MIDDLE = 2 * MOVES + 5  # the step at which a run dies that is to die again when
 Step = Callable[[str], None]
 
 
-def build(photos: Path) -> Report:
+def build(photos: Path, *, twins: bool = False) -> Report:
     """Groups of a keeper and three duplicates; names that are no UTF-8, folders, own modes."""
     groups = []
     for first in range(0, MOVES, 3):
         keeper = write_photo(photos / f"{first}.jpg", b"keeper %d" % first)
         names = [f"{first % 4}/{n}\udcff.jpg" for n in range(first, min(first + 3, MOVES))]
         duplicates = [
-            write_photo(photos / name, os.fsencode(name) * 100, mode=0o400 + (n << 3))
+            write_photo(
+                photos / name,
+                b"keeper %d" % first if twins else os.fsencode(name) * 100,
+                mode=0o400 + (n << 3),
+            )
             for n, name in enumerate(names)
         ]
-        groups.append(a_group(keeper, *duplicates))
+        groups.append(a_group(keeper, *duplicates, kind="exact" if twins else "near"))
     return a_report(*groups)
 
 
 def act(place: Path, far: Path, step: Step) -> None:
-    """Build the photos of one kill point and move them."""
+    """Build the photos of one kill point and act on them."""
     photos = place / "photos"
-    plan = plan_moves(build(photos), move_to=str(far / "moved"), roots=[str(photos)])
-    with start_journal(place / "runs", move_to=plan.move_to, step=step) as journal:
+    kind = kind_of(os.environ["DEDUPE_CRASH_HOW"])
+    plan = plan_actions(
+        build(photos, twins=kind != "move"),
+        kind=kind,
+        move_to=str(far / "moved"),
+        roots=[str(photos)],
+    )
+    with start_journal(place / "runs", kind=kind, move_to=plan.move_to, step=step) as journal:
         apply_plan(plan, journal)
+
+
+def kind_of(how: str) -> ActionKind:
+    """The action of a way to act: three of them move."""
+    return next((kind for kind in KINDS if kind == how), "move")
 
 
 def run_id(place: Path) -> str:
@@ -131,13 +147,18 @@ SCENARIOS = {
 Places = dict[str, list[tuple[Path, Path]]]
 
 
-@pytest.fixture(scope="module", params=["rename", "link", "across"])
-def places(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Places]:
+@pytest.fixture(
+    scope="module", params=["rename", "link", "across", "hardlink", "symlink", "delete"]
+)
+def how(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def places(how: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Places]:
     """Of each scenario, every place at which a run was killed, and as the last one that was not."""
     disk, memory = tmp_path_factory.mktemp("crash"), Path("/dev/shm")
-    across = request.param == "across"
+    across = how == "across"
     if across and (not memory.is_dir() or memory.stat().st_dev == disk.stat().st_dev):
         pytest.skip("no second file system at /dev/shm")
     with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else disk) as here:
@@ -145,10 +166,11 @@ def places(
         code = "import sys, test_crash; test_crash.main(*sys.argv[1:])"
         search = os.pathsep.join([str(Path(__file__).parent), *sys.path])
         subprocess.run(
-            [sys.executable, "-c", code, request.param, here, far],
+            [sys.executable, "-c", code, how, here, far],
             check=True,
             timeout=600,
-            env=os.environ | {"PYTHONPATH": search, "OPENBLAS_NUM_THREADS": "1"},
+            env=os.environ
+            | {"PYTHONPATH": search, "OPENBLAS_NUM_THREADS": "1", "DEDUPE_CRASH_HOW": how},
         )
         yield {
             name: [
@@ -170,37 +192,65 @@ def at(place: Path, far: Path) -> dict[str, tuple[bytes, int, int]]:
     }
 
 
-def originals(tmp_path: Path) -> dict[str, tuple[bytes, int, int]]:
-    build(tmp_path / "photos")
+def originals(tmp_path: Path, how: str) -> dict[str, tuple[bytes, int, int]]:
+    build(tmp_path / "photos", twins=kind_of(how) != "move")
     return at(tmp_path, tmp_path)
 
 
-def test_a_killed_run_that_is_resumed_has_moved_every_photo_once(
-    places: Places, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def contents(place: Path, far: Path) -> dict[str, bytes]:
+    return {name: facts[0] for name, facts in at(place, far).items()}
+
+
+def test_a_killed_run_that_is_resumed_ends_like_one_that_was_not_killed(
+    places: Places, how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "fsync", do_not_flush)
-    expected = originals(tmp_path)
+    expected = originals(tmp_path, how)
     *killed, alive = places["apply, then resume"]
-    moved = at(*alive)
-    assert sum(name.startswith("moved") for name in moved) == MOVES
+    ended = at(*alive)
     assert len(killed) > 4 * MOVES
     for place, far in killed:
         [run] = list_runs(place / "runs")
-        if run.planned:
-            resume(run.id, folder=place / "runs")
-            assert at(place, far) == moved
-        else:
+        if not run.planned:
             with pytest.raises(ApplyError, match="stopped before it touched a file"):
                 resume(run.id, folder=place / "runs")
             assert at(place, far) == expected
+            continue
+        resume(run.id, folder=place / "runs")
+        if kind_of(how) == "move":
+            assert at(place, far) == ended
+        else:  # links have the time at which they were made
+            assert contents(place, far) == contents(*alive)
+            assert links_of(place) == links_of(alive[0])
+
+
+def links_of(place: Path) -> dict[str, tuple[int, bool]]:
+    """How many names each file has, and whether it is a symbolic link."""
+    return {
+        str(path.relative_to(place)): (path.lstat().st_nlink, path.is_symlink())
+        for path in (place / "photos").rglob("*")
+        if not path.is_dir()
+    }
+
+
+def test_every_duplicate_is_dealt_with_and_every_keeper_stays(places: Places, how: str) -> None:
+    place, far = places["apply, then resume"][-1]
+    names = contents(place, far)
+    links = links_of(place)
+    keepers = len(range(0, MOVES, 3))
+    assert len(names) == (keepers if how == "delete" else keepers + MOVES)
+    assert sum(name.startswith("moved") for name in names) == MOVES * (kind_of(how) == "move")
+    assert sum(symbolic for _, symbolic in links.values()) == MOVES * (how == "symlink")
+    many = sum(number > 1 for number, _ in links.values())
+    assert many == (keepers + MOVES if how == "hardlink" else 0)
 
 
 @pytest.mark.parametrize("scenario", ["apply, then undo", "undo", "resume"])
 def test_a_killed_run_that_is_undone_has_every_photo_in_its_place(
-    scenario: str, places: Places, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    scenario: str, places: Places, how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "fsync", do_not_flush)
-    expected = originals(tmp_path)
+    expected = originals(tmp_path, how)
     assert len(places[scenario]) > 2 * MOVES
     for place, far in places[scenario]:
         [journal] = (place / "runs").glob("*.jsonl")
@@ -209,4 +259,5 @@ def test_a_killed_run_that_is_undone_has_every_photo_in_its_place(
         assert undo(journal).failed == ()
         assert at(place, far) == expected
         assert not (far / "moved").exists()
+        assert all(not s and n == 1 for n, s in links_of(place).values())
         assert undo(journal).restored == ()

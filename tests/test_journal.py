@@ -11,7 +11,7 @@ import platformdirs
 import pytest
 from builders import a_group, a_report, write_photo
 
-from dedupe.apply import apply_plan, resume, undo
+from dedupe.apply import apply_plan, resume
 from dedupe.errors import ApplyError, LockedError
 from dedupe.journal import (
     Pending,
@@ -22,13 +22,14 @@ from dedupe.journal import (
     reopen_journal,
     start_journal,
 )
-from dedupe.plan import Plan, plan_moves
+from dedupe.plan import Plan, plan_actions
+from dedupe.undo import undo
 
 
 def a_plan(tmp_path: Path, name: str = "b.jpg") -> Plan:
     keeper = write_photo(tmp_path / "photos/a.jpg")
     copy = write_photo(tmp_path / "photos" / name)
-    return plan_moves(a_report(a_group(keeper, copy)), move_to=str(tmp_path / "out"))
+    return plan_actions(a_report(a_group(keeper, copy)), move_to=str(tmp_path / "out"))
 
 
 def finished(tmp_path: Path, name: str = "b.jpg") -> Path:
@@ -73,7 +74,7 @@ def test_a_journal_tells_its_run(tmp_path: Path) -> None:
     assert run.id == path.stem
     assert (run.report, run.report_digest, run.roots) == ("/r.csv", "d", ("/p",))
     assert run.move_to == str(tmp_path / "out")
-    [move] = run.moves
+    [move] = run.actions
     assert move.source == str(tmp_path / "photos/\udcff\n.jpg")
     assert move.target == str(tmp_path / "out/\udcff\n.jpg")
     assert (run.away, len(run.pending), run.folders) == (frozenset({0}), 0, (run.move_to,))
@@ -99,7 +100,7 @@ def test_an_intent_without_its_end_is_pending(tmp_path: Path) -> None:
     path.write_bytes(b"".join(lines[: events(path).index("done")]))
     assert read_run(path).pending == {0: Pending(back=False)}
     with reopen_journal(path) as journal:
-        journal.record("copied", move=0, inode=7)
+        journal.record("copied", action=0, inode=7)
     assert read_run(path).pending == {0: Pending(back=False, copied=7)}
 
 
@@ -120,7 +121,7 @@ def test_a_torn_line_is_cut_off_before_anything_is_appended(tmp_path: Path) -> N
         b"7",
         b"\xff",
         b'{"event": "dance"}',
-        b'{"event": "done", "move": 5}',
+        b'{"event": "done", "action": 5}',
         b'{"event": "run", "version": 1}',
         b'{"event": "mkdir"}',
         b'{"event": "group"}',
@@ -138,7 +139,7 @@ def test_damage_is_an_error_that_names_the_line(tmp_path: Path, line: bytes) -> 
 def test_a_move_that_was_not_planned_is_damage(tmp_path: Path) -> None:
     path = finished(tmp_path)
     with path.open("ab") as file:
-        file.write(b'{"event": "intent", "move": 5, "back": false}\n')
+        file.write(b'{"event": "intent", "action": 5, "back": false}\n')
     with pytest.raises(ApplyError, match="not in the plan"):
         read_run(path)
 
@@ -185,7 +186,7 @@ def test_a_journal_that_cannot_be_written_stops_the_run_before_the_file_moves(
         monkeypatch.setattr(os, "write", full)
         with pytest.raises(ApplyError, match=r"cannot write the journal .*: No space left"):
             apply_plan(planned, journal)
-    assert Path(planned.moves[0].source).exists()
+    assert Path(planned.actions[0].source).exists()
 
 
 def test_two_runs_never_meet(tmp_path: Path) -> None:

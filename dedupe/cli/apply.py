@@ -7,32 +7,106 @@ from typing import Annotated
 import typer
 
 from dedupe.apply import resume as resume_run
-from dedupe.cli.moving import move_duplicates, raise_trouble, show_left, show_outcome
+from dedupe.choose import choose
+from dedupe.cli.acting import (
+    Acting,
+    Delete,
+    Hardlink,
+    MaxActions,
+    MaxFraction,
+    MoveTo,
+    Reflink,
+    Sidecars,
+    Symlink,
+    Trash,
+    Yes,
+    act_on_duplicates,
+    check_sidecars,
+    choose_action,
+    raise_trouble,
+    show_left,
+    show_outcome,
+)
+from dedupe.cli.console import console
 from dedupe.errors import UsageError
 from dedupe.journal import find_run, read_run
 from dedupe.report import read_report
+from dedupe.types import Kind
+
+_WHICH = "Which duplicates"
 
 
 def apply(
     report: Annotated[
         str, typer.Argument(help="A report of `dedupe scan`.", show_default=False)
     ] = "",
-    move_to: Annotated[str, typer.Option(help="Move the duplicates below this folder.")] = "",
+    move_to: MoveTo = "",
+    trash: Trash = False,
+    hardlink: Hardlink = False,
+    symlink: Symlink = False,
+    reflink: Reflink = False,
+    delete: Delete = False,
+    select: Annotated[
+        list[str] | None,
+        typer.Option(help="Only names or paths like this.", rich_help_panel=_WHICH),
+    ] = None,
+    max_distance: Annotated[
+        float | None,
+        typer.Option(min=0, max=2, help="Only those as close.", rich_help_panel=_WHICH),
+    ] = None,
+    only: Annotated[
+        str, typer.Option(help="Only `exact` or only `near` ones.", rich_help_panel=_WHICH)
+    ] = "",
+    sidecars: Sidecars = "with",
+    max_actions: MaxActions = None,
+    max_fraction: MaxFraction = None,
+    yes: Yes = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print the plan.")] = False,
     resume: Annotated[str, typer.Option(help="Go on with a run that was cut short.")] = "",
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say more.")] = False,
 ) -> None:
-    """Move what a report calls duplicates, after looking at every file again."""
-    if resume:
-        if report or move_to or dry_run:
-            raise UsageError("--resume takes everything from the run; give nothing beside it")
-        outcome = resume_run(resume)
-        show_left(outcome.stale, ())
-        known = read_run(find_run(resume))
-        show_outcome(outcome, known.move_to, known.id)
-        raise_trouble(outcome)
-        return
-    if not report or not move_to:
-        raise UsageError("say which report, and where to move: dedupe apply REPORT --move-to DIR")
-    move_duplicates(
-        read_report(report), move_to=move_to, report_path=report, roots=(), dry_run=dry_run
+    """Move, trash, link or delete what a report calls duplicates, after looking at each again."""
+    console.verbose = verbose
+    kind = choose_action(
+        move_to=move_to,
+        trash=trash,
+        hardlink=hardlink,
+        symlink=symlink,
+        reflink=reflink,
+        delete=delete,
     )
+    if resume:
+        if report or kind or dry_run:
+            raise UsageError("--resume takes everything from the run; give nothing beside it")
+        _go_on(resume)
+        return
+    if not report or not kind:
+        raise UsageError("say which report, and what to do: dedupe apply REPORT --move-to DIR")
+    acting = Acting(
+        kind=kind,
+        move_to=move_to,
+        sidecars=check_sidecars(sidecars),
+        max_actions=max_actions,
+        max_fraction=max_fraction,
+        dry_run=dry_run,
+        unasked=yes,
+    )
+    chosen = choose(
+        read_report(report), only=_kind(only), max_distance=max_distance, select=select or ()
+    )
+    act_on_duplicates(chosen, acting, report_path=report, roots=())
+
+
+def _go_on(run: str) -> None:
+    outcome = resume_run(run)
+    show_left(outcome.stale, ())
+    known = read_run(find_run(run))
+    show_outcome(outcome, known.kind, known.move_to, known.id)
+    raise_trouble(outcome)
+
+
+def _kind(only: str) -> Kind | None:
+    kinds: dict[str, Kind | None] = {"": None, "exact": "exact", "near": "near"}
+    if only not in kinds:
+        raise UsageError(f"--only {only!r} is unknown; choose from exact, near")
+    return kinds[only]

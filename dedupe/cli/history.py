@@ -1,23 +1,25 @@
-"""`dedupe history`: the runs that moved files."""
+"""`dedupe history`: the runs that took files away."""
 
 from __future__ import annotations
 
+from dedupe.cli.acting import describe_action
 from dedupe.cli.console import console
-from dedupe.cli.summary import count
 from dedupe.journal import Run, list_runs
 
 
 def history() -> None:
-    """List the runs that moved files, oldest first."""
-    runs = list_runs()
+    """List the runs that took files away, oldest first."""
+    runs = list_runs(on_damaged=lambda error: console.warn(str(error)))
     for run in runs:
-        moved = count(len(run.moves), "file")
-        console.say(f"{run.id}  {run.started}  {moved} to {run.move_to}{_state(run)}")
+        what = describe_action(len(run.actions), run.kind, run.move_to)
+        console.say(f"{run.id}  {run.started}  {what}{_state(run)}")
     if not runs:
-        console.say("no run moved anything yet")
+        console.say("no run touched anything yet")
 
 
 def _state(run: Run) -> str:
     if run.undone:
         return "  (taken back)"
+    if run.undoing:
+        return "  (taken back in part)"
     return "" if run.ended else "  (cut short: dedupe apply --resume, or dedupe undo)"

@@ -12,8 +12,23 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
+from dedupe.cli.acting import (
+    Acting,
+    Delete,
+    Hardlink,
+    MaxActions,
+    MaxFraction,
+    MoveTo,
+    Reflink,
+    Sidecars,
+    Symlink,
+    Trash,
+    Yes,
+    act_on_duplicates,
+    check_sidecars,
+    choose_action,
+)
 from dedupe.cli.console import console
-from dedupe.cli.moving import move_duplicates
 from dedupe.cli.summary import show_report
 from dedupe.decode import DEFAULT_MAX_PIXELS
 from dedupe.encoder import BUILT_IN, Device, Runtime
@@ -36,13 +51,16 @@ def scan(
     format: Annotated[  # noqa: A002
         str, typer.Option(help="csv or json; else by the report's name.", rich_help_panel=_REPORT)
     ] = "",
-    move_to: Annotated[
-        str,
-        typer.Option(
-            help="Move the duplicates below this folder; `dedupe undo` brings them back.",
-            rich_help_panel=_REPORT,
-        ),
-    ] = "",
+    move_to: MoveTo = "",
+    trash: Trash = False,
+    hardlink: Hardlink = False,
+    symlink: Symlink = False,
+    reflink: Reflink = False,
+    delete: Delete = False,
+    sidecars: Sidecars = "with",
+    max_actions: MaxActions = None,
+    max_fraction: MaxFraction = None,
+    yes: Yes = False,
     sensitivity: Annotated[
         str,
         typer.Option(
@@ -147,6 +165,15 @@ def scan(
     form = _choose_format(format, report)
     _check("--device", device, ("auto", "cpu", "gpu"))
     _check("--runtime", runtime, ("auto", "litert", "keras"))
+    rule = check_sidecars(sidecars)
+    kind = choose_action(
+        move_to=move_to,
+        trash=trash,
+        hardlink=hardlink,
+        symlink=symlink,
+        reflink=reflink,
+        delete=delete,
+    )
     if index and no_index:
         raise UsageError("--index and --no-index do not go together")
     from dedupe.pipeline import scan as run_scan  # loads FAISS and SciPy: not for --help
@@ -182,8 +209,9 @@ def scan(
     else:
         write_report(found, report, format=form)
     show_report(found, report)
-    if move_to and found.groups:
-        move_duplicates(found, move_to=move_to, report_path=report, roots=roots)
+    if kind and found.groups:
+        acting = Acting(kind, move_to, rule, max_actions, max_fraction, unasked=yes)
+        act_on_duplicates(found, acting, report_path=report, roots=roots)
     _exit(found, strict=strict, fail_on_duplicates=fail_on_duplicates)
 
 

@@ -1,4 +1,4 @@
-"""`dedupe undo`: bring back what a run moved."""
+"""`dedupe undo`: bring back what a run took away."""
 
 from __future__ import annotations
 
@@ -6,21 +6,26 @@ from typing import Annotated
 
 import typer
 
-from dedupe.apply import undo as undo_run
+from dedupe.choose import fits
+from dedupe.cli.acting import show_failed
 from dedupe.cli.console import console
-from dedupe.cli.moving import show_failed
 from dedupe.cli.summary import count
 from dedupe.errors import ApplyError
 from dedupe.journal import list_runs
+from dedupe.undo import undo as undo_run
 
 
 def undo(
     run: Annotated[
         str, typer.Argument(help="Id of a run, or its journal; else the last one.")
     ] = "",
+    select: Annotated[
+        list[str] | None, typer.Option(help="Only files whose name or path was like this.")
+    ] = None,
 ) -> None:
     """Bring every file of a run back to where it was."""
-    outcome = undo_run(run or _last_run())
+    globs = select or ["*"]
+    outcome = undo_run(run or _last_run(), wanted=lambda path: any(fits(path, g) for g in globs))
     show_failed(outcome.failed)
     console.say(f"brought {count(len(outcome.restored), 'file')} back")
     if outcome.failed:
@@ -28,7 +33,7 @@ def undo(
 
 
 def _last_run() -> str:
-    runs = [run for run in list_runs() if not run.undone]
+    runs = [run for run in list_runs(on_damaged=lambda e: console.warn(str(e))) if not run.undone]
     if not runs:
         raise ApplyError("there is no run to undo")
     return runs[-1].id

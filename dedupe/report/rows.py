@@ -78,7 +78,7 @@ def _listed(report: Report) -> Iterator[Row]:
 
 
 def report_of(rows: Iterable[Row], *, skipped: tuple[Skipped, ...] = ()) -> Report:
-    """Build the report that checked rows describe; its statistics only count the rows.
+    """Build the report that checked rows describe; its statistics are unknown, which 0 stands for.
 
     Raises:
         RowError: the rows contradict each other.
@@ -91,7 +91,7 @@ def report_of(rows: Iterable[Row], *, skipped: tuple[Skipped, ...] = ()) -> Repo
         skipped=skipped,
         encoder=listed[0].encoder if listed else "",
         threshold=listed[0].threshold if listed else 0.0,
-        statistics=Statistics(images=len(listed), reused=0, seconds=0.0),
+        statistics=Statistics(images=0, reused=0, seconds=0.0),
     )
 
 
