@@ -79,7 +79,7 @@ def _start(first: Features, second: Features, matrix: Matrix, places: int) -> Al
     """Lay the tight picture on the wide one, given a map from the first to the second."""
     wide, tight = first, second
     if _zoom(matrix) < 1:
-        wide, tight, matrix = second, first, _invert(matrix)
+        wide, tight, matrix = second, first, invert(matrix)
     blur = max(wide.blur, tight.blur / _zoom(matrix))
     return Alignment(wide, tight, places, blur, Layers(wide, tight, matrix, blur))
 
@@ -110,7 +110,8 @@ def one_thread_each() -> Iterator[None]:
         cv2.setNumThreads(before)
 
 
-def _invert(matrix: Matrix) -> Matrix:
+def invert(matrix: Matrix) -> Matrix:
+    """Return the affine map that takes back what `matrix` does."""
     return np.asarray(cv2.invertAffineTransform(matrix), np.float64)
 
 
@@ -181,7 +182,7 @@ class Layers:
             _blur(tight.grey, blur * _zoom(matrix)), matrix, size,
             flags=BACKWARDS, borderMode=cv2.BORDER_REPLICATE,
         )  # fmt: skip
-        self.quad = outline(tight.grey, _invert(matrix))
+        self.quad = outline(tight.grey, invert(matrix))
         edge = 2 * math.ceil(3 * blur) + 3  # what blur brought in from outside is left out
         inside = cv2.erode(fill(wide.grey, self.quad), np.ones((edge, edge), np.uint8))
         self.mask = inside.astype(np.float32)

@@ -205,6 +205,11 @@ class KerasEncoder:
                 f"{folder / KERAS_FILE} cannot be loaded: {_one_line(error)}"
             ) from error
 
+    @property
+    def model(self) -> Any:
+        """The Keras model, for who looks inside."""
+        return self._model
+
     def embed(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         vectors = np.empty((len(pixels), self.manifest.dimension), np.float32)
         start = 0

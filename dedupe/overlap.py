@@ -40,6 +40,15 @@ class Overlap:
     exposure: float  # how strongly brightness was changed; above 1 more than people do to a photo
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Patches:
+    """Where the tight picture shows what the wide one does not, in the frame of the wide one."""
+
+    odd: Array  # (H, W) bool: another thing stands there
+    overlaid: Array  # (H, W) bool: a caption, a mark or a flat patch lies there
+    tone: tuple[Array, Array]  # ascending brightnesses of the wide picture, and the tight one's
+
+
 def measure(alignment: Alignment) -> Overlap | None:
     """Measure the overlap; None where there is next to none."""
     wide, tight, matrix = alignment.wide, alignment.tight, alignment.matrix
@@ -53,7 +62,8 @@ def measure(alignment: Alignment) -> Overlap | None:
     bent = smooth_part(*layers.displacement(3))
     moved, firm = layers.displacement(9)
     lengths = np.hypot(moved[..., 0], moved[..., 1])[firm]
-    odd, overlaid, exposure = _explain(layers, alike, shared)
+    patches = find_patches(layers, alike)
+    area = float(shared.sum())
     (share_wide, wide_framed), (share_tight, tight_framed) = (
         _covered(wide, layers.quad),
         _covered(tight, outline(wide.grey, matrix)),
@@ -71,13 +81,13 @@ def measure(alignment: Alignment) -> Overlap | None:
         displaced=float(np.quantile(lengths, 0.75)) if len(lengths) >= 12 else 0.0,
         bent=bent,
         blur=alignment.blur,
-        odd=odd,
-        overlaid=overlaid,
+        odd=float(patches.odd.sum()) / area,
+        overlaid=float(patches.overlaid.sum()) / area,
         light=light,
         hue=hue,
         colourful=colourful,
         gain=gain,
-        exposure=exposure,
+        exposure=_exposure(*patches.tone),
     )
 
 
@@ -92,37 +102,39 @@ def _covered(picture: Features, quad: Array) -> tuple[float, bool]:
     return share, bool(np.mean(np.abs(rest - np.median(rest)) <= 3) > 0.9)
 
 
-def _explain(layers: Layers, alike: Array, shared: Array) -> tuple[float, float, float]:
-    """Return what `Overlap` calls odd, overlaid and exposure.
+def find_patches(layers: Layers, alike: Array | None = None) -> Patches:
+    """Find what does not correlate and whose brightness the rest of the overlap does not explain.
 
-    The first two are made of patches that do not correlate and whose brightness is not what the
-    rest of the overlap makes one expect. In a patch under a caption, a mark or a flat colour, the
-    brightness of one picture is one linear function of the other's; where another thing stands,
-    it is not.
+    In a patch under a caption, a mark or a flat colour, the brightness of one picture is one linear
+    function of the other's; where another thing stands, it is not.
+
+    Args:
+        layers: the two pictures on each other.
+        alike: what `layers.correlate()` gives, where it is at hand.
     """
+    alike = layers.correlate() if alike is None else alike
+    shared = layers.mask > 0
+    nowhere = np.zeros(shared.shape, bool)
     same = shared & (alike > 0.6)
     if same.sum() < 64:
-        return 1.0, 0.0, 0.0
-    steps, tones = _find_tone(layers.a[same][::3], layers.b[same][::3])
-    exposure = _exposure(steps, tones)
+        return Patches(shared, nowhere, (np.empty(0), np.empty(0)))
+    tone = _find_tone(layers.a[same][::3], layers.b[same][::3])
     _, labels, boxes, _ = cv2.connectedComponentsWithStats(
         (shared & (alike < 0.4)).astype(np.uint8)
     )
     large = boxes[:, cv2.CC_STAT_AREA] >= 150
     large[0] = False  # everything that is not bad
     if not large.any():
-        return 0.0, 0.0, exposure
-    expected = np.interp(layers.a, steps, tones).astype(np.float32)
+        return Patches(nowhere, nowhere, tone)
+    expected = np.interp(layers.a, *tone).astype(np.float32)
     error = np.abs(layers.b - expected)
     changed = shared & (error > max(16.0, 4 * float(np.median(error[same]))))
     large &= np.bincount(labels[changed], minlength=len(boxes)) >= 30
     patches = changed & large[labels]
     bars = _find_bars(patches, changed, layers)
-    total = float(shared.sum())
-    overlaid, odd = float((patches & bars).sum()) / total, float((patches & ~bars).sum()) / total
     if _is_mark(expected[patches & ~bars], layers.b[patches & ~bars]):
-        return 0.0, overlaid + odd, exposure
-    return odd, overlaid, exposure
+        return Patches(nowhere, patches, tone)
+    return Patches(patches & ~bars, patches & bars, tone)
 
 
 def _find_tone(a: Array, b: Array) -> tuple[Array, Array]:
@@ -140,7 +152,7 @@ def _exposure(dark: Array, bright: Array) -> float:
     A gain, clipped at white, is what a camera does between two exposures; people shift sliders
     less far, or bend the curve and leave white where it is.
     """
-    if bright.mean() < dark.mean():
+    if len(dark) and bright.mean() < dark.mean():
         dark, bright = bright, dark
     middle = (dark > 16) & (dark < 224)
     if middle.sum() < 3:

@@ -23,15 +23,11 @@ from dedupe.index import EmbeddingIndex, default_index_path
 from dedupe.keep import DEFAULT_RULES, check_rules, explain_choice, order_photos
 from dedupe.search import find_pairs
 from dedupe.types import Duplicate, Embeddings, Group, Photo, Report, Star, Statistics
-from dedupe.verify import Verifier, load_pixels
+from dedupe.verify import SURE, Verifier, load_pixels
 from dedupe.walk import walk
 
 Stage = Literal["walk", "embed", "search", "verify"]
 OnProgress = Callable[[Stage, int, int], None]  # stage, just done, of how many
-
-SURE = 0.06
-"""Share of the threshold within which a pair is a copy without a second look. Frames of a burst
-come as near as 0.05, so no more than re-encoded and resized copies pass."""
 
 StrPath = str | os.PathLike[str]
 

@@ -12,6 +12,7 @@ import math
 import os
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 import cv2
@@ -20,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dedupe import decode
-from dedupe.align import align_frames, align_points, one_thread_each
+from dedupe.align import Alignment, align_frames, align_points, one_thread_each
 from dedupe.digest import digest_bytes
 from dedupe.features import SIDE, Features
 from dedupe.index import Digests, EmbeddingIndex
@@ -30,6 +31,10 @@ from dedupe.types import Photo, Verdict
 VERIFIER_VERSION = 1
 """Part of the key under which verdicts are remembered: raise it when a verdict may change."""
 
+SURE = 0.06
+"""Share of the threshold within which a pair is a copy without a second look. Frames of a burst
+come as near as 0.05, so no more than re-encoded and resized copies pass."""
+
 _HELD = 1024  # pictures whose features are kept, 0.15 MB each
 
 _T = TypeVar("_T")
@@ -37,17 +42,33 @@ _T = TypeVar("_T")
 NOT_A_COPY = Verdict(False, 0.0)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Comparison:
+    """A verdict on two pictures and what it rests on."""
+
+    verdict: Verdict
+    alignment: Alignment | None = None  # how they lie on each other; None where they do not
+    overlap: Overlap | None = None  # None where `alignment` is
+
+
 def compare(first: Features, second: Features) -> Verdict:
     """Judge two pictures: frame on frame, and where that makes no copy, by points of interest."""
-    verdict = NOT_A_COPY
+    return examine(first, second).verdict
+
+
+def examine(first: Features, second: Features) -> Comparison:
+    """Judge two pictures as `compare` does, and keep what the verdict rests on."""
+    best = Comparison(NOT_A_COPY)
     for align in (align_frames, align_points):
         alignment = align(first, second)
         overlap = None if alignment is None else measure(alignment)
         if overlap is not None:
-            verdict = max(verdict, judge(overlap), key=lambda v: v.score)
-        if verdict.is_copy:
+            verdict = judge(overlap)
+            if best.overlap is None or verdict.score > best.verdict.score:
+                best = Comparison(verdict, alignment, overlap)
+        if best.verdict.is_copy:
             break
-    return verdict
+    return best
 
 
 def judge(overlap: Overlap) -> Verdict:
@@ -123,7 +144,14 @@ def load_pixels(photo: Photo, *, max_pixels: int = decode.DEFAULT_MAX_PIXELS) ->
     data = decode.read(photo.path)
     if digest_bytes(data) != photo.digest:
         raise decode.Unreadable("vanished", "another content is in its place")
-    if max(photo.width, photo.height) <= 2 * SIDE:
+    return decode_small(data, photo.width, photo.height, max_pixels=max_pixels)
+
+
+def decode_small(
+    data: bytes, width: int, height: int, *, max_pixels: int = decode.DEFAULT_MAX_PIXELS
+) -> NDArray[np.uint8]:
+    """Decode a picture of `width` x `height` as `load_pixels` does a photo."""
+    if max(width, height) <= 2 * SIDE:
         return decode.decode(data, max_pixels=max_pixels).pixels
     picture = decode.decode(data, side=SIDE, max_pixels=max_pixels)
     scale = SIDE / max(picture.width, picture.height)

@@ -12,6 +12,8 @@ from keras import layers, ops
 
 from dedupe.errors import UsageError
 
+GEM_FLOOR = 1e-6  # added to the mean of the cubes, so that its root has a gradient
+
 
 def _generalized_mean(features: Any) -> Any:
     """GeM pooling with exponent 3 (Radenović et al. 2018): (B, H, W, C) >= 0 -> (B, C).
@@ -19,7 +21,7 @@ def _generalized_mean(features: Any) -> Any:
     Between average and maximum: it weighs the places that respond, wherever a crop left them.
     """
     cubes = ops.mean(features * features * features, axis=(1, 2))
-    return ops.exp(ops.log(cubes + 1e-6) / 3)
+    return ops.exp(ops.log(cubes + GEM_FLOOR) / 3)
 
 
 def _convolve(x: Any, filters: int, *, stride: int = 1, active: bool = True) -> Any:
