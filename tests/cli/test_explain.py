@@ -1,0 +1,151 @@
+"""`dedupe explain` as a user meets it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import skimage
+from PIL import Image
+from skimage import data
+from typer.testing import CliRunner, Result
+
+from dedupe.cli import app
+
+PHOTOS = Path(skimage.__file__).parent / "data"
+
+
+def run(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(app, ["explain", *(str(argument) for argument in arguments)])
+
+
+@pytest.fixture
+def cat(tmp_path: Path) -> Path:
+    path = tmp_path / "cat.png"
+    Image.fromarray(data.chelsea()).save(path)
+    return path
+
+
+@pytest.fixture
+def turned(tmp_path: Path) -> Path:
+    path = tmp_path / "turned cat.jpg"
+    Image.fromarray(data.chelsea()).transpose(Image.Transpose.ROTATE_90).save(path, quality=85)
+    return path
+
+
+def test_a_copy_is_told_with_all_that_speaks_for_it(cat: Path, turned: Path) -> None:
+    result = run(cat, turned)
+
+    assert result.exit_code == 0
+    lines = result.stdout.splitlines()
+    assert lines[0] == f"A  {cat}  (451 x 300 PNG)"
+    assert lines[1] == f"B  {turned}  (300 x 451 JPEG)"
+    assert lines[3] == "copy: turned 90"
+    assert lines[5].startswith("distance    0.")
+    assert "wide 0." in lines[6]
+    assert lines[7].startswith("a scan      of the two at wide takes them for")
+    signs = [line.split("  ")[1] for line in lines[10:]]
+    assert signs[:3] == ["covered", "agreeing", "in place"]
+    assert all(len(line) <= 100 for line in lines[2:])
+
+
+def test_two_views_of_one_thing_are_told_as_another_shot_and_why() -> None:
+    result = run(PHOTOS / "motorcycle_left.png", PHOTOS / "motorcycle_right.png")
+
+    assert result.exit_code == 0
+    verdict = result.stdout.splitlines()[3]
+    assert verdict.startswith("no copy but another shot: things stand 0.")
+    assert verdict.endswith("pixels off any common map (in place 0.00)")
+
+
+def test_pictures_with_nothing_in_common_are_told_so(cat: Path, tmp_path: Path) -> None:
+    Image.new("RGB", (300, 200), "grey").save(tmp_path / "grey.png")
+    result = run(cat, tmp_path / "grey.png")
+
+    assert result.exit_code == 0
+    assert "no copy: nothing in one picture could be laid on the other" in result.stdout
+    assert "signs" not in result.stdout
+
+
+def test_the_same_bytes_are_said_as_such(cat: Path, tmp_path: Path) -> None:
+    again = tmp_path / "again.png"
+    again.write_bytes(cat.read_bytes())
+    result = run(cat, again)
+
+    assert "copy: the same bytes" in result.stdout
+    assert "distance    0.0000" in result.stdout
+
+
+def test_json_says_the_same(cat: Path, turned: Path) -> None:
+    told = json.loads(run(cat, turned, "--json", "--sensitivity", "wide").stdout)
+
+    assert [Path(picture["path"]) for picture in told["pictures"]] == [cat, turned]
+    assert told["told"] == "copy: turned 90"
+    assert set(told["thresholds"]) == {"strict", "balanced", "loose", "wide"}
+    verification = told["verification"]
+    assert (verification["is_copy"], verification["how"]) == (True, "turned 90")
+    assert min(verification["signs"].values()) == pytest.approx(verification["score"], abs=1e-4)
+    assert 0 <= verification["displaced"] < 0.3
+    assert len(verification["matrix"]) == 2
+
+
+def test_json_of_a_pair_without_a_map_has_no_numbers_for_it(cat: Path, tmp_path: Path) -> None:
+    Image.new("RGB", (300, 200), "grey").save(tmp_path / "grey.png")
+    verification = json.loads(run(cat, tmp_path / "grey.png", "--json").stdout)["verification"]
+
+    assert verification["signs"] == {}
+    assert verification["matrix"] is verification["displaced"] is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["{cat}", "{tmp}/missing.jpg"], 3, "missing.jpg: vanished"),
+        (["{tmp}/text.jpg", "{cat}"], 3, "not an image"),
+        (["{cat}", "{cat}", "--sensitivity", "mild"], 2, "balanced"),
+        (["{cat}", "{cat}", "--encoder", "{tmp}"], 4, "not an encoder"),
+        (["{cat}", "{cat}", "--out", "{tmp}/why.jpg"], 2, "why.png"),
+        (["{cat}", "{cat}", "--out", "{cat}"], 2, "no earlier figure"),
+    ],
+)
+def test_every_failure_is_one_line_and_has_its_exit_code(
+    cat: Path, tmp_path: Path, arguments: list[str], code: int, words: str
+) -> None:
+    (tmp_path / "text.jpg").write_text("text")
+    result = run(*(a.format(tmp=tmp_path, cat=cat) for a in arguments))
+
+    assert result.exit_code == code
+    assert words in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+    assert result.stdout == ""
+
+
+def test_a_figure_is_drawn_and_neither_picture_touched(cat: Path, turned: Path) -> None:
+    before = cat.read_bytes(), turned.read_bytes()
+    out = cat.parent / "why.png"
+    result = run(cat, turned, "--out", out)
+
+    assert result.exit_code == 0
+    assert "copy: turned 90" in result.stdout
+    with Image.open(out) as figure:
+        assert (figure.format, figure.mode, figure.width) == ("PNG", "RGB", 1088)
+    assert (cat.read_bytes(), turned.read_bytes()) == before
+
+
+def test_without_a_figure_no_tensorflow_is_loaded(cat: Path, turned: Path) -> None:
+    script = (
+        "import sys\n"
+        "from dedupe.cli import app\n"
+        "try: app(['explain', *sys.argv[1:]])\n"
+        "except SystemExit as end: assert not end.code, end.code\n"
+        "heavy = {'tensorflow', 'keras', 'torch', 'jax'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    subprocess.run(
+        [sys.executable, "-c", script, str(cat), str(turned)],
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
