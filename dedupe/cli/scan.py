@@ -81,6 +81,10 @@ def scan(
             rich_help_panel=_DECIDE,
         ),
     ] = False,
+    ignored: Annotated[
+        str,
+        typer.Option(help="File of `dedupe ignore`; else the user's.", rich_help_panel=_DECIDE),
+    ] = "",
     include: Annotated[
         list[str] | None, typer.Option(help="Only names like this.", rich_help_panel=_LOOK)
     ] = None,
@@ -160,6 +164,7 @@ def scan(
             protect=protect or (),
             across=across,
             verify=not no_verify,
+            ignored=ignored,
             include=include or (),
             exclude=[*(exclude or ()), *_aside(move_to, roots)],
             hidden=hidden,
