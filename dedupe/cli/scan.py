@@ -14,12 +14,12 @@ import typer
 
 from dedupe.cli.console import console
 from dedupe.cli.moving import move_duplicates
-from dedupe.cli.summary import show_report
+from dedupe.cli.summary import read_earlier, show_report
 from dedupe.decode import DEFAULT_MAX_PIXELS
 from dedupe.encoder import BUILT_IN, Device, Runtime
 from dedupe.errors import DUPLICATES_FOUND, SOME_SKIPPED, UsageError
 from dedupe.keep import DEFAULT_RULES, RULES
-from dedupe.report import Format, stream_report, write_report
+from dedupe.report import Format, news_since, stream_report, write_report
 from dedupe.types import Report
 
 if TYPE_CHECKING:
@@ -43,6 +43,14 @@ def scan(
             rich_help_panel=_REPORT,
         ),
     ] = "",
+    new_only: Annotated[
+        bool,
+        typer.Option(
+            "--new-only",
+            help="Show only what the report that stands there does not list; write everything.",
+            rich_help_panel=_REPORT,
+        ),
+    ] = False,
     sensitivity: Annotated[
         str,
         typer.Option(
@@ -153,6 +161,9 @@ def scan(
     _check("--runtime", runtime, ("auto", "litert", "keras"))
     if index and no_index:
         raise UsageError("--index and --no-index do not go together")
+    if new_only and report == "-":
+        raise UsageError("--new-only compares with the report in a file; --report - has none")
+    earlier = read_earlier(report) if new_only else None
     from dedupe.pipeline import scan as run_scan  # loads FAISS and SciPy: not for --help
 
     with _bars() as on_progress:
@@ -186,7 +197,7 @@ def scan(
         sys.stdout.flush()
     else:
         write_report(found, report, format=form)
-    show_report(found, report)
+    show_report(found, report, news=news_since(earlier, found) if new_only else None)
     if move_to and found.groups:
         move_duplicates(found, move_to=move_to, report_path=report, roots=roots)
     _exit(found, strict=strict, fail_on_duplicates=fail_on_duplicates)
