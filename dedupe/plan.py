@@ -12,7 +12,7 @@ Planning looks at files (`lstat`) and reads none; what acts checks again, with d
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -72,7 +72,13 @@ class Plan:
         return tuple(move for group in self.groups for move in group.moves)
 
 
-def plan_moves(report: Report, *, move_to: str, roots: Sequence[str] | None = None) -> Plan:
+def plan_moves(
+    report: Report,
+    *,
+    move_to: str,
+    roots: Sequence[str] | None = None,
+    are_apart: Callable[[str, str], bool] = lambda _keeper, _duplicate: False,
+) -> Plan:
     """Plan to move every duplicate of a report below a folder. Changes nothing.
 
     A duplicate that lies below the folder already stays; a keeper that lies there is no keeper to
@@ -81,6 +87,8 @@ def plan_moves(report: Report, *, move_to: str, roots: Sequence[str] | None = No
     Args:
         move_to: the folder, which need not exist and may lie inside a root.
         roots: the scanned folders; they decide the tree below `move_to`.
+        are_apart: tells by their digests whether a keeper and a duplicate are ignored by now,
+            whatever the report says; a group with such a pair is refused.
 
     Raises:
         ApplyError: `move_to` is something else than a folder.
@@ -96,7 +104,10 @@ def plan_moves(report: Report, *, move_to: str, roots: Sequence[str] | None = No
     refused: list[LeftGroup] = []
     for group in report.groups:
         photos = [group.keeper, *(d.photo for d in group.duplicates)]
-        if changed := _first_change(photos):
+        if any(are_apart(group.keeper.digest, d.photo.digest) for d in group.duplicates):
+            reason = "files of it were ignored since the report; scan again for the others"
+            refused.append(LeftGroup(group.keeper.path, reason))
+        elif changed := _first_change(photos):
             stale.append(LeftGroup(group.keeper.path, changed))
         elif reason := _why_refused(group, folder, keepers):
             refused.append(LeftGroup(group.keeper.path, reason))

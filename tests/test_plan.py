@@ -12,7 +12,7 @@ from builders import a_group, a_report, snapshot, write_photo
 
 from dedupe.errors import ApplyError, ReportError
 from dedupe.plan import LeftGroup, Plan, plan_moves
-from dedupe.types import Report
+from dedupe.types import Photo, Report
 
 
 def targets(plan: Plan) -> dict[str, str]:
@@ -176,3 +176,19 @@ def test_what_is_no_folder_cannot_be_moved_to(tmp_path: Path, broken: bool) -> N
     out.symlink_to("nowhere") if broken else out.write_bytes(b"")
     with pytest.raises(ApplyError, match="it is not a folder"):
         plan_moves(a_pair(tmp_path / "p"), move_to=str(out))
+
+
+def test_a_group_whose_keeper_and_duplicate_are_ignored_by_now_is_refused(tmp_path: Path) -> None:
+    keeper = write_photo(tmp_path / "p/a.jpg", b"a")
+    b, c = write_photo(tmp_path / "p/b.jpg", b"b"), write_photo(tmp_path / "p/c.jpg", b"c")
+    report = a_report(a_group(keeper, b, c))
+    out = str(tmp_path / "out")
+
+    def plan_without(first: Photo, second: Photo) -> Plan:
+        ignored = (first.digest, second.digest)
+        return plan_moves(report, move_to=out, are_apart=lambda *pair: pair == ignored)
+
+    plan = plan_without(keeper, c)
+    reason = "files of it were ignored since the report; scan again for the others"
+    assert (plan.groups, plan.refused) == ((), (LeftGroup(keeper.path, reason),))
+    assert len(plan_without(b, c).moves) == 2

@@ -19,11 +19,12 @@ def apply(
     ] = "",
     move_to: Annotated[str, typer.Option(help="Move the duplicates below this folder.")] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print the plan.")] = False,
+    ignored: Annotated[str, typer.Option(help="File of `dedupe ignore`; else the user's.")] = "",
     resume: Annotated[str, typer.Option(help="Go on with a run that was cut short.")] = "",
 ) -> None:
     """Move what a report calls duplicates, after looking at every file again."""
     if resume:
-        if report or move_to or dry_run:
+        if report or move_to or dry_run or ignored:
             raise UsageError("--resume takes everything from the run; give nothing beside it")
         outcome = resume_run(resume)
         show_left(outcome.stale, ())
@@ -34,5 +35,10 @@ def apply(
     if not report or not move_to:
         raise UsageError("say which report, and where to move: dedupe apply REPORT --move-to DIR")
     move_duplicates(
-        read_report(report), move_to=move_to, report_path=report, roots=(), dry_run=dry_run
+        read_report(report),
+        move_to=move_to,
+        report_path=report,
+        roots=(),
+        ignored=ignored,
+        dry_run=dry_run,
     )

@@ -12,21 +12,33 @@ from dedupe.apply import FailedMove, Outcome, apply_plan
 from dedupe.cli.console import console
 from dedupe.cli.summary import count
 from dedupe.errors import ApplyError, StaleReportError
+from dedupe.ignored import find_ignored
 from dedupe.journal import start_journal
 from dedupe.plan import LeftGroup, Plan, plan_moves
 from dedupe.types import Report
 
 
 def move_duplicates(
-    report: Report, *, move_to: str, report_path: str, roots: Sequence[str], dry_run: bool = False
+    report: Report,
+    *,
+    move_to: str,
+    report_path: str,
+    roots: Sequence[str],
+    ignored: str = "",
+    dry_run: bool = False,
 ) -> None:
     """Plan, journal and move.
+
+    Args:
+        ignored: file of the pairs that are no duplicates, whatever the report says; "" for the
+            user's.
 
     Raises:
         StaleReportError: files changed since the report; their groups were left alone.
         ApplyError: a move failed.
     """
-    plan = plan_moves(report, move_to=move_to, roots=roots or None)
+    are_apart = find_ignored(ignored).are_apart
+    plan = plan_moves(report, move_to=move_to, roots=roots or None, are_apart=are_apart)
     if dry_run:
         _show_plan(plan)
         return

@@ -199,7 +199,7 @@ def scan(
         write_report(found, report, format=form)
     show_report(found, report, news=news_since(earlier, found) if new_only else None)
     if move_to and found.groups:
-        move_duplicates(found, move_to=move_to, report_path=report, roots=roots)
+        move_duplicates(found, move_to=move_to, report_path=report, roots=roots, ignored=ignored)
     _exit(found, strict=strict, fail_on_duplicates=fail_on_duplicates)
 
 

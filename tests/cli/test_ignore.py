@@ -212,3 +212,25 @@ def test_a_scan_refuses_a_damaged_file_in_one_line(run: Run, photos: Path) -> No
     assert "line 3" in result.stderr
     assert len(result.stderr.splitlines()) == 1
     assert not Path("r.csv").exists()
+
+
+def test_what_was_ignored_after_the_scan_is_not_moved(run: Run, photos: Path) -> None:
+    run("scan", photos)
+    run("ignore", "--report", "r.csv", "--group", "1")
+
+    result = run("apply", "r.csv", "--move-to", "aside")
+
+    assert result.exit_code == 0
+    assert (
+        f"left alone: the group of {photos / 'cat.png'}: files of it were ignored" in result.stderr
+    )
+    assert [path.name for path in Path("aside").iterdir()] == ["dog again.jpg"]
+
+
+def test_apply_heeds_another_file_as_well(run: Run, photos: Path, tmp_path: Path) -> None:
+    mine = ["--ignored", tmp_path / "mine.jsonl"]
+    run("scan", photos)
+    run("ignore", *photos.glob("dog*"), *mine)
+    moves = run("apply", "r.csv", "--move-to", "aside", "--dry-run", *mine)
+    assert "3 files would be moved" in moves.stdout
+    assert "dog" not in moves.stdout
