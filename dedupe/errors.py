@@ -2,7 +2,7 @@
 
     DedupeError                      1
     ├── UsageError                   2   options that do not fit together
-    ├── InputError                   3   roots or photos that cannot be used
+    ├── InputError                   3   roots, photos or ignored pairs that cannot be used
     ├── EncoderError                 4   encoder files or runtime
     │   └── CollapseError            4   training pulled every embedding to one point
     ├── IndexFileError               5   the index of embeddings
@@ -36,7 +36,7 @@ class UsageError(DedupeError):
 
 
 class InputError(DedupeError):
-    """A root that does not exist, or photos that are too few for what was asked."""
+    """A root that does not exist, photos too few for what was asked, or ignored pairs damaged."""
 
     exit_code = 3
 

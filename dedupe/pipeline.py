@@ -6,7 +6,7 @@ import contextlib
 import functools
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -19,6 +19,7 @@ from dedupe.confirm import Judge, RowPair, confirm_stars
 from dedupe.embed import embed_files
 from dedupe.encoder import BUILT_IN, Device, Runtime, open_encoder, read_manifest
 from dedupe.errors import InputError, UsageError
+from dedupe.ignored import IgnoredPairs, find_ignored
 from dedupe.index import EmbeddingIndex, default_index_path
 from dedupe.keep import DEFAULT_RULES, check_rules, explain_choice, order_photos
 from dedupe.search import find_pairs
@@ -40,6 +41,7 @@ def scan(
     protect: Sequence[StrPath] = (),
     across: bool = False,
     verify: bool = True,
+    ignored: StrPath | Iterable[Collection[str]] | None = "",
     include: Sequence[str] = (),
     exclude: Sequence[str] = (),
     hidden: bool = False,
@@ -69,6 +71,8 @@ def scan(
         protect: folders and files that are never duplicates, whichever way they are spelled.
         across: only groups with files from two roots or more.
         verify: look at every pair again that a group rests on, unless it is nearly identical.
+        ignored: pairs that are not duplicates, whatever the encoder says: the file of `dedupe
+            ignore`, "" for the user's, two digests for each pair in any order, or None for none.
         include, exclude, hidden, follow_symlinks, min_size, max_depth, one_file_system: what to
             look at, see `dedupe.walk.walk`.
         max_pixels: skip larger images; 0 for no limit.
@@ -80,7 +84,8 @@ def scan(
 
     Raises:
         UsageError: an option is unknown or out of range.
-        InputError: a root, or what is to be protected, does not exist.
+        InputError: a root, or what is to be protected, does not exist, or the file of ignored
+            pairs is damaged.
         EncoderError: the encoder cannot be used.
         IndexFileError: the index cannot be used.
     """
@@ -92,6 +97,7 @@ def scan(
     if not 0 <= limit <= 2:
         raise UsageError(f"a threshold is a distance from 0 to 2, not {limit}")
     places = _resolve(protect)
+    apart = find_ignored(ignored)
     found = walk(
         roots,
         include=include,
@@ -125,7 +131,13 @@ def scan(
             remembered=opened,
         )
         stars, how = _form_stars(
-            embeddings, limit, rules, protected, verifier.judge if verify else None, on_progress
+            embeddings,
+            limit,
+            rules,
+            protected,
+            apart,
+            verifier.judge if verify else None,
+            on_progress,
         )
     groups = [_to_group(star, photos, how, rules, protected) for star in stars]
     return Report(
@@ -142,19 +154,22 @@ def _form_stars(
     limit: float,
     rules: Sequence[str],
     protected: frozenset[int],
+    apart: IgnoredPairs,
     judge: Judge | None,
     on_progress: OnProgress,
 ) -> tuple[list[Star], dict[RowPair, str]]:
     """Search, cluster and, with a judge, verify; also tell how the verified copies differ."""
     photos = embeddings.photos
-    pairs = find_pairs(
+    digests = [photo.digest for photo in photos]
+    found = find_pairs(
         embeddings,
         threshold=limit,
         on_rows=lambda done: on_progress("search", done, len(photos)),
     )
+    pairs = apart.drop_from(found, digests)
     form_stars = functools.partial(
         cluster,
-        digests=[photo.digest for photo in photos],
+        digests=digests,
         order=order_photos(photos, rules, protected={photos[r].path for r in protected}),
         protected=protected,
         pixels=_pixels(embeddings, rules),

@@ -12,7 +12,7 @@ Planning looks at files (`lstat`) and reads sidecars only; what acts checks agai
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
@@ -103,6 +103,7 @@ def plan_actions(
     move_to: str = "",
     roots: Sequence[str] | None = None,
     sidecars: SidecarRule = "with",
+    are_apart: Callable[[str, str], bool] = lambda _keeper, _duplicate: False,
 ) -> Plan:
     """Plan what becomes of every duplicate of a report. Changes nothing.
 
@@ -113,6 +114,8 @@ def plan_actions(
     Args:
         move_to: the folder for `move`, which need not exist and may lie inside a root.
         roots: the scanned folders; they decide the tree below `move_to`.
+        are_apart: tells by their digests whether a keeper and a duplicate are ignored by now,
+            whatever the report says; a group with such a pair is refused.
 
     Raises:
         ApplyError: `move_to` is something else than a folder.
@@ -129,7 +132,10 @@ def plan_actions(
     refused: list[LeftGroup] = []
     for group in report.groups:
         photos = [group.keeper, *(d.photo for d in group.duplicates)]
-        if changed := _first_change(photos):
+        if any(are_apart(group.keeper.digest, d.photo.digest) for d in group.duplicates):
+            reason = "files of it were ignored since the report; scan again for the others"
+            refused.append(LeftGroup(group.keeper.path, reason))
+        elif changed := _first_change(photos):
             stale.append(LeftGroup(group.keeper.path, changed))
         elif reason := _why_refused(group, folder, keepers):
             refused.append(LeftGroup(group.keeper.path, reason))

@@ -126,6 +126,7 @@ class Group:
     keeper: Photo
     duplicates: tuple[Duplicate, ...]  # in path order, at least one
     reason: str  # the keep rule that decided
+    number: int = field(default=0, compare=False)  # in the report it was read from; else 0
 
     def __post_init__(self) -> None:
         if not self.duplicates:

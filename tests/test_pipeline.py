@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 from pictures import MANIFEST, NumpyEncoder, draw, save, write_encoder
 
+from dedupe.digest import digest_file
 from dedupe.errors import EncoderError, InputError, UsageError
+from dedupe.ignored import KnownFile, remember
 from dedupe.pipeline import scan
 from dedupe.report import format_report
 from dedupe.types import Group, Photo, Report, Statistics
@@ -286,3 +288,79 @@ def test_progress_adds_up_in_each_stage(scanned: Scan, photos: Path) -> None:
 
     scanned(photos, on_progress=on_progress)
     assert done == {"walk": 7, "embed": 7, "search": 7}
+
+
+def digests(*paths: Path) -> tuple[str, ...]:
+    return tuple(digest_file(str(path)) for path in paths)
+
+
+def test_an_ignored_pair_is_reported_no_more(scanned: Scan, photos: Path) -> None:
+    pair = digests(photos / "new/dog again.jpg", photos / "new/dog.jpg")
+    assert grouped(scanned(photos, ignored={pair})) == CATS
+    assert grouped(scanned(photos, ignored={pair[::-1]})) == CATS
+    assert grouped(scanned(photos, ignored={frozenset(pair)})) == CATS
+
+
+def test_an_ignored_pair_stays_ignored_wherever_its_files_are(scanned: Scan, photos: Path) -> None:
+    pair = digests(photos / "new/dog again.jpg", photos / "new/dog.jpg")
+    (photos / "new/dog.jpg").rename(photos / "old/hound.jpeg")
+    (photos / "other").mkdir()
+    (photos / "new/dog again.jpg").rename(photos / "other/hound (1).jpg")
+    assert grouped(scanned(photos, ignored=[pair])) == CATS
+
+
+def test_a_file_with_the_same_bytes_is_ignored_with_the_pair(scanned: Scan, photos: Path) -> None:
+    pair = digests(photos / "new/cat.png", photos / "old/cat small.jpg")
+    assert grouped(scanned(photos, ignored=[pair])) == {"cat.png": ["cat (1).png"]} | DOGS
+
+
+def test_two_ignored_files_may_both_be_copies_of_a_third(scanned: Scan, photos: Path) -> None:
+    save(draw(2), photos / "dog.png")
+    pair = digests(photos / "new/dog.jpg", photos / "new/dog again.jpg")
+    report = scanned(photos, ignored=[pair])
+    assert grouped(report) == CATS | {"dog.png": ["dog again.jpg", "dog.jpg"]}
+    (photos / "dog.png").unlink()
+    assert grouped(scanned(photos, ignored=[pair])) == CATS
+
+
+def test_a_group_whose_files_are_all_apart_never_comes_back(scanned: Scan, photos: Path) -> None:
+    dogs = [photos / "new/dog.jpg", photos / "new/dog again.jpg", photos / "dog.png"]
+    save(draw(2), dogs[2])
+    assert grouped(scanned(photos, ignored=[digests(*dogs)])) == CATS
+
+
+def test_a_protected_keeper_takes_no_ignored_file(scanned: Scan, photos: Path) -> None:
+    pair = digests(photos / "new/dog.jpg", photos / "new/dog again.jpg")
+    report = scanned(photos, protect=[photos / "new/dog again.jpg"], ignored=[pair])
+    assert grouped(report) == CATS
+
+
+def test_ignored_pairs_are_not_verified(
+    scanned: Scan, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dedupe.verify.Verifier.judge", None)
+    dogs = [photos / "new/dog.jpg", photos / "new/dog again.jpg"]
+    report = scanned(*dogs, verify=True, ignored=[digests(*dogs)])
+    assert report.groups == ()
+
+
+def test_the_ignored_pairs_of_the_user_hold_unless_told_otherwise(
+    scanned: Scan, photos: Path, tmp_path: Path
+) -> None:
+    dogs = [str(photos / "new/dog.jpg"), str(photos / "new/dog again.jpg")]
+    remember(KnownFile(digest_file(path), path) for path in dogs)
+    cats = [str(photos / "new/cat.png"), str(photos / "old/cat small.jpg")]
+    remember([KnownFile(digest_file(path), path) for path in cats], tmp_path / "other.jsonl")
+
+    assert grouped(scanned(photos)) == CATS
+    assert grouped(scanned(photos, ignored=None)) == CATS | DOGS
+    other = scanned(photos, ignored=tmp_path / "other.jsonl")
+    assert grouped(other) == {"cat.png": ["cat (1).png"]} | DOGS
+
+
+def test_a_damaged_file_of_ignored_pairs_stops_the_scan(
+    scanned: Scan, photos: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "ignored.jsonl").write_text("{\n")
+    with pytest.raises(InputError, match=r"cannot trust .*ignored\.jsonl: line 1"):
+        scanned(photos, ignored=tmp_path / "ignored.jsonl")

@@ -12,7 +12,7 @@ from builders import a_group, a_report, snapshot, write_photo
 
 from dedupe.errors import ApplyError, ReportError
 from dedupe.plan import LINKS, ActionKind, LeftGroup, Plan, plan_actions
-from dedupe.types import Duplicate, Group, Report
+from dedupe.types import Duplicate, Group, Photo, Report
 
 
 def targets(plan: Plan) -> dict[str, str]:
@@ -247,3 +247,19 @@ def test_only_the_same_bytes_become_a_link(tmp_path: Path, kind: ActionKind) -> 
     [action] = plan.actions
     assert (action.source, action.twin) == (str(tmp_path / "b.jpg"), str(tmp_path / "a.jpg"))
     assert [path for path, _ in plan.staying] == [str(tmp_path / "c.jpg")]
+
+
+def test_a_group_whose_keeper_and_duplicate_are_ignored_by_now_is_refused(tmp_path: Path) -> None:
+    keeper = write_photo(tmp_path / "p/a.jpg", b"a")
+    b, c = write_photo(tmp_path / "p/b.jpg", b"b"), write_photo(tmp_path / "p/c.jpg", b"c")
+    report = a_report(a_group(keeper, b, c))
+    out = str(tmp_path / "out")
+
+    def plan_without(first: Photo, second: Photo) -> Plan:
+        ignored = (first.digest, second.digest)
+        return plan_actions(report, move_to=out, are_apart=lambda *pair: pair == ignored)
+
+    plan = plan_without(keeper, c)
+    reason = "files of it were ignored since the report; scan again for the others"
+    assert (plan.groups, plan.refused) == ((), (LeftGroup(keeper.path, reason),))
+    assert len(plan_without(b, c).actions) == 2

@@ -12,6 +12,7 @@ from dedupe.cli.console import console, ends_cleanly
 from dedupe.cli.evaluate import evaluate
 from dedupe.cli.explain import explain
 from dedupe.cli.history import history
+from dedupe.cli.ignore import ignore
 from dedupe.cli.scan import scan
 from dedupe.cli.train import train
 from dedupe.cli.undo import undo
@@ -23,7 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for verb in (scan, explain, apply, undo, history, train, evaluate):
+for verb in (scan, explain, apply, undo, history, ignore, train, evaluate):
     app.command(verb.__name__)(ends_cleanly(verb))
 
 

@@ -16,6 +16,7 @@ from dedupe.cli.console import console
 from dedupe.cli.summary import count
 from dedupe.digest import digest_file
 from dedupe.errors import ApplyError, StaleReportError, UsageError
+from dedupe.ignored import find_ignored
 from dedupe.journal import start_journal
 from dedupe.plan import (
     KINDS,
@@ -120,9 +121,13 @@ def check_sidecars(rule: str) -> SidecarRule:
 
 
 def act_on_duplicates(
-    report: Report, acting: Acting, *, report_path: str, roots: Sequence[str]
+    report: Report, acting: Acting, *, report_path: str, roots: Sequence[str], ignored: str = ""
 ) -> int:
     """Plan, journal and act; return how many files went.
+
+    Args:
+        ignored: file of the pairs that are no duplicates, whatever the report says; "" for the
+            user's.
 
     Raises:
         StaleReportError: files changed since the report; their groups were left alone.
@@ -135,6 +140,7 @@ def act_on_duplicates(
         move_to=acting.move_to,
         roots=roots or None,
         sidecars=acting.sidecars,
+        are_apart=find_ignored(ignored).are_apart,
     )
     if acting.dry_run:
         _show_plan(plan)

@@ -62,6 +62,7 @@ def apply(
     max_fraction: MaxFraction = None,
     yes: Yes = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print the plan.")] = False,
+    ignored: Annotated[str, typer.Option(help="File of `dedupe ignore`; else the user's.")] = "",
     resume: Annotated[str, typer.Option(help="Go on with a run that was cut short.")] = "",
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say more.")] = False,
 ) -> None:
@@ -76,7 +77,7 @@ def apply(
         delete=delete,
     )
     if resume:
-        if report or kind or dry_run:
+        if report or kind or dry_run or ignored:
             raise UsageError("--resume takes everything from the run; give nothing beside it")
         _go_on(resume)
         return
@@ -94,7 +95,7 @@ def apply(
     chosen = choose(
         read_report(report), only=_kind(only), max_distance=max_distance, select=select or ()
     )
-    act_on_duplicates(chosen, acting, report_path=report, roots=())
+    act_on_duplicates(chosen, acting, report_path=report, roots=(), ignored=ignored)
 
 
 def _go_on(run: str) -> None:

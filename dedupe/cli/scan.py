@@ -29,12 +29,12 @@ from dedupe.cli.acting import (
     choose_action,
 )
 from dedupe.cli.console import console
-from dedupe.cli.summary import show_report
+from dedupe.cli.summary import read_earlier, show_report
 from dedupe.decode import DEFAULT_MAX_PIXELS
 from dedupe.encoder import BUILT_IN, Device, Runtime
 from dedupe.errors import DUPLICATES_FOUND, SOME_SKIPPED, UsageError
 from dedupe.keep import DEFAULT_RULES, RULES
-from dedupe.report import Format, stream_report, write_report
+from dedupe.report import Format, news_since, stream_report, write_report
 from dedupe.types import Report
 
 if TYPE_CHECKING:
@@ -51,6 +51,14 @@ def scan(
     format: Annotated[  # noqa: A002
         str, typer.Option(help="csv or json; else by the report's name.", rich_help_panel=_REPORT)
     ] = "",
+    new_only: Annotated[
+        bool,
+        typer.Option(
+            "--new-only",
+            help="Show only what the report that stands there does not list; write everything.",
+            rich_help_panel=_REPORT,
+        ),
+    ] = False,
     move_to: MoveTo = "",
     trash: Trash = False,
     hardlink: Hardlink = False,
@@ -99,6 +107,10 @@ def scan(
             rich_help_panel=_DECIDE,
         ),
     ] = False,
+    ignored: Annotated[
+        str,
+        typer.Option(help="File of `dedupe ignore`; else the user's.", rich_help_panel=_DECIDE),
+    ] = "",
     include: Annotated[
         list[str] | None, typer.Option(help="Only names like this.", rich_help_panel=_LOOK)
     ] = None,
@@ -176,6 +188,9 @@ def scan(
     )
     if index and no_index:
         raise UsageError("--index and --no-index do not go together")
+    if new_only and report == "-":
+        raise UsageError("--new-only compares with the report in a file; --report - has none")
+    earlier = read_earlier(report) if new_only else None
     from dedupe.pipeline import scan as run_scan  # loads FAISS and SciPy: not for --help
 
     with _bars() as on_progress:
@@ -187,6 +202,7 @@ def scan(
             protect=protect or (),
             across=across,
             verify=not no_verify,
+            ignored=ignored,
             include=include or (),
             exclude=[*(exclude or ()), *_aside(move_to, roots)],
             hidden=hidden,
@@ -208,10 +224,10 @@ def scan(
         sys.stdout.flush()
     else:
         write_report(found, report, format=form)
-    show_report(found, report)
+    show_report(found, report, news=news_since(earlier, found) if new_only else None)
     if kind and found.groups:
         acting = Acting(kind, move_to, rule, max_actions, max_fraction, unasked=yes)
-        act_on_duplicates(found, acting, report_path=report, roots=roots)
+        act_on_duplicates(found, acting, report_path=report, roots=roots, ignored=ignored)
     _exit(found, strict=strict, fail_on_duplicates=fail_on_duplicates)
 
 

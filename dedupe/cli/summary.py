@@ -6,27 +6,47 @@ import os
 from collections import Counter
 
 from dedupe.cli.console import console
+from dedupe.errors import ReportError
+from dedupe.report import read_report
 from dedupe.types import Duplicate, Group, Report
 
 _GROUPS_SHOWN = 5
 _MEMBERS_SHOWN = 6
 
 
-def show_report(report: Report, path: str) -> None:
-    """Print the first groups and the totals; on stderr where the report itself is on stdout."""
+def show_report(report: Report, path: str, *, news: Report | None = None) -> None:
+    """Print the first groups and the totals; on stderr where the report itself is on stdout.
+
+    Args:
+        report: what the scan found.
+        path: where it was written; "-" for stdout.
+        news: the part of it that is new, where only that is to be shown.
+    """
     on_stdout = path == "-"
-    for line in _lines(report, path):
+    for line in _lines(report, path, news):
         console.say(line, to_stderr=on_stdout)
     for skipped in report.skipped:
         console.note(f"skipped {skipped.path}: {skipped.reason} {skipped.detail}".rstrip())
 
 
-def _lines(report: Report, path: str) -> list[str]:
+def read_earlier(path: str) -> Report | None:
+    """Read the report that stands where a new one will; None where none does, or none to trust."""
+    if not os.path.lexists(path):
+        return None
+    try:
+        return read_report(path)
+    except ReportError as error:
+        console.warn(f"everything counts as new: {error}")
+        return None
+
+
+def _lines(report: Report, path: str, news: Report | None) -> list[str]:
     lines = []
-    for group in report.groups[:_GROUPS_SHOWN]:
+    shown = (report if news is None else news).groups
+    for group in shown[:_GROUPS_SHOWN]:
         lines += _group_lines(group)
-    if len(report.groups) > _GROUPS_SHOWN:
-        lines.append(f"... and {len(report.groups) - _GROUPS_SHOWN} more groups")
+    if len(shown) > _GROUPS_SHOWN:
+        lines.append(f"... and {len(shown) - _GROUPS_SHOWN} more groups")
     seen = report.statistics
     lines.append(
         f"{count(seen.images, 'image')} in {seen.seconds:.1f} s: "
@@ -37,6 +57,11 @@ def _lines(report: Report, path: str) -> list[str]:
         reasons = Counter(skipped.reason for skipped in report.skipped)
         listed = ", ".join(f"{number} {reason}" for reason, number in sorted(reasons.items()))
         lines.append(f"{count(len(report.skipped), 'file')} skipped: {listed}")
+    if news is not None:
+        lines.append(
+            f"{count(len(news.groups), 'new group')}, "
+            f"{count(len(news.duplicates), 'new duplicate')} since the last report"
+        )
     if path != "-":
         lines.append(f"report: {path}")
     return lines

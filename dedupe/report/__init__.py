@@ -14,11 +14,13 @@ from dedupe.errors import ReportError
 from dedupe.report.csv_format import csv_lines, parse_csv
 from dedupe.report.files import replace_file
 from dedupe.report.json_format import json_lines, parse_json
+from dedupe.report.news import news_since
 from dedupe.types import Report
 
 __all__ = [
     "Format",
     "format_report",
+    "news_since",
     "parse_report",
     "read_report",
     "stream_report",

@@ -171,7 +171,7 @@ def _group(number: int, rows: list[Row]) -> Group:
         Duplicate(_photo(row), row.distance, cast(Kind, row.kind), row.how) for row in rest
     )
     ordered = sorted(duplicates, key=lambda duplicate: os.fsencode(duplicate.photo.path))
-    return Group(_photo(keep), tuple(ordered), keep.reason)
+    return Group(_photo(keep), tuple(ordered), keep.reason, number)
 
 
 def _photo(row: Row) -> Photo:

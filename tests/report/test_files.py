@@ -94,3 +94,13 @@ def test_what_is_no_file_is_not_replaced(tmp_path: Path, name: str, trouble: str
 def test_a_report_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(ReportError, match=r"none\.csv: No such file"):
         read_report(str(tmp_path / "none.csv"))
+
+
+@pytest.mark.parametrize("form", ["csv", "json"])
+def test_a_group_has_the_number_that_stands_in_the_report(tmp_path: Path, form: Format) -> None:
+    groups = [a_group(a_photo(f"/p/{n}"), a_photo(f"/p/{n} copy"), distance=0.25) for n in "abc"]
+    data = format_report(a_report(*groups), format=form)
+    lines = data.splitlines(keepends=True)
+    cut = b"".join(line for line in lines if b"/p/b" not in line)
+    (tmp_path / "report").write_bytes(cut)
+    assert [group.number for group in read_report(str(tmp_path / "report")).groups] == [1, 3]

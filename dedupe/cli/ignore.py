@@ -1,0 +1,116 @@
+"""`dedupe ignore`: files that are not duplicates, whatever a scan finds."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+import typer
+
+from dedupe.cli.console import console
+from dedupe.cli.summary import count
+from dedupe.digest import digest_file
+from dedupe.errors import InputError, UsageError
+from dedupe.ignored import Decision, KnownFile, forget, read_decisions, remember
+from dedupe.report import read_report
+from dedupe.types import Group
+
+
+def ignore(
+    files: Annotated[
+        list[str] | None,
+        typer.Argument(help="Two files or more, none a duplicate of another.", show_default=False),
+    ] = None,
+    report: Annotated[str, typer.Option(help="Take a group of this report instead.")] = "",
+    group: Annotated[int | None, typer.Option(min=1, help="Its number in the report.")] = None,
+    list_all: Annotated[bool, typer.Option("--list", help="Show what is remembered.")] = False,
+    forget_them: Annotated[
+        bool, typer.Option("--forget", help="Let scans report these files again.")
+    ] = False,
+    ignored: Annotated[str, typer.Option(help="File that remembers; else the user's.")] = "",
+) -> None:
+    """Say that files are not duplicates: no scan reports one as a copy of another again.
+
+    They are known by their bytes, so that they may move and be renamed.
+    """
+    if list_all:
+        if files or report or group or forget_them:
+            raise UsageError("--list shows everything; give nothing but --ignored beside it")
+        _show(read_decisions(ignored))
+        return
+    named = _choose(files or [], report, group)
+    if forget_them:
+        _forget(named, ignored)
+    else:
+        _remember(named, ignored)
+
+
+def _choose(files: list[str], report: str, group: int | None) -> list[KnownFile]:
+    if bool(report) != (group is not None) or bool(report) == bool(files):
+        raise UsageError(
+            "say which: dedupe ignore FILE FILE ..., or --report REPORT --group NUMBER"
+        )
+    if not report:
+        return _named_files(files)
+    found = [g for g in read_report(report).groups if g.number == group]
+    if not found:
+        raise UsageError(f"there is no group {group} in {report}")
+    return _contents(found[0])
+
+
+def _named_files(files: list[str]) -> list[KnownFile]:
+    """Read the files; a person who names the same bytes twice means something else."""
+    if len(files) < 2:
+        raise UsageError(f"a pair takes two files, and there is only {files[0]}")
+    known: dict[str, KnownFile] = {}
+    for file in (_read(file) for file in files):
+        if other := known.get(file.digest):
+            raise UsageError(
+                f"{file.path} and {other.path} hold the same bytes: they are the same picture"
+            )
+        known[file.digest] = file
+    return list(known.values())
+
+
+def _read(path: str) -> KnownFile:
+    if not os.path.isfile(path):
+        raise InputError(f"{path} is not a file")
+    try:
+        return KnownFile(digest_file(path), os.path.abspath(path))
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from error
+
+
+def _contents(group: Group) -> list[KnownFile]:
+    """One file for each content of a group: copies with the same bytes stay what they are."""
+    known: dict[str, KnownFile] = {}
+    for photo in (group.keeper, *(duplicate.photo for duplicate in group.duplicates)):
+        known.setdefault(photo.digest, KnownFile(photo.digest, photo.path))
+    if len(known) < 2:
+        raise UsageError(f"all of group {group.number} is the same bytes: it is one picture")
+    return list(known.values())
+
+
+def _remember(files: list[KnownFile], ignored: str) -> None:
+    fresh = remember(files, ignored)
+    if fresh:
+        console.say(f"{count(len(files), 'file')} will not be reported as duplicates of each other")
+    else:
+        console.say("nothing new: these files were ignored before")
+
+
+def _forget(files: list[KnownFile], ignored: str) -> None:
+    forgotten = forget(files, ignored)
+    if not forgotten:
+        raise InputError("there is nothing to forget: these files were not ignored")
+    console.say(f"{count(forgotten, 'pair')} forgotten; a scan may report them again")
+
+
+def _show(decisions: tuple[Decision, ...]) -> None:
+    for decision in decisions:
+        words = "not duplicates" if decision.said == "apart" else "forgotten again"
+        console.say(f"{words} since {decision.since}")
+        for file in decision.files:
+            console.say(f"  {file.digest}  {file.path}")
+    if not decisions:
+        console.say("nothing is ignored yet")

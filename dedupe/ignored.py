@@ -1,0 +1,287 @@
+"""Pairs of files that a person said are not duplicates, remembered by content.
+
+One small file of JSON Lines in ASCII (a name that is not UTF-8 is written with the `\\udcXX`
+escapes that Python reads back). The first line says what the file is; each further line is one
+decision about some files, and of two decisions about a pair the later one holds:
+
+    {"since": ISO 8601, "apart": [{"digest": 32 hex digits, "path": last known path}, ...]}
+    {"since": ISO 8601, "forgotten": [...]}
+
+A decision is about every pair of its files, so that a group of N costs N entries, not N². The
+digests decide and the paths are for the reader: files may move and be renamed. Whoever writes holds
+a lock and replaces the file as a whole. Damage is an error: a line passed over would bring back
+what a person has decided.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from itertools import combinations
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import platformdirs
+
+from dedupe.digest import DIGEST_NAME
+from dedupe.errors import ApplyError, InputError, UsageError
+from dedupe.lock import hold_lock
+from dedupe.report.files import replace_file
+from dedupe.types import Pairs
+
+StrPath = str | os.PathLike[str]
+Said = Literal["apart", "forgotten"]
+
+_HEAD = {"what": "files that are not duplicates", "version": 1, "digest": DIGEST_NAME}
+_DIGEST = re.compile(r"[0-9a-f]{32}")
+
+
+@dataclass(frozen=True, slots=True)
+class KnownFile:
+    """A content, and a file that held it when it was last named."""
+
+    digest: str  # see dedupe.digest
+    path: str  # absolute
+
+    def __post_init__(self) -> None:
+        if not _DIGEST.fullmatch(self.digest):
+            raise ValueError(f"digest {self.digest!r:.60} is not 32 hex digits")
+        if not os.path.isabs(self.path) or "\0" in self.path:
+            raise ValueError(f"the path {self.path!r:.60} is not absolute")
+        try:
+            os.fsencode(self.path)
+        except UnicodeEncodeError as error:
+            raise ValueError(f"the path {self.path!r:.60} cannot be a file name") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a person said about every pair of some files."""
+
+    files: tuple[KnownFile, ...]  # two or more contents, each once
+    since: str  # UTC, ISO 8601
+    said: Said = "apart"
+
+    def __post_init__(self) -> None:
+        if len(self.files) < 2 or len(self.contents) < len(self.files):
+            raise ValueError("it does not name two or more different contents")
+        datetime.fromisoformat(self.since)
+
+    @property
+    def contents(self) -> frozenset[str]:
+        """The digests of the files."""
+        return frozenset(file.digest for file in self.files)
+
+
+class IgnoredPairs:
+    """Answers which pairs of contents a person said are not duplicates."""
+
+    def __init__(self, decisions: Iterable[tuple[Collection[str], Said]]) -> None:
+        """Take decisions about every pair of some digests, the oldest first."""
+        self._said: list[Said] = []
+        self._about: dict[str, set[int]] = {}  # positions of decisions, by digest
+        for position, (contents, said) in enumerate(decisions):
+            self._said.append(said)
+            for digest in contents:
+                self._about.setdefault(digest, set()).add(position)
+
+    def are_apart(self, first: str, second: str) -> bool:
+        """Tell whether two contents are no duplicates: the last decision about both holds."""
+        shared = self._about.get(first, set()) & self._about.get(second, set())
+        return first != second and bool(shared) and self._said[max(shared)] == "apart"
+
+    def count(self, contents: Collection[str]) -> int:
+        """How many pairs of some contents are apart."""
+        named = [digest for digest in contents if digest in self._about]
+        return sum(self.are_apart(*pair) for pair in combinations(named, 2))
+
+    def drop_from(self, pairs: Pairs, digests: Sequence[str]) -> Pairs:
+        """Return the pairs of rows without those that are apart.
+
+        Args:
+            pairs: rows of N files.
+            digests: content digest of each of the N rows.
+        """
+        named = np.array([digest in self._about for digest in digests], bool)  # (N,)
+        keep = np.ones(len(pairs), bool)
+        for place in np.flatnonzero(named[pairs.left] & named[pairs.right]):
+            left, right = int(pairs.left[place]), int(pairs.right[place])
+            keep[place] = not self.are_apart(digests[left], digests[right])
+        return Pairs(pairs.left[keep], pairs.right[keep], pairs.distance[keep])
+
+
+def default_ignored_path() -> Path:
+    """Return where ignored pairs are remembered unless told otherwise: in the state directory."""
+    return platformdirs.user_state_path("dedupe", appauthor=False) / "ignored.jsonl"
+
+
+def find_ignored(ignored: StrPath | Iterable[Collection[str]] | None = "") -> IgnoredPairs:
+    """Return the ignored pairs, wherever they are.
+
+    Args:
+        ignored: the file that remembers them, "" for the user's; or the pairs themselves, each two
+            digests in any order, or more digests of which every two are a pair; None for none.
+
+    Raises:
+        UsageError: what is given instead of a file are no pairs of digests.
+        InputError: the file cannot be read, does not exist although it was named, or is damaged.
+    """
+    if ignored is None:
+        return IgnoredPairs(())
+    if isinstance(ignored, str | os.PathLike):
+        return _pairs_of(read_decisions(ignored))
+    sets = [frozenset(() if isinstance(pair, str) else pair) for pair in ignored]
+    if any(len(some) < 2 or not all(map(_DIGEST.fullmatch, some)) for some in sets):
+        raise UsageError("ignored pairs are two digests of 32 hex digits each, or a file of them")
+    return IgnoredPairs((some, "apart") for some in sets)
+
+
+def read_decisions(place: StrPath = "") -> tuple[Decision, ...]:
+    """Read what is remembered, the oldest decision first.
+
+    Args:
+        place: the file; "" for the user's, which need not exist yet.
+
+    Raises:
+        InputError: the file cannot be read, does not exist although it was named, or is damaged.
+    """
+    return _read(_path(place), may_miss=not os.fspath(place))
+
+
+def remember(files: Iterable[KnownFile], place: StrPath = "") -> int:
+    """Remember that every two of some files are apart, and under which paths they were known last.
+
+    Args:
+        files: two or more contents; of files with one content the first one is named.
+        place: the file to write, which is made if need be; "" for the user's.
+
+    Returns:
+        How many pairs were not ignored before.
+
+    Raises:
+        UsageError: all the files have the same content.
+        InputError: the file is damaged, or cannot be read or written.
+        LockedError: another run is writing it.
+    """
+    known: dict[str, KnownFile] = {}
+    for file in files:
+        known.setdefault(file.digest, file)
+    if len(known) < 2:
+        raise UsageError("the same bytes are the same picture: there is no pair to ignore")
+    with _held(place) as path:
+        decisions = [
+            replace(old, files=tuple(known.get(file.digest, file) for file in old.files))
+            for old in _read(path, may_miss=True)
+        ]
+        fresh = len(known) * (len(known) - 1) // 2 - _pairs_of(decisions).count(known)
+        if fresh:
+            decisions = _decide(decisions, Decision(tuple(known.values()), _now()))
+        _write(path, decisions)
+    return fresh
+
+
+def forget(files: Collection[KnownFile], place: StrPath = "") -> int:
+    """Forget that any two of some files are apart; each stays apart from all others.
+
+    Args:
+        files: two or more contents, each once.
+        place: the file to write; "" for the user's.
+
+    Returns:
+        How many pairs were ignored until now.
+
+    Raises:
+        InputError: the file is damaged, cannot be read or written, or was named and is not there.
+        LockedError: another run is writing it.
+    """
+    read_decisions(place)  # a name that was mistyped must not leave a lock behind
+    with _held(place) as path:
+        decisions = list(_read(path, may_miss=True))
+        forgotten = _pairs_of(decisions).count([file.digest for file in files])
+        if forgotten:
+            _write(path, _decide(decisions, Decision(tuple(files), _now(), "forgotten")))
+    return forgotten
+
+
+def _decide(decisions: Sequence[Decision], fresh: Decision) -> list[Decision]:
+    """Add a decision, leave out those that it takes the place of, and itself if that is all."""
+    others = [old for old in decisions if not old.contents <= fresh.contents]
+    needed = fresh.said == "apart" or _pairs_of(others).count(fresh.contents)
+    return [*others, fresh] if needed else others
+
+
+def _pairs_of(decisions: Iterable[Decision]) -> IgnoredPairs:
+    return IgnoredPairs((decision.contents, decision.said) for decision in decisions)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _path(place: StrPath) -> Path:
+    return Path(os.path.realpath(place)) if os.fspath(place) else default_ignored_path()
+
+
+@contextmanager
+def _held(place: StrPath) -> Iterator[Path]:
+    """Hold the lock beside the file, whose folder is made if need be."""
+    path = _path(place)
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with hold_lock(path.with_name(f"{path.name}.lock")):
+            yield path
+    except (OSError, ApplyError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise InputError(f"cannot write the ignored pairs {path}: {why}") from error
+
+
+def _read(path: Path, *, may_miss: bool) -> tuple[Decision, ...]:
+    try:
+        lines = path.read_bytes().splitlines()
+    except FileNotFoundError as error:
+        if may_miss:
+            return ()
+        raise InputError(f"there are no ignored pairs at {path}: no such file") from error
+    except OSError as error:
+        raise InputError(f"cannot read the ignored pairs {path}: {error.strerror}") from error
+    decisions = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            decisions += [_parse(line)] if number > 1 else _check_head(line)
+        except (ValueError, RecursionError) as error:
+            why = "it is not JSON" if isinstance(error, json.JSONDecodeError) else error
+            raise InputError(
+                f"cannot trust the ignored pairs {path}: line {number}: {why}; "
+                "mend the file, or choose another with --ignored"
+            ) from error
+    return tuple(decisions)
+
+
+def _check_head(line: bytes) -> list[Decision]:
+    if json.loads(line) != _HEAD:
+        raise ValueError("these are no ignored pairs that this version of dedupe can read")
+    return []
+
+
+def _parse(line: bytes) -> Decision:
+    facts: Any = json.loads(line)
+    try:
+        said: Said = "forgotten" if "forgotten" in facts else "apart"
+        files = tuple(KnownFile(file["digest"], file["path"]) for file in facts[said])
+        return Decision(files, facts["since"], said)
+    except (TypeError, KeyError) as error:
+        raise ValueError("it does not hold files with digests and paths") from error
+
+
+def _write(path: Path, decisions: Iterable[Decision]) -> None:
+    lines: list[dict[str, Any]] = [_HEAD]
+    for decision in decisions:
+        files = [{"digest": file.digest, "path": file.path} for file in decision.files]
+        lines.append({"since": decision.since, decision.said: files})
+    replace_file(str(path), (json.dumps(line).encode("ascii") + b"\n" for line in lines))
