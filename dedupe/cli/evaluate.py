@@ -25,10 +25,14 @@ def evaluate(
     distractors: Annotated[int, typer.Option(min=1, help="Photos to tell apart.")] = 400,
     seed: Annotated[int, typer.Option(help="Of every random choice.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    plot: Annotated[str, typer.Option(help="Also draw the curve: .png, .svg or .pdf.")] = "",
 ) -> None:
     """Make edited copies of your photos, in memory, and count which of them an encoder finds."""
     from dedupe.siamese.evaluate import evaluate as run_evaluation
+    from dedupe.siamese.plot import check_can_plot, plot_evaluation
 
+    if plot:
+        check_can_plot(plot)
     opened = open_encoder(Path(encoder) if encoder else BUILT_IN)
     with console.bar("Editing", originals + distractors, "photos") as bar:
 
@@ -43,6 +47,8 @@ def evaluate(
             seed=seed,
             on_photo=on_photo,
         )
+    if plot:
+        plot_evaluation(found, Path(plot))
     if as_json:
         console.say(json.dumps(asdict(found)))
     else:

@@ -24,11 +24,16 @@ def train(
         typer.Option(help="Origin and licence of photos, for the manifest; repeatable."),
     ] = None,
     weights: Annotated[str, typer.Option(help="A .keras file to start from.")] = "",
+    plot: Annotated[str, typer.Option(help="Draw the log at the end: .png, .svg or .pdf.")] = "",
 ) -> None:
     """Train an encoder on turned, zoomed, cropped and otherwise changed pairs of your photos.
 
     Takes hours on a CPU; stopped, it goes on from its last checkpoint.
     """
+    from dedupe.siamese.plot import check_can_plot, plot_training
+
+    if plot:
+        check_can_plot(plot)
     # TensorFlow takes seconds to load; no other command needs it.
     from dedupe.siamese.make import make_encoder
     from dedupe.siamese.train import Progress, TrainingPlan
@@ -56,6 +61,8 @@ def train(
             start=Path(weights) if weights else None,
             on_step=on_step,
         )
+    if plot:
+        plot_training(Path(out, "training", "training.csv"), Path(plot))
     for name, threshold in manifest.thresholds.items():
         console.say(
             f"{name:9} distance {threshold.distance:.3f}: finds {threshold.recall:.1%} of changed "

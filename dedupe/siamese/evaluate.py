@@ -23,6 +23,7 @@ from dedupe.errors import InputError
 from dedupe.siamese.edits import EDITS, LEVELS, encode
 
 RATES = (1e-6, 1e-5, 1e-4)
+_CURVE = tuple(float(rate) for rate in np.logspace(-7, -2, 26))
 _SMALLEST = 120  # pixels; a smaller photo is no photo to edit
 _MAX_SIDE = 1024  # pixels; larger photos are shrunk first, to bound the time
 ORIGINAL, DISTRACTOR = "original", "distractor"
@@ -43,7 +44,8 @@ class Evaluation:
     """An encoder's figures on one set of photos."""
 
     uap: float  # micro average precision over all pairs, turns left out, in [0, 1]
-    recalls: tuple[Recall, ...]  # by ascending rate
+    recalls: tuple[Recall, ...]  # at three rates, ascending
+    curve: tuple[Recall, ...]  # at five rates a decade from 1e-7 to 1e-2, ascending
     originals: int
     images: int
     false_pairs: int
@@ -133,6 +135,7 @@ def score(
     return Evaluation(
         uap=_average_precision(true[[EDITS[e].level != "turn" for e in names[copies]]], false),
         recalls=tuple(_recall(true, names[copies], false, rate) for rate in RATES),
+        curve=tuple(_recall(true, names[copies], false, rate) for rate in _CURVE),
         originals=len(row_of),
         images=len(vectors),
         false_pairs=len(false),

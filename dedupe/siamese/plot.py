@@ -1,0 +1,91 @@
+"""Curves of a training run and of an evaluation, as picture files; needs the `plot` extra."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dedupe.errors import EncoderError, UsageError
+from dedupe.report.files import replace_file
+from dedupe.siamese.evaluate import Evaluation
+from dedupe.siamese.log import LOG_COLUMNS
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_SIZE = (7.2, 4.2)  # inches
+
+
+def check_can_plot(path: str) -> None:
+    """Find out, before hours of work, whether a plot can be drawn and written.
+
+    Raises:
+        UsageError: Matplotlib is not installed, or does not write such files.
+    """
+    suffix = Path(path).suffix.lower().lstrip(".")
+    if suffix not in _new_figure().canvas.get_supported_filetypes():
+        raise UsageError(f"{path!r}: a plot is a .png, .svg or .pdf file")
+
+
+def plot_evaluation(found: Evaluation, path: Path) -> None:
+    """Draw the share of copies found against the rate of false positives, a line a level.
+
+    Raises:
+        UsageError: Matplotlib is not installed.
+        EncoderError: the file cannot be written.
+    """
+    figure = _new_figure()
+    axes = figure.add_subplot(xscale="log", xlabel="false-positive rate, of pairs of photos")
+    axes.set_ylabel("share of copies found")
+    axes.set_title(f"uAP {found.uap:.4f}: {found.originals} originals, {found.images} images")
+    for level in found.curve[0].levels:
+        rates = [point.rate for point in found.curve]
+        axes.plot(rates, [point.levels[level] for point in found.curve], label=level)
+    axes.set_ylim(top=1.01)
+    axes.legend(loc="lower right")
+    axes.grid(alpha=0.3)
+    _write(figure, path)
+
+
+def plot_training(log: Path, path: Path) -> None:
+    """Draw loss, pair accuracy and spread against the steps of a `training.csv`.
+
+    Raises:
+        UsageError: Matplotlib is not installed.
+        EncoderError: the log cannot be read, or the file cannot be written.
+    """
+    try:
+        with log.open(newline="") as file:
+            read = csv.DictReader(file)
+            rows = [{name: float(row[name]) for name in LOG_COLUMNS} for row in read]
+    except (OSError, TypeError, ValueError, KeyError) as error:
+        raise EncoderError(f"{log} is no log of a training run: {error}") from error
+    figure = _new_figure()
+    steps = [row["step"] for row in rows]
+    left = figure.add_subplot(xlabel="step", ylabel="loss")
+    left.plot(steps, [row["loss"] for row in rows], color="tab:red", label="loss")
+    right = left.twinx()
+    for name, colour in (("pair_accuracy", "tab:blue"), ("spread", "tab:green")):
+        right.plot(steps, [row[name] for row in rows], color=colour, label=name.replace("_", " "))
+    right.set_ylim(0, 1.02)
+    figure.legend(loc="center right", bbox_to_anchor=(0.9, 0.5))
+    _write(figure, path)
+
+
+def _new_figure() -> Figure:
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise UsageError("a plot needs Matplotlib: pip install 'dedupe[plot]'") from error
+    return Figure(figsize=_SIZE, layout="constrained")
+
+
+def _write(figure: Figure, path: Path) -> None:
+    drawn = io.BytesIO()
+    figure.savefig(drawn, dpi=150, format=path.suffix.lstrip("."))
+    try:
+        replace_file(str(path), [drawn.getvalue()])
+    except OSError as error:
+        raise EncoderError(f"{path} cannot be written: {error.strerror}") from error

@@ -1,0 +1,73 @@
+"""Plots: drawn whole, or refused before the work begins."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dedupe.errors import EncoderError, UsageError
+from dedupe.siamese.evaluate import Evaluation, Recall
+from dedupe.siamese.log import TrainingLog
+from dedupe.siamese.plot import check_can_plot, plot_evaluation, plot_training
+
+RATES = (1e-7, 1e-5, 1e-3)
+CURVE = tuple(
+    Recall(rate, 0.5, {}, {"easy": 1.0, "hard": 0.8 + 0.1 * step})
+    for step, rate in enumerate(RATES)
+)
+FOUND = Evaluation(0.97, CURVE, CURVE, originals=9, images=100, false_pairs=4000)
+
+
+def pixels(path: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+    return np.asarray(Image.open(path).convert("RGB"))
+
+
+def test_a_curve_is_drawn_and_shows_the_figures(tmp_path: Path) -> None:
+    plot_evaluation(FOUND, tmp_path / "a.png")
+    worse = tuple(replace(point, levels={"easy": 1.0, "hard": 0.1}) for point in CURVE)
+    plot_evaluation(replace(FOUND, curve=worse), tmp_path / "b.png")
+    one, other = pixels(tmp_path / "a.png"), pixels(tmp_path / "b.png")
+    assert one.std() > 10
+    assert one.shape == other.shape
+    assert not np.array_equal(one, other)
+
+
+def test_a_log_is_drawn(tmp_path: Path) -> None:
+    log = TrainingLog(tmp_path / "training.csv", 0, views=4)
+    for step in (20, 40, 60):
+        log.write(step, 96, 1e-3, {"loss": 5 / step, "pair_accuracy": step / 100, "spread": 0.9})
+    plot_training(tmp_path / "training.csv", tmp_path / "log.svg")
+    drawn = (tmp_path / "log.svg").read_text()
+    assert "<svg" in drawn
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.mark.parametrize("text", [None, "step,loss\n1,2\n", "no log"])
+def test_what_is_no_log_is_refused(tmp_path: Path, text: str | None) -> None:
+    if text is not None:
+        (tmp_path / "training.csv").write_text(text if text != "no log" else "step\n\x00\nx\n")
+    with pytest.raises(EncoderError, match="is no log of a training run"):
+        plot_training(tmp_path / "training.csv", tmp_path / "log.png")
+
+
+def test_a_folder_that_is_missing_is_named(tmp_path: Path) -> None:
+    with pytest.raises(EncoderError, match="cannot be written"):
+        plot_evaluation(FOUND, tmp_path / "missing" / "a.png")
+
+
+@pytest.mark.parametrize("name", ["a.xyz", "a", "a.txt"])
+def test_other_kinds_of_file_are_refused_before_the_work(name: str) -> None:
+    check_can_plot("a.PNG")
+    with pytest.raises(UsageError, match=r"a plot is a \.png, \.svg or \.pdf file"):
+        check_can_plot(name)
+
+
+def test_a_missing_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    with pytest.raises(UsageError, match=r"pip install 'dedupe\[plot\]'"):
+        check_can_plot("a.png")
