@@ -17,9 +17,10 @@ from pathlib import Path
 
 from dedupe.change import carry_out, settle_open, take_back
 from dedupe.errors import ApplyError
-from dedupe.journal import Journal, Run, find_run, read_run, reopen_journal
+from dedupe.journal import Journal, reopen_journal
 from dedupe.move import Step, explain, no_step, what_changed
 from dedupe.plan import Action, ActionGroup, LeftGroup, Plan
+from dedupe.runs import Run, find_run, read_run
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 
-from dedupe.journal import Journal, Pending, Run
+from dedupe.journal import Journal
 from dedupe.link import recreate, remove, replace_by_link, settle_recreated, settle_replaced
 from dedupe.move import (
     FileState,
@@ -20,6 +20,7 @@ from dedupe.move import (
     what_changed,
 )
 from dedupe.plan import Action
+from dedupe.runs import Pending, Run
 from dedupe.trash import send_to_trash, take_from_trash
 
 

@@ -1,18 +1,12 @@
 """What a report asks for, as data, before anything is done: which files go where, and why not.
 
-Targets keep the tree: a file goes below the folder moved to under its path relative to the common
-folder of the scanned roots, so that a nightly run gives a photo the same place every night. Without
-the roots it is the common folder of all files of the report, keepers included. Files on several
-drives keep their whole path, with the drive's letter as a folder. A taken name gets a number:
-`name (2).jpg`.
-
 Planning looks at files (`lstat`) and reads sidecars only; what acts checks again, with digests.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterable, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
@@ -21,6 +15,7 @@ from dedupe.digest import digest_file
 from dedupe.errors import ApplyError, ReportError
 from dedupe.move import FileState, look, what_changed
 from dedupe.sidecars import Companions
+from dedupe.targets import Targets, is_below
 from dedupe.types import Duplicate, Group, Photo, Report
 
 ActionKind = Literal["move", "trash", "hardlink", "symlink", "reflink", "delete"]
@@ -124,8 +119,10 @@ def plan_actions(
     folder = os.path.abspath(move_to) if kind == "move" else ""
     if folder and os.path.lexists(folder) and not os.path.isdir(folder):
         raise ApplyError(f"cannot move files to {folder}: it is not a folder")
-    tree = _Tree(folder, _common_folder(report, roots))
-    planner = _Planner(kind, tree, Companions([d.photo.path for d in report.duplicates]), sidecars)
+    targets = Targets(folder, _common_folder(report, roots))
+    planner = _Planner(
+        kind, targets, Companions([d.photo.path for d in report.duplicates]), sidecars
+    )
     keepers = _on_disk(group.keeper.path for group in report.groups)
     groups: list[ActionGroup] = []
     stale: list[LeftGroup] = []
@@ -144,17 +141,12 @@ def plan_actions(
     return Plan(folder, tuple(groups), tuple(stale), tuple(refused), kind, tuple(planner.staying))
 
 
-def is_below(path: str, folder: str) -> bool:
-    """Whether an absolute path lies in a folder, at any depth, going by the names alone."""
-    return os.path.normcase(path).startswith(os.path.join(os.path.normcase(folder), ""))
-
-
 @dataclass(slots=True)
 class _Planner:
     """Decides for each duplicate of a group, and numbers the actions."""
 
     kind: ActionKind
-    tree: _Tree
+    targets: Targets
     companions: Companions
     sidecars: SidecarRule
     staying: list[tuple[str, str]] = field(default_factory=list)
@@ -168,7 +160,7 @@ class _Planner:
             if reason := self._why_it_stays(duplicate):
                 self.staying.append((file.path, reason))
                 others.append(file)
-            elif self.tree.folder and is_below(file.path, self.tree.folder):
+            elif self.targets.folder and is_below(file.path, self.targets.folder):
                 others.append(file)
             else:
                 twin = group.keeper.path if duplicate.kind == "exact" else ""
@@ -190,56 +182,20 @@ class _Planner:
             for path in self.companions.of(file.path):
                 with suppress(OSError):  # it vanished: nothing to take along
                     files.append(replace(look(path), digest=digest_file(path)))
-        targets = self.tree.targets([f.path for f in files]) if self.kind == "move" else []
+        given = self.targets.give([f.path for f in files]) if self.kind == "move" else []
         leader = self.count
         self.count += len(files)
         return [
             Action(
                 number=leader + place,
                 file=one,
-                target=targets[place] if targets else "",
+                target=given[place] if given else "",
                 kind=self.kind,
                 twin="" if place else twin,
                 leader=leader if place else None,
             )
             for place, one in enumerate(files)
         ]
-
-
-class _Tree:
-    """Gives targets below a folder, each once."""
-
-    def __init__(self, folder: str, base: str) -> None:
-        self.folder = folder  # empty where nothing moves
-        self.base = base  # empty where the files share none
-        self.given: set[str] = set()
-
-    def targets(self, paths: Sequence[str]) -> list[str]:
-        """Targets for a photo and its sidecars, all of which get the same number if any."""
-        targets = next(names for names in self._names(paths) if all(map(self._is_free, names)))
-        self.given.update(targets)
-        return targets
-
-    def _names(self, paths: Sequence[str]) -> Iterator[list[str]]:
-        photo = paths[0]
-        stem = os.path.splitext(photo)[0]
-        yield [self._below(path) for path in paths]
-        number = 2
-        while True:
-            # Of `a.jpg` and `a.jpg.xmp` the number stands before the first dot after the stem.
-            yield [self._below(f"{stem} ({number}){path[len(stem) :]}") for path in paths]
-            number += 1
-
-    def _below(self, path: str) -> str:
-        if self.base:
-            relative = os.path.relpath(path, self.base)
-        else:
-            drive, rest = os.path.splitdrive(path)
-            relative = os.path.join(drive.strip(":/\\"), rest.lstrip("/\\"))
-        return os.path.join(self.folder, relative)
-
-    def _is_free(self, path: str) -> bool:
-        return path not in self.given and not os.path.lexists(path)
 
 
 def _common_folder(report: Report, roots: Sequence[str] | None) -> str:

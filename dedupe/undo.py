@@ -10,9 +10,10 @@ from pathlib import Path
 
 from dedupe.apply import FailedAction, settle_all
 from dedupe.change import take_back
-from dedupe.journal import find_run, read_run, reopen_journal
+from dedupe.journal import reopen_journal
 from dedupe.move import Step, explain, no_step
 from dedupe.plan import Action
+from dedupe.runs import find_run, read_run
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 
 from dedupe.apply import Outcome, apply_plan, resume
 from dedupe.errors import ApplyError
-from dedupe.journal import list_runs, start_journal
+from dedupe.journal import start_journal
 from dedupe.move import Step, no_step
 from dedupe.plan import ActionKind, LeftGroup, Plan, plan_actions
+from dedupe.runs import list_runs
 from dedupe.types import Report
 from dedupe.undo import UndoOutcome, undo
 

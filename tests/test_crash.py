@@ -24,8 +24,9 @@ from builders import a_group, a_report, snapshot, write_photo
 from dedupe import move
 from dedupe.apply import apply_plan, resume
 from dedupe.errors import ApplyError
-from dedupe.journal import list_runs, start_journal
+from dedupe.journal import start_journal
 from dedupe.plan import KINDS, ActionKind, plan_actions
+from dedupe.runs import list_runs
 from dedupe.types import Report
 from dedupe.undo import undo
 

@@ -13,16 +13,9 @@ from builders import a_group, a_report, write_photo
 
 from dedupe.apply import apply_plan, resume
 from dedupe.errors import ApplyError, LockedError
-from dedupe.journal import (
-    Pending,
-    default_journal_dir,
-    find_run,
-    list_runs,
-    read_run,
-    reopen_journal,
-    start_journal,
-)
+from dedupe.journal import reopen_journal, start_journal
 from dedupe.plan import Plan, plan_actions
+from dedupe.runs import Pending, default_journal_dir, find_run, list_runs, read_run
 from dedupe.undo import undo
 
 

@@ -29,8 +29,8 @@ from dedupe.cli.acting import (
 )
 from dedupe.cli.console import console
 from dedupe.errors import UsageError
-from dedupe.journal import find_run, read_run
 from dedupe.report import read_report
+from dedupe.runs import find_run, read_run
 from dedupe.types import Kind
 
 _WHICH = "Which duplicates"

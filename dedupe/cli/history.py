@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dedupe.cli.acting import describe_action
 from dedupe.cli.console import console
-from dedupe.journal import Run, list_runs
+from dedupe.runs import Run, list_runs
 
 
 def history() -> None:

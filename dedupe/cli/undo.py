@@ -11,7 +11,7 @@ from dedupe.cli.acting import show_failed
 from dedupe.cli.console import console
 from dedupe.cli.summary import count
 from dedupe.errors import ApplyError
-from dedupe.journal import list_runs
+from dedupe.runs import list_runs
 from dedupe.undo import undo as undo_run
 
 
