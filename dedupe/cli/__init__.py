@@ -43,6 +43,7 @@ def _before_any_verb(
     ] = False,
 ) -> None:
     console.debug = debug
+    console.quiet = console.verbose = False
 
 
 def main() -> None:
