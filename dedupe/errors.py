@@ -10,7 +10,8 @@
     ├── StaleReportError             7   files changed since the report
     ├── ApplyError                   8   a change on disk that failed
     ├── EngineError                  9   the engine that spreads work over machines
-    └── LockedError                 11   another run holds the lock
+    ├── LockedError                 11   another run holds the lock
+    └── ScheduleError               12   a scheduler that refuses a job
 
 Trouble with one image is not an error: it is a `dedupe.types.Skipped`, and the run goes on.
 """
@@ -85,3 +86,9 @@ class LockedError(DedupeError):
     """Another run that works on the same files."""
 
     exit_code = 11
+
+
+class ScheduleError(DedupeError):
+    """A scheduler of the system (systemd, cron ...) that is missing or refuses a job."""
+
+    exit_code = 12

@@ -17,7 +17,7 @@ from dedupe import decode
 from dedupe.cluster import cluster
 from dedupe.confirm import Judge, RowPair, confirm_stars
 from dedupe.embed import embed_files
-from dedupe.encoder import BUILT_IN, Device, Runtime, open_encoder, read_manifest
+from dedupe.encoder import BUILT_IN, Device, Manifest, Runtime, open_encoder, read_manifest
 from dedupe.errors import InputError, UsageError
 from dedupe.ignored import IgnoredPairs, find_ignored
 from dedupe.index import EmbeddingIndex, default_index_path
@@ -92,10 +92,7 @@ def scan(
     began = time.perf_counter()
     rules = check_rules(keep)
     manifest = read_manifest(Path(encoder))
-    usual = "wide" if verify else "balanced"
-    limit = manifest.threshold(sensitivity or usual) if threshold is None else threshold
-    if not 0 <= limit <= 2:
-        raise UsageError(f"a threshold is a distance from 0 to 2, not {limit}")
+    limit = choose_threshold(manifest, sensitivity, threshold, verify=verify)
     places = _resolve(protect)
     apart = find_ignored(ignored)
     found = walk(
@@ -147,6 +144,22 @@ def scan(
         threshold=limit,
         statistics=Statistics(len(photos), embeddings.reused, time.perf_counter() - began),
     )
+
+
+def choose_threshold(
+    manifest: Manifest, sensitivity: str, threshold: float | None, *, verify: bool
+) -> float:
+    """Return the distance within which files are copies, from the options of `scan`.
+
+    Raises:
+        UsageError: there is no such sensitivity, or the threshold is out of range.
+        EncoderError: the encoder was never calibrated.
+    """
+    usual = "wide" if verify else "balanced"
+    limit = manifest.threshold(sensitivity or usual) if threshold is None else threshold
+    if not 0 <= limit <= 2:
+        raise UsageError(f"a threshold is a distance from 0 to 2, not {limit}")
+    return limit
 
 
 def _form_stars(

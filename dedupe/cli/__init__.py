@@ -14,6 +14,7 @@ from dedupe.cli.explain import explain
 from dedupe.cli.history import history
 from dedupe.cli.ignore import ignore
 from dedupe.cli.scan import scan
+from dedupe.cli.schedule import schedule
 from dedupe.cli.train import train
 from dedupe.cli.undo import undo
 
@@ -26,6 +27,7 @@ app = typer.Typer(
 )
 for verb in (scan, explain, apply, undo, history, ignore, train, evaluate):
     app.command(verb.__name__)(ends_cleanly(verb))
+app.add_typer(schedule)
 
 
 def _show_version(wanted: bool) -> None:
@@ -43,6 +45,7 @@ def _before_any_verb(
     ] = False,
 ) -> None:
     console.debug = debug
+    console.quiet = console.verbose = False
 
 
 def main() -> None:

@@ -96,6 +96,16 @@ class Acting:
     unasked: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Acted:
+    """What became of the duplicates, and the run that can be taken back."""
+
+    outcome: Outcome
+    kind: ActionKind
+    move_to: str  # absolute, or empty if that is not what was done
+    run: str  # its id, or empty if there was nothing to do
+
+
 def choose_action(
     *, move_to: str, trash: bool, hardlink: bool, symlink: bool, reflink: bool, delete: bool
 ) -> ActionKind | None:
@@ -122,16 +132,16 @@ def check_sidecars(rule: str) -> SidecarRule:
 
 def act_on_duplicates(
     report: Report, acting: Acting, *, report_path: str, roots: Sequence[str], ignored: str = ""
-) -> int:
-    """Plan, journal and act; return how many files went.
+) -> Acted:
+    """Plan, journal, act and tell; `raise_trouble` then ends with the exit code of the outcome.
 
     Args:
         ignored: file of the pairs that are no duplicates, whatever the report says; "" for the
             user's.
 
     Raises:
-        StaleReportError: files changed since the report; their groups were left alone.
-        ApplyError: a limit was passed, or an action failed.
+        ApplyError: a limit was passed, or the journal cannot be written.
+        LockedError: another run acts.
         UsageError: photos would be deleted, and there is nobody to ask.
     """
     plan = plan_actions(
@@ -144,13 +154,12 @@ def act_on_duplicates(
     )
     if acting.dry_run:
         _show_plan(plan)
-        return 0
+        return Acted(Outcome((), (), ()), plan.kind, plan.move_to, "")
     if not plan.actions:
         show_left(plan.stale, plan.refused)
         _show_staying(plan)
         console.say("nothing to do")
-        raise_trouble(Outcome((), plan.stale, ()))
-        return 0
+        return Acted(Outcome((), plan.stale, ()), plan.kind, plan.move_to, "")
     images = report.statistics.images
     check_limits(plan, images, max_actions=acting.max_actions, max_fraction=acting.max_fraction)
     _make_sure(plan, acting)
@@ -168,8 +177,8 @@ def act_on_duplicates(
     show_left((*plan.stale, *outcome.stale), plan.refused)
     _show_staying(plan)
     show_outcome(outcome, plan.kind, plan.move_to, journal.run)
-    raise_trouble(replace(outcome, stale=(*plan.stale, *outcome.stale)))
-    return len(outcome.done)
+    every_stale = (*plan.stale, *outcome.stale)
+    return Acted(replace(outcome, stale=every_stale), plan.kind, plan.move_to, journal.run)
 
 
 def _advance(bar: tqdm[Any], done: int) -> None:
@@ -206,7 +215,12 @@ def show_left(stale: Sequence[LeftGroup], refused: Sequence[LeftGroup]) -> None:
 
 
 def raise_trouble(outcome: Outcome) -> None:
-    """End with the exit code of what went wrong, if anything did."""
+    """End with the exit code of what went wrong, if anything did.
+
+    Raises:
+        StaleReportError: files changed since the report; their groups were left alone.
+        ApplyError: an action failed.
+    """
     if outcome.failed:
         raise ApplyError(f"{count(len(outcome.failed), 'file')} could not be dealt with")
     if number := len(outcome.stale):

@@ -95,7 +95,8 @@ def apply(
     chosen = choose(
         read_report(report), only=_kind(only), max_distance=max_distance, select=select or ()
     )
-    act_on_duplicates(chosen, acting, report_path=report, roots=(), ignored=ignored)
+    acted = act_on_duplicates(chosen, acting, report_path=report, roots=(), ignored=ignored)
+    raise_trouble(acted.outcome)
 
 
 def _go_on(run: str) -> None:

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import logging
 import os
 import sys
 import traceback
-from collections.abc import Callable
-from typing import Any, ParamSpec, TypeVar
+from collections.abc import Callable, Iterator
+from logging.handlers import RotatingFileHandler
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import typer
 from tqdm import tqdm
 
-from dedupe.errors import INTERRUPTED, DedupeError
+from dedupe.errors import INTERRUPTED, DedupeError, ReportError
+
+if TYPE_CHECKING:
+    from dedupe.pipeline import OnProgress, Stage
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+_TIME = "%Y-%m-%dT%H:%M:%S%z"
 
 
 class Console:
@@ -24,6 +32,7 @@ class Console:
     quiet = False
     verbose = False
     debug = False
+    log: logging.Logger | None = None  # where warnings and the outcome go as well
 
     def say(self, line: str = "", *, to_stderr: bool = False) -> None:
         """Print one line of the result, unless the user asked for quiet."""
@@ -38,11 +47,65 @@ class Console:
     def warn(self, line: str) -> None:
         """Print trouble, also when quiet."""
         _print(f"dedupe: {line}", sys.stderr)
+        if self.log:
+            self.log.warning(readable(line))
+
+    def conclude(self, line: str, *, to_stderr: bool = False, silent: bool = False) -> None:
+        """Log the one line that says how a run went, and print it unless `silent`."""
+        if self.log:
+            self.log.info(readable(line))
+        if not silent:
+            _print(line, sys.stderr if to_stderr else sys.stdout)
+
+    @contextlib.contextmanager
+    def logging_to(self, path: str) -> Iterator[None]:
+        """Append warnings and the outcome to a file as well, until the block ends.
+
+        The file is set aside as `path.1`, ... `path.3` whenever it has grown to 256 KiB.
+
+        Raises:
+            ReportError: the file cannot be written.
+        """
+        try:
+            handler = RotatingFileHandler(
+                path, maxBytes=256 * 1024, backupCount=3, encoding="utf-8"
+            )
+        except OSError as error:
+            raise ReportError(f"cannot write the log {path}: {error.strerror}") from error
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", _TIME))
+        self.log = logging.Logger("dedupe", logging.INFO)  # of its own: no other library logs here
+        self.log.addHandler(handler)
+        try:
+            yield
+        finally:
+            self.log = None
+            handler.close()
 
     def bar(self, title: str, total: int, unit: str) -> tqdm[Any]:
         """Return a progress bar that shows itself on a terminal only."""
         hidden = self.quiet or not sys.stderr.isatty()
         return tqdm(total=total, desc=title, unit=f" {unit}", disable=hidden, leave=False)
+
+    @contextlib.contextmanager
+    def stage_bars(self) -> Iterator[OnProgress]:
+        """One progress bar per stage of a scan, as the stages come."""
+        titles: dict[Stage, str] = {
+            "embed": "Reading",
+            "search": "Comparing",
+            "verify": "Verifying",
+        }
+        with contextlib.ExitStack() as stack:
+            bars = {}
+
+            def on_progress(stage: Stage, done: int, total: int) -> None:
+                if stage not in titles:
+                    return
+                if stage not in bars:
+                    bars[stage] = stack.enter_context(self.bar(titles[stage], total, "images"))
+                bars[stage].total = total
+                bars[stage].update(done)
+
+            yield on_progress
 
 
 console = Console()

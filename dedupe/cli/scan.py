@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import glob
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import Annotated, Any, cast
 
 import typer
 
@@ -27,24 +26,28 @@ from dedupe.cli.acting import (
     act_on_duplicates,
     check_sidecars,
     choose_action,
+    raise_trouble,
 )
+from dedupe.cli.config import Config, roots_of
 from dedupe.cli.console import console
+from dedupe.cli.record import Brief, Clock, Lock, Log, Summary, one_line, summarise, write_summary
 from dedupe.cli.summary import read_earlier, show_report
 from dedupe.decode import DEFAULT_MAX_PIXELS
 from dedupe.encoder import BUILT_IN, Device, Runtime
 from dedupe.errors import DUPLICATES_FOUND, SOME_SKIPPED, UsageError
 from dedupe.keep import DEFAULT_RULES, RULES
+from dedupe.lock import hold_lock
 from dedupe.report import Format, news_since, stream_report, write_report
 from dedupe.types import Report
-
-if TYPE_CHECKING:
-    from dedupe.pipeline import OnProgress, Stage
 
 _LOOK, _DECIDE, _RUN, _REPORT = "What to look at", "What is a duplicate", "How to run", "Report"
 
 
 def scan(
-    roots: Annotated[list[str], typer.Argument(help="Folders and files.", show_default=False)],
+    context: typer.Context,
+    roots: Annotated[
+        list[str] | None, typer.Argument(help="Folders and files.", show_default=False)
+    ] = None,
     report: Annotated[
         str, typer.Option(help="Where the report goes; - for stdout.", rich_help_panel=_REPORT)
     ] = "dedupe-report.csv",
@@ -171,12 +174,18 @@ def scan(
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Say more.", rich_help_panel=_RUN)
     ] = False,
+    _config: Config = "",
+    brief: Brief = False,
+    summary: Summary = "",
+    log: Log = "",
+    lock: Lock = "",
 ) -> None:
     """Find near-duplicate images and write a report. Changes no photo unless told to move."""
-    console.quiet, console.verbose = quiet, verbose
+    console.quiet, console.verbose = quiet or brief, verbose
+    clock = Clock()
+    roots = roots_of(context)
+    check_choices(context.params | {"roots": roots})
     form = _choose_format(format, report)
-    _check("--device", device, ("auto", "cpu", "gpu"))
-    _check("--runtime", runtime, ("auto", "litert", "keras"))
     rule = check_sidecars(sidecars)
     kind = choose_action(
         move_to=move_to,
@@ -186,14 +195,14 @@ def scan(
         reflink=reflink,
         delete=delete,
     )
-    if index and no_index:
-        raise UsageError("--index and --no-index do not go together")
-    if new_only and report == "-":
-        raise UsageError("--new-only compares with the report in a file; --report - has none")
+    if log:
+        context.with_resource(console.logging_to(log))
+    if lock:
+        context.with_resource(hold_lock(Path(lock)))
     earlier = read_earlier(report) if new_only else None
     from dedupe.pipeline import scan as run_scan  # loads FAISS and SciPy: not for --help
 
-    with _bars() as on_progress:
+    with console.stage_bars() as on_progress:
         found = run_scan(
             *roots,
             sensitivity=sensitivity,
@@ -224,10 +233,22 @@ def scan(
         sys.stdout.flush()
     else:
         write_report(found, report, format=form)
-    show_report(found, report, news=news_since(earlier, found) if new_only else None)
-    if kind and found.groups:
-        acting = Acting(kind, move_to, rule, max_actions, max_fraction, unasked=yes)
-        act_on_duplicates(found, acting, report_path=report, roots=roots, ignored=ignored)
+    news = news_since(earlier, found) if new_only else None
+    show_report(found, report, news=news)
+    acted = None
+    try:
+        if kind and found.groups:
+            acting = Acting(kind, move_to, rule, max_actions, max_fraction, unasked=yes)
+            acted = act_on_duplicates(
+                found, acting, report_path=report, roots=roots, ignored=ignored
+            )
+    finally:  # the scan is worth its record, whatever became of the duplicates
+        if summary:
+            facts = summarise(found, news, acted, clock=clock, roots=roots, report=report)
+            write_summary(summary, facts)
+        console.conclude(one_line(found, news, acted), to_stderr=report == "-", silent=not brief)
+    if acted:
+        raise_trouble(acted.outcome)
     _exit(found, strict=strict, fail_on_duplicates=fail_on_duplicates)
 
 
@@ -239,8 +260,26 @@ def _aside(move_to: str, roots: list[str]) -> list[str]:
     return [glob.escape(f) + "/" for f in folders if f.split(os.sep)[0] not in (os.pardir, ".")]
 
 
+def check_choices(options: Mapping[str, Any]) -> None:
+    """Check the options of a scan, by name, for what no single one of them tells.
+
+    Raises:
+        UsageError: no roots, an unknown choice, or options that do not go together.
+    """
+    if not options["roots"]:
+        raise UsageError("say what to scan: dedupe scan FOLDER..., or `roots` in a --config file")
+    _check("--format", options["format"], ("", "csv", "json"))
+    _check("--device", options["device"], ("auto", "cpu", "gpu"))
+    _check("--runtime", options["runtime"], ("auto", "litert", "keras"))
+    if options["index"] and options["no_index"]:
+        raise UsageError("--index and --no-index do not go together")
+    if options["new_only"] and options["report"] == "-":
+        raise UsageError("--new-only compares with the report in a file; --report - has none")
+    if options["quiet"] and options["brief"]:
+        raise UsageError("--quiet and --brief do not go together")
+
+
 def _choose_format(asked: str, report: str) -> Format:
-    _check("--format", asked, ("", "csv", "json"))
     by_name: Format = "json" if Path(report).suffix.lower() == ".json" else "csv"
     return cast("Format", asked) if asked else by_name
 
@@ -249,28 +288,6 @@ def _check(option: str, value: str, choices: tuple[str, ...]) -> None:
     if value not in choices:
         listed = ", ".join(choice for choice in choices if choice)
         raise UsageError(f"{option} {value!r} is unknown; choose from {listed}")
-
-
-@contextlib.contextmanager
-def _bars() -> Iterator[OnProgress]:
-    """One progress bar per stage, as the stages come."""
-    titles: dict[Stage, str] = {
-        "embed": "Reading",
-        "search": "Comparing",
-        "verify": "Verifying",
-    }
-    with contextlib.ExitStack() as stack:
-        bars = {}
-
-        def on_progress(stage: Stage, done: int, total: int) -> None:
-            if stage not in titles:
-                return
-            if stage not in bars:
-                bars[stage] = stack.enter_context(console.bar(titles[stage], total, "images"))
-            bars[stage].total = total
-            bars[stage].update(done)
-
-        yield on_progress
 
 
 def _exit(found: Report, *, strict: bool, fail_on_duplicates: bool) -> None:

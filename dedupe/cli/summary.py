@@ -47,24 +47,34 @@ def _lines(report: Report, path: str, news: Report | None) -> list[str]:
         lines += _group_lines(group)
     if len(shown) > _GROUPS_SHOWN:
         lines.append(f"... and {len(shown) - _GROUPS_SHOWN} more groups")
+    lines += totals(report, news)
+    if path != "-":
+        lines.append(f"report: {path}")
+    return lines
+
+
+def totals(report: Report, news: Report | None = None) -> list[str]:
+    """What was found, what was skipped, if anything was, and how much of it is new: a line each."""
     seen = report.statistics
-    lines.append(
+    lines = [
         f"{count(seen.images, 'image')} in {seen.seconds:.1f} s: "
         f"{count(len(report.groups), 'group')}, {count(len(report.duplicates), 'duplicate')}, "
         f"{size(report.bytes_freed)} could be freed"
-    )
+    ]
     if report.skipped:
-        reasons = Counter(skipped.reason for skipped in report.skipped)
-        listed = ", ".join(f"{number} {reason}" for reason, number in sorted(reasons.items()))
+        listed = ", ".join(f"{number} {reason}" for reason, number in skip_reasons(report).items())
         lines.append(f"{count(len(report.skipped), 'file')} skipped: {listed}")
     if news is not None:
         lines.append(
             f"{count(len(news.groups), 'new group')}, "
             f"{count(len(news.duplicates), 'new duplicate')} since the last report"
         )
-    if path != "-":
-        lines.append(f"report: {path}")
     return lines
+
+
+def skip_reasons(report: Report) -> dict[str, int]:
+    """How many files were skipped for each reason, in the order of the reasons' names."""
+    return dict(sorted(Counter(skipped.reason for skipped in report.skipped).items()))
 
 
 def _group_lines(group: Group) -> list[str]:

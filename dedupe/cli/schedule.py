@@ -1,0 +1,254 @@
+"""`dedupe schedule`: a scan every night, by the scheduler of the system."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand
+
+from dedupe.cli.acting import check_sidecars, choose_action
+from dedupe.cli.config import PATHS, make_absolute, roots_of
+from dedupe.cli.console import console, ends_cleanly
+from dedupe.cli.scan import check_choices, scan
+from dedupe.encoder import BUILT_IN, read_manifest
+from dedupe.errors import InputError, ScheduleError, UsageError
+from dedupe.keep import check_rules
+from dedupe.schedule import (
+    KINDS,
+    Job,
+    choose_kind,
+    find_job,
+    install_job,
+    job_dir,
+    list_jobs,
+    low_priority,
+    parse_time,
+    remove_job,
+    show_job,
+)
+
+_CARRIED = ("PYTHONPATH", "XDG_CACHE_HOME", "XDG_STATE_HOME")
+"""Variables that decide which dedupe runs and where its index and journals lie: a scheduler starts
+a job without them, and `dedupe undo` would not find what the job moved."""
+
+_FILES = {
+    "report": "report.csv",
+    "summary": "summary.json",
+    "log": "log.txt",
+    "lock": "lock",
+}
+"""Where a job writes below its own folder, unless its options or configuration say otherwise."""
+
+_ACTIONS = ("move_to", "trash", "hardlink", "symlink", "reflink", "delete")
+
+_Name = Annotated[str, typer.Argument(help="Name of the job.")]
+
+schedule = typer.Typer(
+    name="schedule",
+    help="Scan every night: install, list, run now, or remove the job.",
+    no_args_is_help=True,
+)
+
+
+class _WithScanOptions(TyperCommand):
+    """A command that takes the options of a scan behind `--`, and checks them as `scan` does."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        cut = args.index("--") if "--" in args else len(args)
+        rest = super().parse_args(ctx, args[:cut])
+        ctx.meta["scan"] = _scan_command().make_context(
+            "dedupe scan", args[cut + 1 :], resilient_parsing=ctx.resilient_parsing
+        )
+        return rest
+
+
+def _scan_command() -> Any:
+    """Return `scan` as Click sees it; Typer has Click under another name in each version."""
+    alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    alone.command()(scan)
+    return typer.main.get_command(alone)
+
+
+@schedule.command(
+    cls=_WithScanOptions, options_metavar="[OPTIONS]", epilog="Behind --: scan options."
+)
+@ends_cleanly
+def install(
+    context: typer.Context,
+    at: Annotated[str, typer.Option(help="Time of day, as 02:30.", show_default=False)],
+    roots: Annotated[
+        list[str] | None,
+        typer.Argument(help="Folders and files, then -- and options of `dedupe scan`."),
+    ] = None,
+    weekly: Annotated[bool, typer.Option("--weekly", help="On Sundays only.")] = False,
+    name: Annotated[str, typer.Option(help="What the job is called.")] = "nightly",
+    kind: Annotated[str, typer.Option(help=f"{', '.join(KINDS)}.")] = "auto",
+    show: Annotated[
+        bool, typer.Option("--print", help="Print what would be written; install nothing.")
+    ] = False,
+) -> None:
+    """Have the folders scanned every day or week; replaces a job of the same name."""
+    hour, minute = parse_time(at)
+    chosen = choose_kind(kind)
+    command = _command(name, roots or [], context.meta["scan"])
+    job = Job(name, hour, minute, weekly, command)
+    text = show_job(job, chosen)  # refuses what this scheduler cannot hold
+    if show:
+        _print_exactly(text)
+        return
+    try:
+        job_dir(name).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ScheduleError(f"cannot create {job_dir(name)}: {error.strerror}") from error
+    hint = install_job(job, chosen)
+    console.say(f"{name}: {job.when}, by {chosen}; its files are in {job_dir(name)}")
+    if hint:
+        console.say(hint)
+    console.say(f"to run it now: dedupe schedule run {name}")
+
+
+@schedule.command("list")
+@ends_cleanly
+def list_scheduled() -> None:
+    """List the jobs, and how each went last."""
+    jobs = list_jobs()
+    for job in jobs:
+        console.say(f"{job.name}  {job.kind}  {job.when}  {shlex.join(job.command)}")
+        if last := _last_line(job.command):
+            console.say(f"    {last}")
+    if not jobs:
+        console.say("nothing is scheduled")
+
+
+@schedule.command()
+@ends_cleanly
+def remove(name: _Name = "nightly") -> None:
+    """Take a job out of its scheduler. What it wrote stays."""
+    hint = remove_job(name)
+    console.say(f"removed {name}; its reports stay in {job_dir(name)}")
+    if hint:
+        console.say(hint)
+
+
+@schedule.command()
+@ends_cleanly
+def run(name: _Name = "nightly") -> None:
+    """Run a job now, here, as its scheduler would, and end with its exit code."""
+    words = [*low_priority(), *find_job(name).command]
+    sys.stdout.flush()
+    try:
+        if sys.platform == "win32":  # there, exec would give the terminal back at once
+            raise typer.Exit(subprocess.run(words, check=False).returncode)
+        os.execvp(words[0], words)
+    except OSError as error:
+        raise ScheduleError(
+            f"cannot start {words[0]}: {error.strerror}; install it again"
+        ) from error
+
+
+def _command(name: str, roots: Sequence[str], scan_context: Any) -> tuple[str, ...]:
+    """Return the whole command of a job: this Python, this dedupe, every path absolute.
+
+    Raises:
+        UsageError: a scan would refuse these options.
+        InputError: a root does not exist.
+    """
+    options: dict[str, Any] = dict(scan_context.params)
+    given = list(roots)
+    if _source(scan_context, "roots") == "COMMANDLINE":
+        given += options["roots"]
+    _check(options | {"roots": given or roots_of(scan_context)})
+    return (
+        *_environment(),
+        *(sys.executable, "-m", "dedupe", "scan"),
+        *make_absolute(given, base=Path.cwd()),
+        *_given_options(scan_context),
+        *_own_options(name, scan_context),
+    )
+
+
+def _environment() -> list[str]:
+    """The words before a command that carry over the variables that matter, if any is set."""
+    env = shutil.which("env")
+    words = [
+        f"{name}={os.pathsep.join(os.path.abspath(p) for p in os.environ[name].split(os.pathsep))}"
+        for name in _CARRIED
+        if os.environ.get(name)
+    ]
+    return [env, *words] if env and words else []
+
+
+def _check(options: Mapping[str, Any]) -> None:
+    """Refuse at once what would only fail at night."""
+    from dedupe.pipeline import choose_threshold  # loads FAISS and SciPy
+
+    check_choices(options)
+    check_sidecars(options["sidecars"])
+    choose_action(**{name: options[name] for name in _ACTIONS})
+    if options["delete"] and not options["yes"]:
+        raise UsageError("--delete in a job needs --yes: at night there is nobody to ask")
+    check_rules([rule.strip() for rule in options["keep"].split(",") if rule.strip()])
+    manifest = read_manifest(Path(options["encoder"] or BUILT_IN))
+    choose_threshold(
+        manifest, options["sensitivity"], options["threshold"], verify=not options["no_verify"]
+    )
+    for place in (*options["roots"], *(options["protect"] or ())):
+        if not os.path.exists(place):
+            raise InputError(f"cannot schedule a scan of {place}: it does not exist")
+
+
+def _given_options(scan_context: Any) -> list[str]:
+    """The options that stand behind `--`, paths absolute."""
+    words: list[str] = []
+    for option in scan_context.command.params:
+        if option.name == "roots" or _source(scan_context, option.name) != "COMMANDLINE":
+            continue
+        flag = max(option.opts, key=len)
+        value = scan_context.params[option.name]
+        if option.name in PATHS | {"_config"}:
+            value = make_absolute(value, base=Path.cwd())
+        if value is True:
+            words.append(flag)
+        else:
+            for item in value if isinstance(value, list | tuple) else [value]:
+                words += [flag, str(item)]
+    return words
+
+
+def _own_options(name: str, scan_context: Any) -> list[str]:
+    """What every job does beside: say one line, keep records, and never run twice at once."""
+    words = []
+    for option, file in _FILES.items():
+        if _source(scan_context, option) == "DEFAULT":
+            words += [f"--{option}", str(job_dir(name) / file)]
+    spoken = scan_context.params
+    return words if spoken["quiet"] or spoken["brief"] else [*words, "--brief"]
+
+
+def _source(scan_context: Any, option: str) -> str:
+    """Where the value of an option came from: COMMANDLINE, DEFAULT_MAP (--config) or DEFAULT."""
+    return str(scan_context.get_parameter_source(option).name)
+
+
+def _last_line(command: Sequence[str]) -> str:
+    """The last line of a job's log, or "" if it has not run yet."""
+    try:
+        log = Path(command[command.index("--log") + 1])
+        return log.read_text("utf-8").splitlines()[-1]
+    except (ValueError, IndexError, OSError):
+        return ""
+
+
+def _print_exactly(text: str) -> None:
+    """Print what can go to a file as it is, also where a name is not valid UTF-8."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(os.fsencode(text))
+    sys.stdout.flush()

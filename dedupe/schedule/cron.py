@@ -1,0 +1,128 @@
+"""One line of the user's crontab per job, found again by the comment at its end.
+
+The whole line is one that `sh` runs as it stands: a percent sign, which cron takes for a newline,
+stands outside the quotes behind a backslash, which either cron or the shell takes away.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+from collections.abc import Sequence
+
+from dedupe.errors import ScheduleError
+from dedupe.schedule.job import Job, Scheduled, low_priority, without_priority
+
+KIND = "cron"
+
+_OURS = re.compile(
+    r"(?P<when>[^#\s]\S*(?:\s+\S+){4})\s+(?P<command>\S.*?)\s+# dedupe schedule: (?P<name>\S+)\s*"
+)
+
+
+def usable() -> bool:
+    """Tell whether there is a crontab to write to."""
+    return shutil.which("crontab") is not None
+
+
+def show(job: Job) -> str:
+    """Return what `install` would write."""
+    return crontab_line(job) + "\n"
+
+
+def crontab_line(job: Job) -> str:
+    """Return the line of a job, without its newline."""
+    when = f"{job.minute} {job.hour} * * {'0' if job.weekly else '*'}"
+    command = " ".join(_quote(word) for word in (*low_priority(), *job.command))
+    return f"{when}  {command}  # dedupe schedule: {job.name}"
+
+
+def _quote(word: str) -> str:
+    return r"\%".join(shlex.quote(part) if part else "" for part in word.split("%")) or "''"
+
+
+def parse_line(line: str) -> Scheduled | None:
+    """Read a line of a crontab; None if it is not a job of ours, or commented out."""
+    found = _OURS.fullmatch(line)
+    if not found:
+        return None
+    try:
+        words = shlex.split(found["command"])
+    except ValueError:  # edited by hand, and a quote is missing
+        words = [found["command"]]
+    return Scheduled(found["name"], KIND, found["when"], without_priority(words))
+
+
+def install(job: Job) -> str:
+    """Add the job to the crontab, in place of an older one of its name.
+
+    Raises:
+        ScheduleError: there is no crontab, or it refuses the line.
+    """
+    if not usable():
+        raise ScheduleError("there is no crontab on this system; see --kind and --print")
+    _write([*_without(_read(), job.name), crontab_line(job)])
+    return ""
+
+
+def remove(name: str) -> str:
+    """Take a job out of the crontab; every other line stays as it is.
+
+    Raises:
+        ScheduleError: the crontab cannot be read or written.
+    """
+    _write(_without(_read(), name))
+    return ""
+
+
+def jobs() -> list[Scheduled]:
+    """List the jobs in the crontab, in its order.
+
+    Raises:
+        ScheduleError: the crontab cannot be read.
+    """
+    return [job for job in map(parse_line, _read()) if job]
+
+
+def _without(lines: Sequence[str], name: str) -> list[str]:
+    found = ((line, parse_line(line)) for line in lines)
+    return [line for line, job in found if job is None or job.name != name]
+
+
+def _read() -> list[str]:
+    """Lines of the crontab. Only what surely means that there is none counts as an empty one."""
+    if not usable():
+        return []
+    answer = _crontab("-l")
+    if answer.returncode == 0:
+        lines = os.fsdecode(answer.stdout).split("\n")
+        return lines if lines[-1] else lines[:-1]
+    trouble = answer.stderr.decode(errors="replace")
+    none = ("no crontab for", "can't open", "not allowed to use")  # the second is BusyBox
+    if any(words in trouble for words in none):
+        return []
+    raise ScheduleError(f"cannot read the crontab: {' '.join(trouble.split())}")
+
+
+def _write(lines: Sequence[str]) -> None:
+    answer = _crontab("-", os.fsencode("".join(line + "\n" for line in lines)))
+    if answer.returncode:
+        trouble = " ".join(answer.stderr.decode(errors="replace").split())
+        raise ScheduleError(
+            f"crontab refuses to be written: {trouble}; "
+            "if the line is too long, put options into a file: -- --config FILE"
+        )
+
+
+def _crontab(option: str, text: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    # Bytes, so that lines of others come back as they were in any encoding.
+    return subprocess.run(
+        ["crontab", option],
+        input=text,
+        capture_output=True,
+        env=os.environ | {"LC_ALL": "C"},
+        check=False,
+    )

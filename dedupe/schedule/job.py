@@ -1,0 +1,113 @@
+"""A job: a command that a scheduler of the system is to run every night or week."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+
+from dedupe.errors import UsageError
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+_TIME = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])")
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What is to run, and when.
+
+    Raises:
+        UsageError: the name or a word of the command cannot stand in a schedule.
+    """
+
+    name: str
+    hour: int  # 0 to 23, local time
+    minute: int  # 0 to 59
+    weekly: bool  # on Sundays only
+    command: tuple[str, ...]  # program and arguments, every path absolute
+
+    def __post_init__(self) -> None:
+        check_name(self.name)
+        for word in self.command:
+            # Each format is text in lines, and XML has no way at all to write these.
+            if any(ord(character) < 32 or ord(character) == 127 for character in word):
+                raise UsageError(f"{word!r} has a control character; a schedule cannot hold it")
+
+    @property
+    def when(self) -> str:
+        """When it runs, in words."""
+        day = "on Sundays" if self.weekly else "every day"
+        return f"{day} at {self.hour:02}:{self.minute:02}"
+
+
+@dataclass(frozen=True, slots=True)
+class Scheduled:
+    """A job as a scheduler knows it, which the user may have edited there."""
+
+    name: str
+    kind: str
+    when: str  # in the words of the scheduler
+    command: tuple[str, ...]  # program and arguments
+
+
+def check_name(name: str) -> None:
+    """Refuse a name that cannot be part of a file name everywhere.
+
+    Raises:
+        UsageError: it is too long or has other characters than letters, digits, - and _.
+    """
+    if not _NAME.fullmatch(name):
+        raise UsageError(f"a job cannot be called {name!r}: up to 64 letters, digits, - and _")
+
+
+def parse_time(text: str) -> tuple[int, int]:
+    """Return hour and minute of a time of day like 02:30.
+
+    Raises:
+        UsageError: it is no such time.
+    """
+    found = _TIME.fullmatch(text)
+    if not found:
+        raise UsageError(f"{text!r} is no time of day; say it as 02:30")
+    return int(found[1]), int(found[2])
+
+
+def job_dir(name: str) -> Path:
+    """The folder for what a job writes, below the user's state folder of dedupe."""
+    return platformdirs.user_state_path("dedupe", appauthor=False) / "jobs" / name
+
+
+def low_priority() -> tuple[str, ...]:
+    """The words before a command that let everything else on the machine go first."""
+    nice, ionice = shutil.which("nice"), shutil.which("ionice")
+    words: tuple[str, ...] = (nice, "-n", "19") if nice else ()
+    return (*words, ionice, "-c3", "-t") if ionice else words  # -t: go on where that is refused
+
+
+def without_priority(words: Sequence[str]) -> tuple[str, ...]:
+    """Take the words of `low_priority` off the front of a command."""
+    rest = tuple(words)
+    for tool, number in (("nice", 3), ("ionice", 3)):
+        if rest and os.path.basename(rest[0]) == tool:
+            rest = rest[number:]
+    return rest
+
+
+def refuse_bytes(job: Job, kind: str) -> None:
+    """Refuse names that are not valid UTF-8, for formats that are.
+
+    Raises:
+        UsageError: a word of the command is not valid UTF-8.
+    """
+    for word in job.command:
+        try:
+            word.encode()
+        except UnicodeEncodeError as error:
+            raise UsageError(
+                f"{word!r} is not valid UTF-8; --kind {kind} cannot hold it, cron can"
+            ) from error

@@ -1,0 +1,104 @@
+"""A launch agent of macOS, `dedupe.NAME.plist`. It is written; the user loads it."""
+
+from __future__ import annotations
+
+import plistlib
+from pathlib import Path
+from typing import Any
+
+from dedupe.errors import ScheduleError
+from dedupe.report.files import replace_file
+from dedupe.schedule.job import Job, Scheduled, refuse_bytes
+
+KIND = "launchd"
+
+
+def show(job: Job) -> str:
+    """Return what `install` would write."""
+    return plist(job).decode()
+
+
+def plist(job: Job) -> bytes:
+    """Return the property list of a job. A run that was slept through is made up for on waking.
+
+    Raises:
+        UsageError: a word of the command is not valid UTF-8, which XML must be.
+    """
+    refuse_bytes(job, KIND)
+    when = {"Hour": job.hour, "Minute": job.minute}
+    return plistlib.dumps(
+        {
+            "Label": f"dedupe.{job.name}",
+            "ProgramArguments": list(job.command),
+            "StartCalendarInterval": when | ({"Weekday": 0} if job.weekly else {}),
+            "ProcessType": "Background",
+            "LowPriorityIO": True,
+            "Nice": 19,
+        }
+    )
+
+
+def parse_plist(data: bytes) -> Scheduled:
+    """Read a property list of ours.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    try:
+        found: dict[str, Any] = plistlib.loads(data)
+        when = found["StartCalendarInterval"]
+        job = Job(
+            name=found["Label"].removeprefix("dedupe."),
+            hour=when["Hour"],
+            minute=when["Minute"],
+            weekly="Weekday" in when,
+            command=tuple(found["ProgramArguments"]),
+        )
+    except (plistlib.InvalidFileException, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"not a job of dedupe: {error!r}") from error
+    return Scheduled(job.name, KIND, job.when, job.command)
+
+
+def install(job: Job) -> str:
+    """Write the property list; return the command that loads it.
+
+    Raises:
+        UsageError: a word of the command is not valid UTF-8.
+        ScheduleError: the file cannot be written.
+    """
+    path = _path(job.name)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(str(path), [plist(job)])
+    except OSError as error:
+        raise ScheduleError(f"cannot write {path}: {error.strerror}") from error
+    return f"to load it: launchctl bootstrap gui/$(id -u) '{path}'"
+
+
+def remove(name: str) -> str:
+    """Delete the property list; return the command that unloads it.
+
+    Raises:
+        ScheduleError: the file cannot be deleted.
+    """
+    try:
+        _path(name).unlink()
+    except OSError as error:
+        raise ScheduleError(f"cannot delete {_path(name)}: {error.strerror}") from error
+    return f"to unload it: launchctl bootout gui/$(id -u)/dedupe.{name}"
+
+
+def jobs() -> list[Scheduled]:
+    """List the jobs whose property lists are there, by name."""
+    return [_read(path) for path in sorted(_path("any").parent.glob("dedupe.*.plist"))]
+
+
+def _path(name: str) -> Path:
+    return Path.home() / "Library" / "LaunchAgents" / f"dedupe.{name}.plist"
+
+
+def _read(path: Path) -> Scheduled:
+    try:
+        return parse_plist(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise ScheduleError(f"cannot read the job in {path}: {error}") from error
