@@ -18,6 +18,14 @@ def train(
     tower: Annotated[str, typer.Option(help="Network both images go through.")] = "residual",
     side: Annotated[int, typer.Option(min=32, help="Edge of the input, pixels.")] = 96,
     embedding: Annotated[int, typer.Option(min=8, help="Floats of an embedding.")] = 128,
+    learning_rate: Annotated[float, typer.Option(min=1e-6, help="Its highest value.")] = 2e-3,
+    temperature: Annotated[float, typer.Option(min=0.01, help="Of the loss.")] = 0.07,
+    small_share: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of the steps on smaller views.")
+    ] = 0.6,
+    photo_side: Annotated[
+        int | None, typer.Option(min=32, help="Edge of photos in memory; else 5/3 of --side.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of every random choice.")] = 0,
     source: Annotated[
         list[str] | None,
@@ -44,8 +52,11 @@ def train(
         embedding=embedding,
         steps=steps,
         pairs=pairs,
+        learning_rate=learning_rate,
+        temperature=temperature,
+        small_share=small_share,
         seed=seed,
-        photo_side=max(160, side * 5 // 3),
+        photo_side=photo_side or max(160, side * 5 // 3),
     )
     with console.bar("Training", steps, "steps") as bar:
 

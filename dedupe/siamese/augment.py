@@ -48,7 +48,7 @@ MILD = Strength(
     p_colour=0.1, p_blur=0.2, p_noise=0.05, p_jpeg=0.3, p_overlay=0.02,
 )  # fmt: skip
 STRONG = Strength(
-    rotation=15, keep=0.45, p_rotation=0.4, p_crop=0.7, p_turn=0.25, p_frame=0.25, p_tone=0.55,
+    rotation=15, keep=0.45, p_rotation=0.4, p_crop=0.7, p_turn=0.4, p_frame=0.25, p_tone=0.55,
     p_colour=0.4, p_blur=0.3, p_noise=0.25, p_jpeg=0.4, p_overlay=0.3,
 )  # fmt: skip
 

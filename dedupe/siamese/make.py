@@ -11,7 +11,14 @@ from typing import Any
 
 import keras
 
-from dedupe.encoder import KERAS_FILE, LITERT_FILE, LiteRTEncoder, Manifest, fingerprint
+from dedupe.encoder import (
+    KERAS_FILE,
+    LITERT_FILE,
+    LiteRTEncoder,
+    Manifest,
+    fingerprint,
+    read_manifest,
+)
 from dedupe.errors import EncoderError
 from dedupe.siamese.calibrate import calibrate, leave_out_repeats
 from dedupe.siamese.photos import PhotoArray, load_photos, split_photos
@@ -58,8 +65,17 @@ def make_encoder(
         "keras": keras.__version__,
         "backend": keras.backend.backend(),
     }
+    if start is not None:
+        training["started_from"] = _origin(start)
     with writing(folder):
         return export(tower, folder, plan, held_out, training)
+
+
+def _origin(start: Path) -> dict[str, Any]:
+    """How the weights that training started from were made, if their manifest stands beside."""
+    with contextlib.suppress(EncoderError):
+        return read_manifest(start.parent).training
+    return {"file": start.name}
 
 
 def export(

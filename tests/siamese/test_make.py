@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -99,6 +100,18 @@ def test_the_manifest_is_returned_and_says_what_was_made(made: Made) -> None:
     assert TrainingPlan(**manifest.training["plan"]) == PLAN
     assert manifest.training["sources"] == ["drawn here"]
     assert json.loads((folder / "training" / "checkpoint.json").read_text())["step"] == 4
+
+
+def test_fine_tuning_names_what_it_started_from(
+    made: Made, photos: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dedupe.siamese.train._SETTLING", 40)
+    plan = replace(PLAN, steps=1)
+    tuned = make_encoder([photos], tmp_path / "tuned", plan, start=made[0] / "encoder.keras")
+    assert tuned.training["started_from"] == made[1].training
+    bare = shutil.copy(made[0] / "encoder.keras", tmp_path / "weights.keras")
+    tuned = make_encoder([photos], tmp_path / "bare", plan, start=Path(bare))
+    assert tuned.training["started_from"] == {"file": "weights.keras"}
 
 
 def test_making_that_was_stopped_goes_on_and_trains_no_step_twice(made: Made) -> None:
