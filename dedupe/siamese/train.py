@@ -54,7 +54,7 @@ class TrainingPlan:
     hard_share: float = 0.5  # share of a step's photos that are look-alikes of its other photos
     held_out: float = 0.05  # share of the photos kept out of training, to calibrate on
     photo_side: int = 160  # pixels of the squashed photos that views are made from
-    ema: float = 0.998  # share of the averaged weights that a step keeps
+    ema: float = 0.0  # share of the averaged weights that a step keeps; 0 for the last weights
     seed: int = 0
 
     def side_at(self, step: int) -> int:
@@ -101,7 +101,7 @@ def train(
     start: Path | None = None,
     on_step: Callable[[Progress], None] = lambda _: None,
 ) -> Any:
-    """Train a tower and return it with its averaged weights.
+    """Train a tower and return it.
 
     Writes `training.csv` and a checkpoint to `folder`; a run that finds the checkpoint of the same
     plan there goes on from it.
@@ -181,7 +181,7 @@ def _build(plan: TrainingPlan, start: Path | None) -> SiameseTrainer:
         warmup_steps=warmup,
     )
     optimizer = keras.optimizers.AdamW(
-        schedule, weight_decay=plan.weight_decay, use_ema=True, ema_momentum=plan.ema
+        schedule, weight_decay=plan.weight_decay, use_ema=plan.ema > 0, ema_momentum=plan.ema
     )
     optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
     trainer.compile(optimizer=optimizer)
@@ -191,7 +191,7 @@ def _build(plan: TrainingPlan, start: Path | None) -> SiameseTrainer:
 
 
 def finish(trainer: SiameseTrainer, photos: PhotoArray, plan: TrainingPlan) -> Any:
-    """Return the tower with the averaged weights, and batch statistics that belong to them.
+    """Return the tower, with averaged weights and batch statistics that belong to them if asked.
 
     The moving statistics of batch normalisation followed the weights of each step, not their
     average, so they are measured again; without it embeddings shrink towards one another.
@@ -200,9 +200,10 @@ def finish(trainer: SiameseTrainer, photos: PhotoArray, plan: TrainingPlan) -> A
         CollapseError: seen without the help of a batch's own statistics, embeddings are one point.
         EncoderError: the embeddings are not numbers.
     """
-    trainer.optimizer.finalize_variable_values(trainer.trainable_variables)
-    for step in range(plan.steps, plan.steps + _SETTLING):
-        trainer.tower(make_batch(photos, plan, step), training=True)
+    if plan.ema:
+        trainer.optimizer.finalize_variable_values(trainer.trainable_variables)
+        for step in range(plan.steps, plan.steps + _SETTLING):
+            trainer.tower(make_batch(photos, plan, step), training=True)
     tower = build_tower(plan.tower, side=plan.side, embedding=plan.embedding)
     tower.set_weights(trainer.tower.get_weights())
     vectors = tower.predict_on_batch(make_batch(photos, plan, plan.steps))

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:Depreca
 
 PHOTOS = draw_photos(40, side=48)
 PLAN = TrainingPlan(
-    tower="tiny", side=32, embedding=8, steps=8, pairs=8, small_share=0, photo_side=48
+    tower="tiny", side=32, embedding=8, steps=8, pairs=8, small_share=0, photo_side=48, ema=0.9
 )
 
 
@@ -341,3 +341,10 @@ def test_a_step_with_look_alikes_holds_them_and_no_photo_twice(
 def test_photos_that_are_their_own_only_look_alike_make_a_full_batch() -> None:
     alike = np.arange(40)[:, None]
     assert len(make_batch(PHOTOS, PLAN, 0, alike)) == 16
+
+
+def test_without_averaging_the_last_weights_are_returned(tmp_path: Path) -> None:
+    finished = run(tmp_path, replace(PLAN, ema=0.0))
+    trainer = training._build(replace(PLAN, ema=0.0), None)
+    trainer.load_weights(str(tmp_path / "step-8.weights.h5"))
+    assert weights_of(finished) == weights_of(trainer.tower)
