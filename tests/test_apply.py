@@ -7,6 +7,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -207,6 +208,30 @@ def test_ctrl_c_leaves_what_undo_and_resume_can_mend(tmp_path: Path, stage: str)
     assert len([name for name in photos_of(tmp_path) if name.startswith("out")]) == 3
     undo(last_run(tmp_path))
     assert photos_of(tmp_path) == before
+
+
+@pytest.mark.parametrize("back", [False, True])
+def test_a_photo_whose_place_was_taken_after_a_kill_is_not_forgotten(
+    tmp_path: Path, back: bool
+) -> None:
+    def step(name: str) -> None:
+        if name == "renamed":
+            raise KeyboardInterrupt
+
+    planned = plan(tmp_path)
+    with suppress(KeyboardInterrupt):
+        act(tmp_path, planned, no_step if back else step)
+    with suppress(KeyboardInterrupt):
+        if back:
+            undo(last_run(tmp_path), step=step)
+    left = "out/x/d.jpg" if back else "photos/b.jpg"
+    write_photo(tmp_path / left, b"came meanwhile")
+    outcome = undo(last_run(tmp_path))
+    assert photos_of(tmp_path)[left][0] == b"came meanwhile"
+    assert [(f.action.number, f.reason) for f in outcome.failed] == (
+        [] if back else [(0, "something already stands there")]
+    )
+    assert len(outcome.restored) == (3 if back else 0)
 
 
 def test_resume_checks_the_rest_of_a_group_again(tmp_path: Path) -> None:
