@@ -120,11 +120,8 @@ def plan_actions(
     if folder and os.path.lexists(folder) and not os.path.isdir(folder):
         raise ApplyError(f"cannot move files to {folder}: it is not a folder")
     targets = Targets(folder, _common_folder(report, roots))
-    planner = _Planner(
-        kind, targets, Companions([d.photo.path for d in report.duplicates]), sidecars
-    )
     keepers = _on_disk(group.keeper.path for group in report.groups)
-    groups: list[ActionGroup] = []
+    fine: list[Group] = []
     stale: list[LeftGroup] = []
     refused: list[LeftGroup] = []
     for group in report.groups:
@@ -136,9 +133,14 @@ def plan_actions(
             stale.append(LeftGroup(group.keeper.path, changed))
         elif reason := _why_refused(group, folder, keepers):
             refused.append(LeftGroup(group.keeper.path, reason))
-        elif (planned := planner.plan(group)).actions:
-            groups.append(planned)
-    return Plan(folder, tuple(groups), tuple(stale), tuple(refused), kind, tuple(planner.staying))
+        else:
+            fine.append(group)
+    photos = [p for g in report.groups for p in (g.keeper, *(d.photo for d in g.duplicates))]
+    going = [d.photo.path for group in fine for d in group.duplicates]
+    companions = Companions(going, (photo.path for photo in photos))
+    planner = _Planner(kind, targets, companions, sidecars)
+    groups = tuple(planned for group in fine if (planned := planner.plan(group)).actions)
+    return Plan(folder, groups, tuple(stale), tuple(refused), kind, tuple(planner.staying))
 
 
 @dataclass(slots=True)
@@ -179,7 +181,7 @@ class _Planner:
         """The action on a photo, and those on its sidecars."""
         files = [file]
         if self.sidecars == "with" and self.kind in ("move", "trash"):
-            for path in self.companions.of(file.path):
+            for path in self.companions.taken_by(file.path):
                 with suppress(OSError):  # it vanished: nothing to take along
                     files.append(replace(look(path), digest=digest_file(path)))
         given = self.targets.give([f.path for f in files]) if self.kind == "move" else []

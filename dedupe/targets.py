@@ -34,7 +34,8 @@ class Targets:
         number = 2
         while True:
             # Of `a.jpg` and `a.jpg.xmp` the number stands before the first dot after the stem.
-            yield [self._below(f"{stem} ({number}){path[len(stem) :]}") for path in paths]
+            cut = len(stem)
+            yield [self._below(f"{path[:cut]} ({number}){path[cut:]}") for path in paths]
             number += 1
 
     def _below(self, path: str) -> str:
