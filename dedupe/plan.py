@@ -15,7 +15,7 @@ from dedupe.digest import digest_file
 from dedupe.errors import ApplyError, ReportError
 from dedupe.move import FileState, look, what_changed
 from dedupe.sidecars import Companions
-from dedupe.targets import Targets, is_below
+from dedupe.targets import Targets, is_below, lies_in
 from dedupe.types import Duplicate, Group, Photo, Report
 
 ActionKind = Literal["move", "trash", "hardlink", "symlink", "reflink", "delete"]
@@ -162,7 +162,7 @@ class _Planner:
             if reason := self._why_it_stays(duplicate):
                 self.staying.append((file.path, reason))
                 others.append(file)
-            elif self.targets.folder and is_below(file.path, self.targets.folder):
+            elif self.targets.folder and lies_in(file.path, self.targets.folder):
                 others.append(file)
             else:
                 twin = group.keeper.path if duplicate.kind == "exact" else ""
@@ -239,13 +239,13 @@ def _on_disk(paths: Iterable[str]) -> set[tuple[int, int]]:
 
 def _why_refused(group: Group, folder: str, keepers: Set[tuple[int, int]]) -> str:
     keeper = group.keeper.path
-    if folder and is_below(keeper, folder):
+    if folder and lies_in(keeper, folder):
         return f"its keeper lies in {folder}"
     sources = [d.photo.path for d in group.duplicates]
     for path in sources:
         if _on_disk([path]) & keepers:
             return f"{path} is the same file on disk as a keeper"
-    if folder and all(is_below(path, folder) for path in sources):
+    if folder and all(lies_in(path, folder) for path in sources):
         return f"its duplicates are in {folder} already"
     return ""
 

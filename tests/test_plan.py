@@ -101,6 +101,16 @@ def test_a_keeper_in_the_folder_moved_to_is_no_keeper(tmp_path: Path) -> None:
     assert (plan.groups, plan.refused) == ((), (LeftGroup(keeper.path, reason),))
 
 
+def test_a_link_to_the_folder_moved_to_makes_no_difference(tmp_path: Path) -> None:
+    keeper, copy = write_photo(tmp_path / "out/a.jpg"), write_photo(tmp_path / "p/a.jpg")
+    (tmp_path / "alias").symlink_to(tmp_path / "out")
+    plan = plan_actions(a_report(a_group(keeper, copy)), move_to=str(tmp_path / "alias"))
+    reason = f"its keeper lies in {tmp_path / 'alias'}"
+    assert (plan.groups, plan.refused) == ((), (LeftGroup(keeper.path, reason),))
+    plan = plan_actions(a_report(a_group(copy, keeper)), move_to=str(tmp_path / "alias"))
+    assert plan.groups == ()
+
+
 def test_a_hard_link_of_its_keeper_is_refused(tmp_path: Path) -> None:
     keeper = write_photo(tmp_path / "a.jpg")
     link = tmp_path / "b.jpg"
