@@ -11,14 +11,13 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable, Sequence, Set
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dedupe.change import carry_out, settle_open, take_back
 from dedupe.errors import ApplyError
 from dedupe.journal import Journal, reopen_journal
-from dedupe.move import Step, explain, no_step, what_changed
+from dedupe.move import FileState, Step, explain, no_step, what_changed
 from dedupe.plan import Action, ActionGroup, LeftGroup, Plan
 from dedupe.runs import Run, find_run, read_run
 
@@ -108,22 +107,26 @@ def _act(
     stale: list[LeftGroup] = []
     failed: list[FailedAction] = []
     for group in groups:
-        waiting = [action for action in group.actions if action.number not in away]
+        units = [unit for unit in _units(group.actions) if any(a.number not in away for a in unit)]
+        waiting = [action for unit in units for action in unit if action.number not in away]
         reason = _first_change(group, waiting) if waiting else ""
         if reason:
             stale.append(LeftGroup(group.keeper.path, reason))
+            halves = [action for unit in units for action in unit if action.number in away]
+            failed += _bring_back(halves, journal)
             on_progress(len(waiting))
             continue
-        for unit in _units(waiting):
+        for unit in units:
+            made, rest = ([a for a in unit if (a.number in away) is part] for part in (True, False))
             try:
-                _act_on(unit, group, journal)
+                _act_on(rest, made, group.keeper, journal)
             except OSError as error:
                 if error.errno in _FULL:
                     raise _stopped(unit[0], journal, len(done)) from error
                 failed.append(FailedAction(unit[0], explain(error)))
             else:
-                done += unit
-            on_progress(len(unit))
+                done += rest
+            on_progress(len(rest))
     journal.record("end")
     return Outcome(tuple(done), tuple(stale), tuple(failed))
 
@@ -138,19 +141,35 @@ def _units(actions: Sequence[Action]) -> list[list[Action]]:
     return list(units.values())
 
 
-def _act_on(unit: Sequence[Action], group: ActionGroup, journal: Journal) -> None:
+def _act_on(
+    unit: Sequence[Action], made: Sequence[Action], keeper: FileState, journal: Journal
+) -> None:
+    """Make the actions of a unit; if one fails, those before it and `made` are taken back."""
     for place, action in enumerate(unit):
         try:
-            carry_out(action, group.keeper, journal)
+            # It was read before the first file of its group; that may be a while ago.
+            if trouble := what_changed(keeper, content=False):
+                raise OSError(errno.EBUSY, f"its keeper {keeper.path} {trouble}", action.source)
+            carry_out(action, keeper, journal)
         except OSError as error:
-            for made in reversed(unit[:place]):
-                with suppress(OSError):  # it is in the journal: undo tries again
-                    take_back(made, read_run(journal.path), journal)
+            stuck = _bring_back([*made, *unit[:place]], journal)
             if action.leader is None:
                 raise
             words = f"its sidecar {os.path.basename(action.source)} could not go: {explain(error)}"
+            words += "".join(f"; {f.action.source} went, and {f.reason}" for f in stuck)
             number = error.errno if error.errno in _FULL else errno.EIO
             raise OSError(number, words, action.source) from error
+
+
+def _bring_back(actions: Sequence[Action], journal: Journal) -> list[FailedAction]:
+    """Take actions back, the last one first; return those that cannot be."""
+    stuck: list[FailedAction] = []
+    for action in reversed(actions):
+        try:
+            take_back(action, read_run(journal.path), journal)
+        except OSError as error:
+            stuck.append(FailedAction(action, explain(error)))
+    return stuck
 
 
 def _stopped(action: Action, journal: Journal, count: int) -> ApplyError:

@@ -21,7 +21,7 @@ from dedupe.move import (
 )
 from dedupe.plan import Action
 from dedupe.runs import Pending, Run
-from dedupe.trash import send_to_trash, take_from_trash
+from dedupe.trash import send_to_trash, settle_trashed, take_from_trash
 
 
 def carry_out(action: Action, keeper: FileState, journal: Journal) -> None:
@@ -88,7 +88,7 @@ def settle_open(action: Action, pending: Pending, run: str) -> bool:
         file = replace(action.file, path=start)
         through = settle(file, goal, part=part, copied=pending.copied)
     elif action.kind == "trash":
-        through = os.path.lexists(action.source) == pending.back
+        through = settle_trashed(action.file, part=part, back=pending.back)
     elif pending.back:
         aside = action.aside(run)
         through = settle_recreated(action.file, part=part, aside=aside, copied=pending.copied)
@@ -159,7 +159,8 @@ def _replace(action: Action, keeper: FileState, journal: Journal) -> None:
 
 def _put_back(action: Action, link: int | None, journal: Journal) -> None:
     if action.kind == "trash":
-        take_from_trash(action.file, step=journal.step)
+        part = action.part(journal.run, back=True)
+        take_from_trash(action.file, part=part, step=journal.step)
         return
     if not action.twin:
         raise OSError(errno.ENOENT, "was deleted, and no other file had its bytes", action.source)

@@ -24,6 +24,7 @@ from dedupe.digest import digest_file
 from dedupe.move import (
     FileState,
     Step,
+    holds,
     no_step,
     rename_exclusively,
     sync_folder,
@@ -42,7 +43,11 @@ def remove(state: FileState, *, aside: str, step: Step = no_step) -> None:
         OSError: it changed, or cannot be removed; it then stands where it stood.
     """
     _set_aside(state, aside, step)
-    os.unlink(aside)
+    try:
+        os.unlink(aside)
+    except OSError:
+        rename_exclusively(aside, state.path)
+        raise
     step("removed")
     sync_folder(os.path.dirname(state.path))
 
@@ -83,9 +88,11 @@ def replace_by_link(
         _require(twin)
         rename_exclusively(part, state.path, step=step)
     except OSError:
-        rename_exclusively(aside, state.path)
         with suppress(OSError):
             os.unlink(part)
+        if _inode(state.path) is not None:
+            raise _taken(state, aside) from None
+        rename_exclusively(aside, state.path)
         raise
     sync_folder(os.path.dirname(state.path))
     os.unlink(aside)
@@ -104,24 +111,34 @@ def settle_replaced(state: FileState, *, part: str, aside: str, link: int | None
         Whether the file is gone from its place for good.
 
     Raises:
-        OSError: something else took the place while the file stood aside; both are left there.
+        OSError: something else took the place, or the link no longer has the bytes of the file
+            that stands aside; whatever is there is left.
     """
-    here = _inode(state.path)
-    if _inode(aside) is None:
+    here, waiting = _inode(state.path), _inode(aside)
+    if here is not None and here == waiting:  # one file, where renaming is linking and unlinking
+        os.unlink(aside)
+        waiting = None
+    if waiting is None:
         if here is not None and here == link:
             return True
+        if here is not None and not holds(state.path, state.digest):
+            raise OSError(errno.EBUSY, "another file stands there now", state.path)
         _discard(part)
         return here is None
-    if here is None:
-        rename_exclusively(aside, state.path)
-        _discard(part)
-        return False
     _discard(part)
-    if here != link or what_changed(replace(state, path=aside), content=False):
-        raise FileExistsError(errno.EEXIST, f"is now another file; the photo is {aside!r}")
-    os.unlink(aside)
-    sync_folder(os.path.dirname(state.path))
-    return True
+    unchanged = not what_changed(replace(state, path=aside), content=False)
+    if here is not None and here == link and unchanged:
+        if _leads_to(state.path, state.digest):
+            os.unlink(aside)
+            sync_folder(os.path.dirname(state.path))
+            return True
+        if os.path.islink(state.path):  # what it leads to is gone, or was edited
+            os.unlink(state.path)
+            here = None
+    if here is not None:
+        raise _taken(state, aside)
+    rename_exclusively(aside, state.path)
+    return False
 
 
 def recreate(
@@ -143,7 +160,8 @@ def recreate(
         note_copy: called with the inode of the new file before it gets its name.
 
     Raises:
-        OSError: the place is taken by something else, or the bytes are gone.
+        OSError: the place is taken by something else, also by what was linked and then edited, or
+            the bytes are gone.
     """
     if _inode(state.path) != link:
         raise OSError(errno.EBUSY, "was replaced since", state.path)
@@ -161,6 +179,8 @@ def recreate(
         note_copy(os.lstat(part).st_ino)
         if link is not None:
             rename_exclusively(state.path, aside, step=step)
+            if not os.path.islink(aside) and digest_file(aside) != state.digest:
+                raise OSError(errno.EBUSY, "was edited since", state.path)
         rename_exclusively(part, state.path, step=step)
     except BaseException:
         with suppress(OSError):
@@ -179,9 +199,12 @@ def settle_recreated(state: FileState, *, part: str, aside: str, copied: int | N
     here = _inode(state.path)
     if here is not None and here == copied:
         _discard(aside)  # the link
+        _discard(part)  # a second name, where renaming is linking and unlinking
         return True
     if here is None and _inode(aside) is not None:
         rename_exclusively(aside, state.path)
+    elif here is not None and here == _inode(aside):
+        _discard(aside)
     _discard(part)
     return False
 
@@ -237,6 +260,17 @@ def _require(state: FileState) -> None:
     trouble = what_changed(state, content=False)
     if trouble:
         raise OSError(errno.EBUSY, trouble, state.path)
+
+
+def _leads_to(path: str, digest: str) -> bool:
+    """Tell whether a file, or what a symbolic link leads to, has some content."""
+    with suppress(OSError):
+        return holds(os.path.realpath(path), digest)
+    return False
+
+
+def _taken(state: FileState, aside: str) -> OSError:
+    return OSError(errno.EBUSY, f"is now another file; the photo is {aside!r}", state.path)
 
 
 def _discard(path: str) -> None:

@@ -12,7 +12,7 @@ import os
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -32,20 +32,25 @@ def hold_lock(path: Path) -> Iterator[None]:
 
     Raises:
         LockedError: another process, or this one a second time, holds it.
-        ApplyError: the file cannot be opened.
+        ApplyError: the file cannot be opened, or its file system knows no locks.
     """
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise ApplyError(f"cannot open the lock {path}: {error.strerror}") from error
     try:
-        if not _take(descriptor):
+        try:
+            taken = _take(descriptor)
+        except OSError as error:
+            raise ApplyError(f"cannot lock {path}: {error.strerror}") from error
+        if not taken:
             raise LockedError(f"another run holds the lock {path}: {_holder(descriptor)}")
         since = datetime.now(UTC).isoformat(timespec="seconds")
         facts = {"pid": os.getpid(), "host": socket.gethostname(), "since": since}
-        os.ftruncate(descriptor, 0)
-        os.lseek(descriptor, 0, os.SEEK_SET)
-        os.write(descriptor, json.dumps(facts).encode() + b"\n")
+        with suppress(OSError):  # the disk is full: the lock holds all the same
+            os.ftruncate(descriptor, 0)
+            os.lseek(descriptor, 0, os.SEEK_SET)
+            os.write(descriptor, json.dumps(facts).encode() + b"\n")
         yield
     finally:
         os.close(descriptor)

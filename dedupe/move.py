@@ -97,6 +97,15 @@ def what_changed(state: FileState, *, content: bool = True) -> str:
     return ""
 
 
+def holds(path: str, digest: str) -> bool:
+    """Tell whether a path is a regular file of some content.
+
+    Raises:
+        OSError: it cannot be looked at or read.
+    """
+    return stat.S_ISREG(os.lstat(path).st_mode) and digest_file(path) == digest
+
+
 def explain(error: OSError) -> str:
     """The system's words for an error, in one line, without the path."""
     if isinstance(error, FileExistsError):
@@ -145,7 +154,8 @@ def settle(state: FileState, target: str, *, part: str, copied: int | None) -> b
         copied: the inode that `note_copy` was told, if it was.
 
     Returns:
-        Whether the file now stands at the target and no longer at the source.
+        Whether the file now stands at the target and no longer at the source, where something
+        else may stand by now.
 
     Raises:
         OSError: the file stands at neither place, or cannot be looked at.
@@ -159,14 +169,15 @@ def settle(state: FileState, target: str, *, part: str, copied: int | None) -> b
         return True
     if there is None:
         return False
-    linked = os.path.samestat(here, there)
+    linked = os.path.samestat(here, there) and here.st_nlink > 1  # else one name, by two paths
     ours = there.st_ino == copied and digest_file(target) == state.digest
     if linked or (ours and digest_file(state.path) == state.digest):
         sync_folder(os.path.dirname(target))
         os.unlink(state.path)
         sync_folder(os.path.dirname(state.path))
         return True
-    return False
+    # Something else may have taken the place that the photo left.
+    return not holds(state.path, state.digest) and holds(target, state.digest)
 
 
 def rename_exclusively(source: str, target: str, *, step: Step = no_step) -> None:

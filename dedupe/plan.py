@@ -15,7 +15,7 @@ from dedupe.digest import digest_file
 from dedupe.errors import ApplyError, ReportError
 from dedupe.move import FileState, look, what_changed
 from dedupe.sidecars import Companions
-from dedupe.targets import Targets, is_below
+from dedupe.targets import Targets, is_below, lies_in
 from dedupe.types import Duplicate, Group, Photo, Report
 
 ActionKind = Literal["move", "trash", "hardlink", "symlink", "reflink", "delete"]
@@ -120,11 +120,8 @@ def plan_actions(
     if folder and os.path.lexists(folder) and not os.path.isdir(folder):
         raise ApplyError(f"cannot move files to {folder}: it is not a folder")
     targets = Targets(folder, _common_folder(report, roots))
-    planner = _Planner(
-        kind, targets, Companions([d.photo.path for d in report.duplicates]), sidecars
-    )
     keepers = _on_disk(group.keeper.path for group in report.groups)
-    groups: list[ActionGroup] = []
+    fine: list[Group] = []
     stale: list[LeftGroup] = []
     refused: list[LeftGroup] = []
     for group in report.groups:
@@ -136,9 +133,14 @@ def plan_actions(
             stale.append(LeftGroup(group.keeper.path, changed))
         elif reason := _why_refused(group, folder, keepers):
             refused.append(LeftGroup(group.keeper.path, reason))
-        elif (planned := planner.plan(group)).actions:
-            groups.append(planned)
-    return Plan(folder, tuple(groups), tuple(stale), tuple(refused), kind, tuple(planner.staying))
+        else:
+            fine.append(group)
+    photos = [p for g in report.groups for p in (g.keeper, *(d.photo for d in g.duplicates))]
+    going = [d.photo.path for group in fine for d in group.duplicates]
+    companions = Companions(going, (photo.path for photo in photos))
+    planner = _Planner(kind, targets, companions, sidecars)
+    groups = tuple(planned for group in fine if (planned := planner.plan(group)).actions)
+    return Plan(folder, groups, tuple(stale), tuple(refused), kind, tuple(planner.staying))
 
 
 @dataclass(slots=True)
@@ -160,7 +162,7 @@ class _Planner:
             if reason := self._why_it_stays(duplicate):
                 self.staying.append((file.path, reason))
                 others.append(file)
-            elif self.targets.folder and is_below(file.path, self.targets.folder):
+            elif self.targets.folder and lies_in(file.path, self.targets.folder):
                 others.append(file)
             else:
                 twin = group.keeper.path if duplicate.kind == "exact" else ""
@@ -179,7 +181,7 @@ class _Planner:
         """The action on a photo, and those on its sidecars."""
         files = [file]
         if self.sidecars == "with" and self.kind in ("move", "trash"):
-            for path in self.companions.of(file.path):
+            for path in self.companions.taken_by(file.path):
                 with suppress(OSError):  # it vanished: nothing to take along
                     files.append(replace(look(path), digest=digest_file(path)))
         given = self.targets.give([f.path for f in files]) if self.kind == "move" else []
@@ -237,13 +239,13 @@ def _on_disk(paths: Iterable[str]) -> set[tuple[int, int]]:
 
 def _why_refused(group: Group, folder: str, keepers: Set[tuple[int, int]]) -> str:
     keeper = group.keeper.path
-    if folder and is_below(keeper, folder):
+    if folder and lies_in(keeper, folder):
         return f"its keeper lies in {folder}"
     sources = [d.photo.path for d in group.duplicates]
     for path in sources:
         if _on_disk([path]) & keepers:
             return f"{path} is the same file on disk as a keeper"
-    if folder and all(is_below(path, folder) for path in sources):
+    if folder and all(lies_in(path, folder) for path in sources):
         return f"its duplicates are in {folder} already"
     return ""
 

@@ -91,7 +91,7 @@ def list_runs(
     runs: list[Run] = []
     for path in sorted(folder.glob("*.jsonl")):
         try:
-            if b"\n" in path.read_bytes():
+            if _began(path):
                 runs.append(read_run(path))
         except ApplyError as error:
             if on_damaged is None:
@@ -182,6 +182,13 @@ class _Reader:
             ended="end" in self.marks,
             **header,
         )
+
+
+def _began(path: Path) -> bool:
+    try:
+        return any(True for _ in _whole_lines(path))
+    except OSError as error:
+        raise ApplyError(f"cannot read the journal {path}: {error.strerror}") from error
 
 
 def _whole_lines(path: Path) -> Iterator[bytes]:

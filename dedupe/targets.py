@@ -34,7 +34,8 @@ class Targets:
         number = 2
         while True:
             # Of `a.jpg` and `a.jpg.xmp` the number stands before the first dot after the stem.
-            yield [self._below(f"{stem} ({number}){path[len(stem) :]}") for path in paths]
+            cut = len(stem)
+            yield [self._below(f"{path[:cut]} ({number}){path[cut:]}") for path in paths]
             number += 1
 
     def _below(self, path: str) -> str:
@@ -52,3 +53,8 @@ class Targets:
 def is_below(path: str, folder: str) -> bool:
     """Whether an absolute path lies in a folder, at any depth, going by the names alone."""
     return os.path.normcase(path).startswith(os.path.join(os.path.normcase(folder), ""))
+
+
+def lies_in(path: str, folder: str) -> bool:
+    """Whether an absolute path lies in a folder, at any depth, also by way of symbolic links."""
+    return is_below(path, folder) or is_below(os.path.realpath(path), os.path.realpath(folder))

@@ -15,8 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
-from dedupe.digest import digest_file
-from dedupe.move import FileState, Step, no_step, rename_exclusively, sync_folder, what_changed
+from dedupe.move import FileState, Step, holds, move_file, no_step, what_changed
 
 _HAS_FOLDERS = sys.platform not in ("darwin", "win32")
 
@@ -39,8 +38,11 @@ def send_to_trash(state: FileState, *, step: Step = no_step) -> None:
     step("trashed")
 
 
-def take_from_trash(state: FileState, *, step: Step = no_step) -> None:
+def take_from_trash(state: FileState, *, part: str, step: Step = no_step) -> None:
     """Put a trashed file back into its place, in which nothing may stand.
+
+    Args:
+        part: a free path beside the place, for a trash on another file system.
 
     Raises:
         OSError: something stands there, the trash no longer has it, or only the desktop can.
@@ -48,13 +50,39 @@ def take_from_trash(state: FileState, *, step: Step = no_step) -> None:
     if not _HAS_FOLDERS:
         raise OSError(errno.ENOTSUP, "is in the trash: restore it from there", state.path)
     for note, file in _trashed(state.path):
-        if os.path.isfile(file) and digest_file(file) == state.digest:
-            rename_exclusively(file, state.path, step=step)
+        if os.path.isfile(file) and holds(file, state.digest):
+            move_file(state.at(file), state.path, part=part, note_copy=_note_nothing, step=step)
             with suppress(OSError):
                 os.unlink(note)
-            sync_folder(os.path.dirname(state.path))
             return
     raise FileNotFoundError(errno.ENOENT, "is no longer in the trash", state.path)
+
+
+def settle_trashed(state: FileState, *, part: str, back: bool) -> bool:
+    """Tell which end `send_to_trash` or `take_from_trash` came to, and remove what it left over.
+
+    Returns:
+        Whether it went through, in the direction in which it was going.
+
+    Raises:
+        OSError: something else took the place, and the trash cannot tell.
+    """
+    with suppress(FileNotFoundError, NotADirectoryError):
+        os.unlink(part)
+    if not os.path.lexists(state.path):
+        return not back
+    if holds(state.path, state.digest):
+        return back
+    if not _HAS_FOLDERS:
+        raise OSError(errno.EBUSY, "another file stands there; look into the trash", state.path)
+    trashed = any(
+        holds(file, state.digest) for _, file in _trashed(state.path) if os.path.isfile(file)
+    )
+    return trashed and not back
+
+
+def _note_nothing(_inode: int) -> None:
+    """The digest tells whether a copy is ours."""
 
 
 def _trashed(path: str) -> Iterator[tuple[str, str]]:

@@ -7,6 +7,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -209,6 +210,30 @@ def test_ctrl_c_leaves_what_undo_and_resume_can_mend(tmp_path: Path, stage: str)
     assert photos_of(tmp_path) == before
 
 
+@pytest.mark.parametrize("back", [False, True])
+def test_a_photo_whose_place_was_taken_after_a_kill_is_not_forgotten(
+    tmp_path: Path, back: bool
+) -> None:
+    def step(name: str) -> None:
+        if name == "renamed":
+            raise KeyboardInterrupt
+
+    planned = plan(tmp_path)
+    with suppress(KeyboardInterrupt):
+        act(tmp_path, planned, no_step if back else step)
+    with suppress(KeyboardInterrupt):
+        if back:
+            undo(last_run(tmp_path), step=step)
+    left = "out/x/d.jpg" if back else "photos/b.jpg"
+    write_photo(tmp_path / left, b"came meanwhile")
+    outcome = undo(last_run(tmp_path))
+    assert photos_of(tmp_path)[left][0] == b"came meanwhile"
+    assert [(f.action.number, f.reason) for f in outcome.failed] == (
+        [] if back else [(0, "something already stands there")]
+    )
+    assert len(outcome.restored) == (3 if back else 0)
+
+
 def test_resume_checks_the_rest_of_a_group_again(tmp_path: Path) -> None:
     planned = plan(tmp_path)
     with pytest.raises(ApplyError):
@@ -381,6 +406,69 @@ def test_a_photo_stays_if_its_sidecar_cannot_go(tmp_path: Path) -> None:
     assert not (tmp_path / "out/b.jpg").exists()
     assert undo(last_run(tmp_path)).failed == ()
     assert photos_of(tmp_path).items() >= before.items()
+
+
+def die_before_the_sidecar(tmp_path: Path) -> None:
+    intents = 0
+
+    def step(name: str) -> None:
+        nonlocal intents
+        intents += name == "intent"
+        if intents == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        act(tmp_path, with_sidecar(tmp_path), step)
+    assert not (tmp_path / "photos/b.jpg").exists()
+    assert (tmp_path / "photos/b.xmp").exists()
+
+
+def test_a_photo_that_went_before_a_kill_comes_back_if_its_sidecar_cannot_follow(
+    tmp_path: Path,
+) -> None:
+    die_before_the_sidecar(tmp_path)
+    write_photo(tmp_path / "out/b.xmp", b"came meanwhile")
+    [failed] = resume(last_run(tmp_path)).failed
+    assert failed.action.source == str(tmp_path / "photos/b.jpg")
+    assert "its sidecar b.xmp could not go" in failed.reason
+    assert (tmp_path / "photos/b.jpg").read_bytes() == b"b"
+    assert not (tmp_path / "out/b.jpg").exists()
+
+
+def test_a_photo_that_went_before_a_kill_comes_back_if_its_group_changed(tmp_path: Path) -> None:
+    die_before_the_sidecar(tmp_path)
+    edit(tmp_path / "photos/b.xmp")
+    outcome = resume(last_run(tmp_path))
+    assert [left.reason for left in outcome.stale] == [f"{tmp_path}/photos/b.xmp was modified"]
+    assert outcome.failed == ()
+    assert (tmp_path / "photos/b.jpg").read_bytes() == b"b"
+    assert undo(last_run(tmp_path)).failed == ()
+
+
+def test_a_photo_that_cannot_come_back_to_its_sidecar_is_told(tmp_path: Path) -> None:
+    die_before_the_sidecar(tmp_path)
+    write_photo(tmp_path / "out/b.xmp", b"came meanwhile")
+    write_photo(tmp_path / "photos/b.jpg", b"came meanwhile")
+    [failed] = resume(last_run(tmp_path)).failed
+    assert failed.reason.endswith(
+        f"; {tmp_path}/photos/b.jpg went, and something already stands there"
+    )
+
+
+@pytest.mark.parametrize("kind", ["move", "delete"])
+def test_a_keeper_that_goes_after_its_group_was_checked_stops_the_group(
+    tmp_path: Path, kind: ActionKind
+) -> None:
+    def step(name: str) -> None:
+        if name == "done":
+            (tmp_path / "photos/a.jpg").unlink(missing_ok=True)
+
+    report = two_groups(tmp_path)
+    outcome = act(tmp_path, plan_actions(report, kind=kind, move_to=str(tmp_path / "out")), step)
+    assert [(f.action.number, f.reason) for f in outcome.failed] == [
+        (1, f"its keeper {tmp_path}/photos/a.jpg is gone")
+    ]
+    assert (tmp_path / "photos/x/b.jpg").read_bytes() == b"b2"
 
 
 @settings(deadline=None, max_examples=40)

@@ -213,3 +213,13 @@ def test_journals_live_in_the_state_folder_of_the_user(
     assert journal.path.parent == tmp_path / "runs"
     assert (tmp_path / "runs").stat().st_mode & 0o777 == 0o700
     assert journal.path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_journal_that_cannot_be_read_does_not_hide_the_others(tmp_path: Path) -> None:
+    path = finished(tmp_path)
+    (path.parent / "unreadable.jsonl").mkdir()
+    with pytest.raises(ApplyError, match="cannot read the journal"):
+        list_runs(path.parent)
+    told: list[ApplyError] = []
+    assert [run.path for run in list_runs(path.parent, on_damaged=told.append)] == [path]
+    assert len(told) == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 from collections.abc import Callable
 from contextlib import suppress
 from itertools import count
@@ -169,7 +170,7 @@ def test_a_place_that_is_taken_meanwhile_is_not_overwritten(scene: Scene) -> Non
         if name == "aside":
             Path(scene.twin.path).write_bytes(b"somebody else's")
 
-    with pytest.raises(FileExistsError):
+    with pytest.raises(OSError, match=r"is now another file; the photo is '.*\.old'"):
         scene.replace("hardlink", step=take)
     kept = scene.files()
     assert kept["twin.jpg"][0] == b"somebody else's"
@@ -183,6 +184,18 @@ def test_a_link_that_was_replaced_since_is_not_taken_back(scene: Scene) -> None:
     with pytest.raises(OSError, match="was replaced since"):
         scene.bring_back()
     assert Path(scene.twin.path).read_bytes() == b"a new picture"
+
+
+def test_a_reflink_that_was_edited_in_place_is_not_taken_back(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dedupe.link._share_blocks", shutil.copyfile)
+    scene.replace("reflink")
+    Path(scene.twin.path).write_bytes(b"edited in place")
+    with pytest.raises(OSError, match="was edited since"):
+        scene.bring_back()
+    assert scene.files()["twin.jpg"][0] == b"edited in place"
+    assert sorted(scene.files()) == ["keeper.jpg", "twin.jpg"]
 
 
 def test_nothing_comes_back_from_a_keeper_with_other_bytes(scene: Scene) -> None:
@@ -206,6 +219,17 @@ def test_another_file_system_is_named_as_the_reason(
     assert scene.files() == before
 
 
+def refuse_flag(source: str, target: str) -> None:
+    raise OSError(errno.EINVAL, "a file system without exclusive rename", source, None, target)
+
+
+@pytest.fixture(params=["rename", "link and unlink"])
+def _renaming(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.param != "rename":
+        monkeypatch.setattr("dedupe.move._rename_call", refuse_flag)
+
+
+@pytest.mark.usefixtures("_renaming")
 @pytest.mark.parametrize("kind", ["hardlink", "symlink", "remove"])
 def test_a_death_at_any_step_is_settled_to_one_of_the_two_ends(tmp_path: Path, kind: str) -> None:
     ends: set[bool] = set()
@@ -230,6 +254,7 @@ def test_a_death_at_any_step_is_settled_to_one_of_the_two_ends(tmp_path: Path, k
     assert ends == {True, False}
 
 
+@pytest.mark.usefixtures("_renaming")
 @pytest.mark.parametrize("kind", ["hardlink", "symlink"])
 def test_a_death_while_a_file_comes_back_is_settled_too(tmp_path: Path, kind: LinkKind) -> None:
     ends: set[bool] = set()
@@ -248,3 +273,48 @@ def test_a_death_while_a_file_comes_back_is_settled_too(tmp_path: Path, kind: Li
             assert not back or scene.files() == before
         ends.add(back)
     assert ends == {True, False}
+
+
+def die_at(scene: Scene, kind: LinkKind, name: str) -> None:
+    names = count()
+
+    def step(_name: str) -> None:
+        if f"{_name} {next(names)}" == name:
+            raise Died
+
+    with pytest.raises(Died):
+        scene.replace(kind, step=step)
+
+
+def settle(scene: Scene) -> bool:
+    return settle_replaced(scene.twin, part=scene.part, aside=scene.aside, link=scene.noted)
+
+
+@pytest.mark.parametrize("accident", [change_keeper, lose_keeper])
+def test_a_photo_aside_comes_back_if_its_symbolic_link_leads_nowhere_by_now(
+    scene: Scene, accident: Callable[[Scene], None]
+) -> None:
+    photo = scene.files()["twin.jpg"]
+    die_at(scene, "symlink", "renamed 3")
+    assert sorted(scene.files()) == [".old", "keeper.jpg", "twin.jpg"]
+    accident(scene)
+    assert not settle(scene)
+    assert scene.files()["twin.jpg"] == photo
+    assert not os.path.lexists(scene.aside)
+
+
+def test_a_photo_aside_stays_there_if_its_hard_link_was_edited_since(scene: Scene) -> None:
+    die_at(scene, "hardlink", "renamed 3")
+    change_keeper(scene)
+    with pytest.raises(OSError, match=r"is now another file; the photo is '.*\.old'"):
+        settle(scene)
+    assert scene.files()[".old"][0] == PHOTO
+    assert scene.files()["twin.jpg"][0] == b"edited meanwhile"
+
+
+def test_who_took_the_place_of_a_removed_file_is_not_taken_for_it(scene: Scene) -> None:
+    remove(scene.twin, aside=scene.aside)
+    Path(scene.twin.path).write_bytes(b"a new picture")
+    with pytest.raises(OSError, match="another file stands there now"):
+        settle(scene)
+    assert scene.files()["twin.jpg"][0] == b"a new picture"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -68,4 +69,25 @@ def test_the_lock_is_free_again_after_a_failure(tmp_path: Path) -> None:
 def test_a_lock_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
     words = r"cannot open the lock .*none/lock: No such file"
     with pytest.raises(ApplyError, match=words), hold_lock(tmp_path / "none/lock"):
+        pass
+
+
+def test_a_lock_holds_on_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "write", refuse)
+    with hold_lock(tmp_path / "lock"), pytest.raises(LockedError), hold_lock(tmp_path / "lock"):
+        pass
+
+
+def test_a_file_system_without_locks_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("dedupe.lock._take", refuse)
+    words = r"cannot lock .*: No locks available"
+    with pytest.raises(ApplyError, match=words), hold_lock(tmp_path / "lock"):
         pass

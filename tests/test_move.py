@@ -186,7 +186,9 @@ def put(path: Path, content: str) -> int:
         ({"a": "photo", "b": "photo"}, True, True, {"b": "photo"}),
         ({"a": "photo", "b": "photo"}, False, False, {"a": "photo", "b": "photo"}),
         ({"a": "photo", "b": "other"}, True, False, {"a": "photo", "b": "other"}),
-        ({"a": "edited", "b": "photo"}, True, False, {"a": "edited", "b": "photo"}),
+        ({"a": "edited", "b": "photo"}, True, True, {"a": "edited", "b": "photo"}),
+        ({"a": "edited", "b": "photo"}, False, True, {"a": "edited", "b": "photo"}),
+        ({"a": "edited", "b": "other"}, False, False, {"a": "edited", "b": "other"}),
     ],
 )
 def test_settling_never_loses_a_file_and_settles_once(

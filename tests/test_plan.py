@@ -101,6 +101,16 @@ def test_a_keeper_in_the_folder_moved_to_is_no_keeper(tmp_path: Path) -> None:
     assert (plan.groups, plan.refused) == ((), (LeftGroup(keeper.path, reason),))
 
 
+def test_a_link_to_the_folder_moved_to_makes_no_difference(tmp_path: Path) -> None:
+    keeper, copy = write_photo(tmp_path / "out/a.jpg"), write_photo(tmp_path / "p/a.jpg")
+    (tmp_path / "alias").symlink_to(tmp_path / "out")
+    plan = plan_actions(a_report(a_group(keeper, copy)), move_to=str(tmp_path / "alias"))
+    reason = f"its keeper lies in {tmp_path / 'alias'}"
+    assert (plan.groups, plan.refused) == ((), (LeftGroup(keeper.path, reason),))
+    plan = plan_actions(a_report(a_group(copy, keeper)), move_to=str(tmp_path / "alias"))
+    assert plan.groups == ()
+
+
 def test_a_hard_link_of_its_keeper_is_refused(tmp_path: Path) -> None:
     keeper = write_photo(tmp_path / "a.jpg")
     link = tmp_path / "b.jpg"
@@ -207,6 +217,47 @@ def test_sidecars_go_with_their_photo_and_get_its_number(tmp_path: Path) -> None
         ("c.xmp", "c (2).xmp", 1),
     ]
     assert [action.number for action in plan.actions] == [0, 1, 2, 3, 4]
+
+
+def test_two_photos_that_share_a_sidecar_take_it_once(tmp_path: Path) -> None:
+    keepers = write_photo(tmp_path / "k1.jpg", b"1"), write_photo(tmp_path / "k2.jpg", b"2")
+    shared = write_photo(tmp_path / "c.heic", b"3"), write_photo(tmp_path / "c.jpg", b"4")
+    (tmp_path / "c.mov").write_bytes(b"movie")
+    report = a_report(*(a_group(k, c) for k, c in zip(keepers, shared, strict=True)))
+    plan = plan_actions(report, move_to=str(tmp_path / "out"))
+    assert actions(plan) == [
+        ("c.heic", "c.heic", None),
+        ("c.jpg", "c.jpg", None),
+        ("c.mov", "c.mov", 1),
+    ]
+
+
+def test_a_sidecar_stays_with_a_photo_whose_group_is_left_alone(tmp_path: Path) -> None:
+    keepers = write_photo(tmp_path / "k1.jpg", b"1"), write_photo(tmp_path / "k2.jpg", b"2")
+    shared = write_photo(tmp_path / "c.heic", b"3"), write_photo(tmp_path / "c.jpg", b"4")
+    (tmp_path / "c.mov").write_bytes(b"movie")
+    report = a_report(*(a_group(k, c) for k, c in zip(keepers, shared, strict=True)))
+    touch(tmp_path / "k1.jpg")
+    plan = plan_actions(report, move_to=str(tmp_path / "out"))
+    assert actions(plan) == [("c.jpg", "c.jpg", None)]
+
+
+def test_a_keeper_is_never_taken_along_as_a_sidecar(tmp_path: Path) -> None:
+    keeper = write_photo(tmp_path / "a.dng", b"large")
+    report = a_report(a_group(keeper, write_photo(tmp_path / "a.jpg", b"small")))
+    plan = plan_actions(report, move_to=str(tmp_path / "out"))
+    assert actions(plan) == [("a.jpg", "a.jpg", None)]
+
+
+def test_sidecars_that_differ_in_case_alone_get_two_names(tmp_path: Path) -> None:
+    report = a_pair(tmp_path / "p")
+    for name in ("b.xmp", "B.xmp"):
+        (tmp_path / "p" / name).write_bytes(b"")
+    write_photo(tmp_path / "out/b.jpg")
+    plan = plan_actions(report, move_to=str(tmp_path / "out"))
+    names = [target for _, target, _ in actions(plan)]
+    assert sorted(names) in (["B (2).xmp", "b (2).jpg", "b (2).xmp"], ["b (2).jpg", "b (2).xmp"])
+    assert len(set(names)) == len(names)
 
 
 def test_sidecars_go_to_the_trash_too(tmp_path: Path) -> None:

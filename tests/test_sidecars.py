@@ -47,6 +47,35 @@ def test_what_two_photos_share_stays_with_the_one_that_stays(tmp_path: Path) -> 
     assert sidecars(tmp_path, "a.jpg", "a.heic") == ["a.jpg.xmp", "a.mov"]
 
 
+def test_what_two_photos_share_goes_with_the_last_of_them(tmp_path: Path) -> None:
+    files(tmp_path, "a.jpg", "a.heic", "a.mov", "a.jpg.xmp")
+    companions = Companions([str(tmp_path / "a.heic"), str(tmp_path / "a.jpg")])
+    assert companions.taken_by(str(tmp_path / "a.heic")) == []
+    assert companions.taken_by(str(tmp_path / "a.jpg")) == [
+        str(tmp_path / "a.jpg.xmp"),
+        str(tmp_path / "a.mov"),
+    ]
+
+
+def test_a_photo_with_a_longer_name_shares_nothing(tmp_path: Path) -> None:
+    files(tmp_path, "a.jpg", "a.edited.jpg", "a.xmp", "a.edited.xmp")
+    assert sidecars(tmp_path, "a.jpg") == ["a.xmp"]
+
+
+def test_names_that_differ_in_case_alone_share(tmp_path: Path) -> None:
+    files(tmp_path, "a.jpg", "a.JPG", "a.JPG.xmp")
+    if len(list(tmp_path.iterdir())) < 3:
+        pytest.skip("this file system does not tell case")
+    assert sidecars(tmp_path, "a.jpg") == []
+    assert sidecars(tmp_path, "a.jpg", "a.JPG") == ["a.JPG.xmp"]
+
+
+def test_a_photo_is_nobody_s_sidecar(tmp_path: Path) -> None:
+    files(tmp_path, "a.jpg", "a.dng", "a.thm")
+    known = [str(tmp_path / name) for name in ("a.dng", "a.thm")]
+    assert Companions([str(tmp_path / "a.jpg")], known).of(str(tmp_path / "a.jpg")) == []
+
+
 def test_links_and_folders_are_no_sidecars(tmp_path: Path) -> None:
     files(tmp_path, "a.jpg", "elsewhere")
     (tmp_path / "a.xmp").symlink_to(tmp_path / "elsewhere")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
@@ -14,7 +15,7 @@ from builders import snapshot, write_photo
 
 from dedupe.digest import digest_bytes
 from dedupe.move import FileState, look
-from dedupe.trash import send_to_trash, take_from_trash
+from dedupe.trash import send_to_trash, settle_trashed, take_from_trash
 
 pytestmark = pytest.mark.skipif(
     sys.platform in ("darwin", "win32"), reason="the trash of this system is no readable folder"
@@ -36,6 +37,10 @@ def a_file(path: Path, content: bytes) -> FileState:
     return replace(look(str(path)), digest=digest_bytes(content))
 
 
+def part(file: FileState) -> str:
+    return os.path.join(os.path.dirname(file.path), ".part")
+
+
 @pytest.mark.parametrize("name", ["a.jpg", "with space, comma & 100 %.jpg", "no utf-8 \udcff.jpg"])
 def test_a_trashed_file_comes_back_as_it_was(tmp_path: Path, trash: Path, name: str) -> None:
     file = a_file(tmp_path / "photos" / name, b"photo")
@@ -43,7 +48,7 @@ def test_a_trashed_file_comes_back_as_it_was(tmp_path: Path, trash: Path, name: 
     send_to_trash(file)
     assert snapshot(tmp_path / "photos") == {}
     assert len(list(trash.glob("files/*"))) == len(list(trash.glob("info/*"))) == 1
-    take_from_trash(file)
+    take_from_trash(file, part=part(file))
     assert snapshot(tmp_path / "photos") == before
     assert not list(trash.glob("files/*")) + list(trash.glob("info/*"))
 
@@ -53,7 +58,7 @@ def test_of_two_files_of_one_name_the_one_with_the_right_bytes_comes_back(tmp_pa
     send_to_trash(first)
     second = a_file(tmp_path / "photos/a.jpg", b"second")
     send_to_trash(second)
-    take_from_trash(first)
+    take_from_trash(first, part=part(first))
     assert (tmp_path / "photos/a.jpg").read_bytes() == b"first"
 
 
@@ -62,7 +67,7 @@ def test_nothing_is_overwritten_on_the_way_back(tmp_path: Path, trash: Path) -> 
     send_to_trash(file)
     write_photo(tmp_path / "photos/a.jpg", b"a new one")
     with pytest.raises(FileExistsError):
-        take_from_trash(file)
+        take_from_trash(file, part=part(file))
     assert (tmp_path / "photos/a.jpg").read_bytes() == b"a new one"
     assert [path.read_bytes() for path in trash.glob("files/*")] == [b"photo"]
 
@@ -73,7 +78,7 @@ def test_an_emptied_trash_is_told(tmp_path: Path, trash: Path) -> None:
     for path in trash.glob("files/*"):
         path.unlink()
     with pytest.raises(FileNotFoundError, match="is no longer in the trash"):
-        take_from_trash(file)
+        take_from_trash(file, part=part(file))
 
 
 def test_a_note_that_is_none_is_passed_over(tmp_path: Path, trash: Path) -> None:
@@ -82,7 +87,7 @@ def test_a_note_that_is_none_is_passed_over(tmp_path: Path, trash: Path) -> None
     (trash / "info/broken.trashinfo").write_bytes(b"\xff\x00")
     lost = quote(os.fsencode(file.path))
     (trash / "info/lost.trashinfo").write_text(f"[Trash Info]\nPath={lost}\n")
-    take_from_trash(file)
+    take_from_trash(file, part=part(file))
     assert (tmp_path / "photos/a.jpg").read_bytes() == b"photo"
 
 
@@ -92,3 +97,30 @@ def test_a_file_that_changed_is_not_trashed(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="was modified"):
         send_to_trash(file)
     assert (tmp_path / "photos/a.jpg").read_bytes() == b"edited meanwhile"
+
+
+@pytest.mark.skipif(not os.access("/dev/shm", os.W_OK), reason="no second file system")
+def test_a_file_comes_back_from_a_trash_on_another_file_system(tmp_path: Path, trash: Path) -> None:
+    file = a_file(tmp_path / "photos/a.jpg", b"photo")
+    before = snapshot(tmp_path / "photos")
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as far:
+        if os.stat(far).st_dev == os.stat(tmp_path).st_dev:
+            pytest.skip("no second file system")
+        trash.parent.mkdir(parents=True)
+        trash.symlink_to(far)
+        send_to_trash(file)
+        take_from_trash(file, part=part(file))
+        assert not list(trash.glob("files/*"))
+    assert snapshot(tmp_path / "photos") == before
+
+
+@pytest.mark.parametrize("back", [False, True])
+def test_who_took_the_place_of_a_trashed_file_is_not_taken_for_it(
+    tmp_path: Path, back: bool
+) -> None:
+    file = a_file(tmp_path / "photos/a.jpg", b"photo")
+    assert settle_trashed(file, part=part(file), back=back) == back
+    send_to_trash(file)
+    assert settle_trashed(file, part=part(file), back=back) != back
+    write_photo(tmp_path / "photos/a.jpg", b"a new one")
+    assert settle_trashed(file, part=part(file), back=back) != back

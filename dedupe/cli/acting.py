@@ -15,7 +15,7 @@ from dedupe.choose import check_limits
 from dedupe.cli.console import console
 from dedupe.cli.summary import count
 from dedupe.digest import digest_file
-from dedupe.errors import ApplyError, StaleReportError, UsageError
+from dedupe.errors import INTERRUPTED, ApplyError, StaleReportError, UsageError
 from dedupe.ignored import find_ignored
 from dedupe.journal import start_journal
 from dedupe.plan import (
@@ -173,7 +173,15 @@ def act_on_duplicates(
         ) as journal,
         console.bar(_DONE[plan.kind].capitalize(), len(plan.actions), "files") as bar,
     ):
-        outcome = apply_plan(plan, journal, on_progress=lambda done: _advance(bar, done))
+        try:
+            outcome = apply_plan(plan, journal, on_progress=lambda done: _advance(bar, done))
+        except KeyboardInterrupt as error:  # the same command would find its groups changed
+            bar.close()
+            console.warn(
+                f"interrupted; go on with `dedupe apply --resume {journal.run}`, "
+                f"or take back what was done with `dedupe undo {journal.run}`"
+            )
+            raise typer.Exit(INTERRUPTED) from error
     show_left((*plan.stale, *outcome.stale), plan.refused)
     _show_staying(plan)
     show_outcome(outcome, plan.kind, plan.move_to, journal.run)

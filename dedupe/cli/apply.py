@@ -77,7 +77,9 @@ def apply(
         delete=delete,
     )
     if resume:
-        if report or kind or dry_run or ignored:
+        given = (report, kind, select, only, dry_run, yes, ignored, sidecars != "with")
+        limits = (max_distance, max_actions, max_fraction)
+        if any(given) or any(limit is not None for limit in limits):
             raise UsageError("--resume takes everything from the run; give nothing beside it")
         _go_on(resume)
         return

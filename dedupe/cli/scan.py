@@ -38,6 +38,7 @@ from dedupe.errors import DUPLICATES_FOUND, SOME_SKIPPED, UsageError
 from dedupe.keep import DEFAULT_RULES, RULES
 from dedupe.lock import hold_lock
 from dedupe.report import Format, news_since, stream_report, write_report
+from dedupe.targets import is_below
 from dedupe.types import Report
 
 _LOOK, _DECIDE, _RUN, _REPORT = "What to look at", "What is a duplicate", "How to run", "Report"
@@ -256,8 +257,10 @@ def _aside(move_to: str, roots: list[str]) -> list[str]:
     """Globs that keep a scan from what earlier runs moved aside within a root."""
     if not move_to:
         return []
-    folders = [os.path.relpath(os.path.abspath(move_to), os.path.abspath(root)) for root in roots]
-    return [glob.escape(f) + "/" for f in folders if f.split(os.sep)[0] not in (os.pardir, ".")]
+    plain = (os.path.abspath, os.path.realpath)  # each may be behind a link
+    pairs = {(see(move_to), see(root)) for root in roots for see in plain}
+    folders = {os.path.relpath(to, root) for to, root in pairs if is_below(to, root)}
+    return [glob.escape(folder) + "/" for folder in sorted(folders)]
 
 
 def check_choices(options: Mapping[str, Any]) -> None:

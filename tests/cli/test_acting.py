@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -160,3 +161,31 @@ def test_a_damaged_journal_of_another_run_is_told_and_does_not_stand_in_the_way(
     assert "moved 2 files to" in history.stdout
     assert run("undo").exit_code == 0
     assert (photos / "small b.jpg").exists()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [["--select", "*"], ["--only", "exact"], ["--max-actions", "0"], ["--sidecars", "stay"]],
+)
+def test_what_would_not_hold_for_a_resumed_run_is_refused(options: list[str]) -> None:
+    result = run("apply", "--resume", "20260512T023004Z-5f2c1e", *options)
+    assert result.exit_code == 2
+    assert "give nothing beside it" in result.stderr
+
+
+def test_who_interrupts_is_told_how_to_go_on(
+    report: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    before = snapshot(photos)
+    with monkeypatch.context() as patch:
+        patch.setattr("dedupe.apply.carry_out", interrupt)
+        result = run("apply", report, "--move-to", photos.parent / "out")
+    assert result.exit_code == 130
+    [told] = re.findall("dedupe apply --resume ([^`]+)`", result.stderr)
+    assert snapshot(photos) == before
+    assert run("apply", "--resume", told).exit_code == 0
+    assert run("undo", told).exit_code == 0
+    assert snapshot(photos) == before

@@ -138,16 +138,23 @@ def test_scan_moves_duplicates_and_undo_brings_them_back(archive: Path) -> None:
     assert snapshot(archive) == before
 
 
-def test_what_was_moved_aside_inside_a_root_is_not_scanned_again(archive: Path) -> None:
+@pytest.mark.parametrize("by_link", [False, True])
+def test_what_was_moved_aside_inside_a_root_is_not_scanned_again(
+    archive: Path, by_link: bool
+) -> None:
     report = archive.parent / "r.csv"
     aside = archive / "duplicates [1]"
+    if by_link:
+        (archive.parent / "link").symlink_to(aside)
+        aside.mkdir()
+        aside = archive.parent / "link"
     run("scan", archive, "--report", report, "--move-to", aside)
 
     result = run("scan", archive, "--report", report, "--move-to", aside)
 
     assert result.exit_code == 0
     assert rows(report.read_text()) == []
-    assert len(snapshot(aside)) == 2
+    assert len(snapshot(archive / "duplicates [1]")) == 2
 
 
 def test_apply_leaves_a_group_alone_that_changed_after_the_scan(archive: Path) -> None:
