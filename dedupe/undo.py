@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ from dedupe.change import take_back
 from dedupe.journal import reopen_journal
 from dedupe.move import Step, explain, no_step
 from dedupe.plan import Action
-from dedupe.runs import find_run, read_run
+from dedupe.runs import Run, find_run, read_run
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,8 @@ def undo(
     Args:
         run: id of the run, or path of its journal.
         folder: where journals live; `default_journal_dir()` if not given.
-        wanted: says of a path, where the file stood, whether to bring it back.
+        wanted: says of a path, where the file stood, whether to bring it back; its sidecars
+            come with it.
 
     Raises:
         ApplyError: there is no such run, or the journal cannot be written.
@@ -52,16 +53,17 @@ def undo(
     """
     path = find_run(run, folder)
     with reopen_journal(path, step=step) as journal:
-        if read_run(path).undone:
+        before = read_run(path)
+        chosen = _choose(before, wanted)
+        if before.undone or (before.actions and not chosen):
             return UndoOutcome((), ())
         journal.record("undo")
-        before = read_run(path)
         away, lost = settle_all(before, journal)
         known = read_run(path)
         failed = list(lost)
         restored = [a for a in known.actions if a.number in before.away - away]
         for action in reversed(known.actions):
-            if action.number in away and wanted(action.source):
+            if action.number in away & chosen:
                 try:
                     take_back(action, known, journal)
                 except OSError as error:
@@ -71,6 +73,22 @@ def undo(
         for created in reversed(known.folders):
             with suppress(OSError):  # not empty, or gone
                 os.rmdir(created)
-        if not failed and not read_run(path).away:
+        if not lost and all(_is_for_good(action) for action in _still_away(path)):
             journal.record("undone")
     return UndoOutcome(tuple(restored), tuple(failed))
+
+
+def _choose(run: Run, wanted: Callable[[str], bool]) -> Set[int]:
+    """Numbers of the wanted actions; a sidecar is wanted with its photo."""
+    photos = {action.number for action in run.actions if wanted(action.source)}
+    return photos | {action.number for action in run.actions if action.leader in photos}
+
+
+def _still_away(path: Path) -> list[Action]:
+    run = read_run(path)
+    return [action for action in run.actions if action.number in run.away]
+
+
+def _is_for_good(action: Action) -> bool:
+    """Whether no later try can bring the file back, so that the run counts as taken back."""
+    return action.kind == "delete" and not action.twin

@@ -366,6 +366,7 @@ def test_undo_says_what_was_deleted_for_good_and_brings_the_rest_back(tmp_path: 
     assert {failed.reason for failed in outcome.failed} == {
         "was deleted, and no other file had its bytes"
     }
+    assert undo(last_run(tmp_path)) == UndoOutcome((), ())  # a second try would be in vain
 
 
 def test_part_of_a_run_can_be_taken_back_and_the_rest_later(tmp_path: Path) -> None:
@@ -377,6 +378,13 @@ def test_part_of_a_run_can_be_taken_back_and_the_rest_later(tmp_path: Path) -> N
     assert (tmp_path / "out/b.jpg").exists()
     assert len(undo(last_run(tmp_path)).restored) == 2
     assert photos_of(tmp_path) == before
+
+
+def test_an_undo_of_nothing_leaves_the_run_as_it_was(tmp_path: Path) -> None:
+    act(tmp_path, plan(tmp_path))
+    before = last_run(tmp_path).read_bytes()
+    assert undo(last_run(tmp_path), wanted=lambda _: False) == UndoOutcome((), ())
+    assert last_run(tmp_path).read_bytes() == before
 
 
 def with_sidecar(tmp_path: Path) -> Plan:
@@ -392,6 +400,13 @@ def test_a_photo_and_its_sidecar_go_and_come_back_together(tmp_path: Path) -> No
     assert (tmp_path / "out/b.xmp").read_bytes() == b"edits of b"
     assert undo(last_run(tmp_path)).failed == ()
     assert photos_of(tmp_path) == before
+
+
+def test_a_photo_that_is_taken_back_alone_brings_its_sidecar(tmp_path: Path) -> None:
+    act(tmp_path, with_sidecar(tmp_path))
+    undo(last_run(tmp_path), wanted=lambda path: path.endswith("photos/b.jpg"))
+    assert (tmp_path / "photos/b.xmp").read_bytes() == b"edits of b"
+    assert not (tmp_path / "photos/x/b.jpg").exists()
 
 
 def test_a_photo_stays_if_its_sidecar_cannot_go(tmp_path: Path) -> None:

@@ -36,8 +36,9 @@ MIDDLE = 2 * MOVES + 5  # the step at which a run dies that is to die again when
 Step = Callable[[str], None]
 
 
-def build(photos: Path, *, twins: bool = False) -> Report:
+def build(photos: Path, how: str) -> Report:
     """Groups of a keeper and three duplicates; names that are no UTF-8, folders, own modes."""
+    twins = kind_of(how) != "move"
     groups = []
     for first in range(0, MOVES, 3):
         keeper = write_photo(photos / f"{first}.jpg", b"keeper %d" % first)
@@ -51,15 +52,18 @@ def build(photos: Path, *, twins: bool = False) -> Report:
             for n, name in enumerate(names)
         ]
         groups.append(a_group(keeper, *duplicates, kind="exact" if twins else "near"))
+        for name in names if how == "sidecars" else ():
+            write_photo((photos / name).with_suffix(".xmp"), b"edits of " + os.fsencode(name))
     return a_report(*groups)
 
 
 def act(place: Path, far: Path, step: Step) -> None:
     """Build the photos of one kill point and act on them."""
     photos = place / "photos"
-    kind = kind_of(os.environ["DEDUPE_CRASH_HOW"])
+    how = os.environ["DEDUPE_CRASH_HOW"]
+    kind = kind_of(how)
     plan = plan_actions(
-        build(photos, twins=kind != "move"),
+        build(photos, how),
         kind=kind,
         move_to=str(far / "moved"),
         roots=[str(photos)],
@@ -69,7 +73,7 @@ def act(place: Path, far: Path, step: Step) -> None:
 
 
 def kind_of(how: str) -> ActionKind:
-    """The action of a way to act: three of them move."""
+    """The action of a way to act: four of them move."""
     return next((kind for kind in KINDS if kind == how), "move")
 
 
@@ -149,7 +153,7 @@ Places = dict[str, list[tuple[Path, Path]]]
 
 
 @pytest.fixture(
-    scope="module", params=["rename", "link", "across", "hardlink", "symlink", "delete"]
+    scope="module", params=["rename", "link", "across", "sidecars", "hardlink", "symlink", "delete"]
 )
 def how(request: pytest.FixtureRequest) -> str:
     return str(request.param)
@@ -194,7 +198,7 @@ def at(place: Path, far: Path) -> dict[str, tuple[bytes, int, int]]:
 
 
 def originals(tmp_path: Path, how: str) -> dict[str, tuple[bytes, int, int]]:
-    build(tmp_path / "photos", twins=kind_of(how) != "move")
+    build(tmp_path / "photos", how)
     return at(tmp_path, tmp_path)
 
 
@@ -239,8 +243,9 @@ def test_every_duplicate_is_dealt_with_and_every_keeper_stays(places: Places, ho
     names = contents(place, far)
     links = links_of(place)
     keepers = len(range(0, MOVES, 3))
-    assert len(names) == (keepers if how == "delete" else keepers + MOVES)
-    assert sum(name.startswith("moved") for name in names) == MOVES * (kind_of(how) == "move")
+    going = 2 * MOVES if how == "sidecars" else MOVES
+    assert len(names) == (keepers if how == "delete" else keepers + going)
+    assert sum(name.startswith("moved") for name in names) == going * (kind_of(how) == "move")
     assert sum(symbolic for _, symbolic in links.values()) == MOVES * (how == "symlink")
     many = sum(number > 1 for number, _ in links.values())
     assert many == (keepers + MOVES if how == "hardlink" else 0)

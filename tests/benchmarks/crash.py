@@ -57,7 +57,7 @@ def check(place: Path, far: Path, start: Facts, end: Facts, *, back: bool) -> No
 
 def kill_everywhere(near: Path, far: Path) -> int:
     """Return the number of points at which the run was killed and mended both ways."""
-    crash.build(near / "start/photos")
+    crash.build(near / "start/photos", "rename")
     start = crash.at(near / "start", near / "start")
     assert not die(near / "end", far / "end", -1)
     end = crash.at(near / "end", far / "end")
