@@ -17,6 +17,7 @@ from functools import cached_property
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from dedupe.features import Array, Features, match
 
@@ -98,14 +99,16 @@ def _settle(alignment: Alignment) -> Alignment:
 
 @contextlib.contextmanager
 def one_thread_each() -> Iterator[None]:
-    """Keep OpenCV from starting threads of its own inside the caller's threads.
+    """Keep OpenCV and BLAS from starting threads of their own inside the caller's threads.
 
-    Holds for the whole process while it lasts, because OpenCV has no narrower place for it.
+    Holds for the whole process while it lasts, because they have no narrower place for it. The
+    products here are small: shared out, they take longer, and the waiting threads spin.
     """
     before = cv2.getNumThreads()
     cv2.setNumThreads(1)
     try:
-        yield
+        with threadpool_limits(1, user_api="blas"):
+            yield
     finally:
         cv2.setNumThreads(before)
 

@@ -35,7 +35,7 @@ SURE = 0.06
 """Share of the threshold within which a pair is a copy without a second look. Frames of a burst
 come as near as 0.05, so no more than re-encoded and resized copies pass."""
 
-_HELD = 1024  # pictures whose features are kept, 0.15 MB each
+_HELD = 2048  # pictures whose features are kept, 0.15 MB each
 
 _T = TypeVar("_T")
 

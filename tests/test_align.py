@@ -11,6 +11,7 @@ import pytest
 import skimage
 from numpy.typing import NDArray
 from PIL import Image
+from threadpoolctl import threadpool_info
 
 from dedupe.align import align_frames, align_points, one_thread_each, outline
 from dedupe.features import SIDE, Features, match
@@ -91,8 +92,13 @@ def test_points_lie_on_the_grid_of_the_working_size() -> None:
     assert places.max() < SIDE
 
 
-def test_opencv_gets_its_threads_back() -> None:
-    before = cv2.getNumThreads()
+def blas_threads() -> list[int]:
+    return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+
+
+def test_opencv_and_blas_get_their_threads_back() -> None:
+    before = cv2.getNumThreads(), blas_threads()
     with one_thread_each():
         assert cv2.getNumThreads() == 1
-    assert cv2.getNumThreads() == before
+        assert set(blas_threads()) <= {1}
+    assert (cv2.getNumThreads(), blas_threads()) == before
