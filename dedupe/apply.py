@@ -182,17 +182,17 @@ def _stopped(action: Action, journal: Journal, count: int) -> ApplyError:
 
 def _first_change(group: ActionGroup, waiting: Sequence[Action]) -> str:
     """Say which member of a group changed, and how; an empty text means none."""
-    for file in (group.keeper, *(move.file for move in waiting), *group.others):
+    for file in (group.keeper, *(action.file for action in waiting), *group.others):
         reason = what_changed(file)
         if reason:
             return f"{file.path} {reason}"
-    for move in waiting:
+    for action in waiting:
         try:
-            linked = os.path.samefile(group.keeper.path, move.source)
+            linked = os.path.samefile(group.keeper.path, action.source)
         except OSError as error:
-            return f"{move.source} {explain(error)}"
+            return f"{action.source} {explain(error)}"
         if linked:
-            return f"{move.source} is the same file on disk as its keeper"
+            return f"{action.source} is the same file on disk as its keeper"
     return ""
 
 

@@ -27,6 +27,7 @@ from dedupe.move import (
     holds,
     no_step,
     rename_exclusively,
+    require_unchanged,
     sync_folder,
     what_changed,
 )
@@ -85,7 +86,7 @@ def replace_by_link(
             os.unlink(part)
         raise
     try:
-        _require(twin)
+        require_unchanged(twin)
         rename_exclusively(part, state.path, step=step)
     except OSError:
         with suppress(OSError):
@@ -247,19 +248,13 @@ def _share_blocks(source: str, target: str) -> None:
 
 def _set_aside(state: FileState, aside: str, step: Step) -> None:
     """Rename a file out of its place; it goes back there if it is not what was looked at."""
-    _require(state)
+    require_unchanged(state)
     rename_exclusively(state.path, aside, step=step)
     trouble = what_changed(replace(state, path=aside), content=False)
     if trouble:
         rename_exclusively(aside, state.path)
         raise OSError(errno.EBUSY, trouble, state.path)
     step("aside")
-
-
-def _require(state: FileState) -> None:
-    trouble = what_changed(state, content=False)
-    if trouble:
-        raise OSError(errno.EBUSY, trouble, state.path)
 
 
 def _leads_to(path: str, digest: str) -> bool:

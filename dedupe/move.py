@@ -121,7 +121,7 @@ def move_file(
     note_copy: Callable[[int], None],
     step: Step = no_step,
 ) -> None:
-    """Action a file to a path at which nothing stands, and make the move durable.
+    """Move a file to a path at which nothing stands, and make the move durable.
 
     Args:
         state: the file; its size, time and inode must still hold.
@@ -133,7 +133,7 @@ def move_file(
             full ... The source is then untouched and the temporary file removed. Where even
             cleaning up fails, source and target both stand, and `settle` decides later.
     """
-    _require_unchanged(state)
+    require_unchanged(state)
     try:
         rename_exclusively(state.path, target, step=step)
     except OSError as error:
@@ -255,7 +255,7 @@ def _move_across(
         raise
     sync_folder(os.path.dirname(target))
     try:
-        _require_unchanged(state)
+        require_unchanged(state)
         os.unlink(state.path)
     except OSError:
         os.unlink(target)
@@ -284,7 +284,8 @@ def _copy(state: FileState, part: str, step: Step) -> int:
     return inode
 
 
-def _require_unchanged(state: FileState) -> None:
+def require_unchanged(state: FileState) -> None:
+    """Raise OSError if a file is no longer what was looked at; reads no content."""
     trouble = what_changed(state, content=False)
     if trouble:
         raise OSError(errno.EBUSY, trouble, state.path)

@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
-from dedupe.move import FileState, Step, holds, move_file, no_step, what_changed
+from dedupe.move import FileState, Step, holds, move_file, no_step, require_unchanged
 
 _HAS_FOLDERS = sys.platform not in ("darwin", "win32")
 
@@ -28,8 +28,7 @@ def send_to_trash(state: FileState, *, step: Step = no_step) -> None:
     """
     from send2trash import send2trash  # may load GLib
 
-    if trouble := what_changed(state, content=False):
-        raise OSError(errno.EBUSY, trouble, state.path)
+    require_unchanged(state)
     try:
         send2trash(state.path)
     except OSError as error:

@@ -59,18 +59,17 @@ def undo(
             return UndoOutcome((), ())
         journal.record("undo")
         away, lost = settle_all(before, journal)
-        known = read_run(path)
         failed = list(lost)
-        restored = [a for a in known.actions if a.number in before.away - away]
-        for action in reversed(known.actions):
+        restored = [a for a in before.actions if a.number in before.away - away]
+        for action in reversed(before.actions):
             if action.number in away & chosen:
                 try:
-                    take_back(action, known, journal)
+                    take_back(action, before, journal)
                 except OSError as error:
                     failed.append(FailedAction(action, explain(error)))
                 else:
                     restored.append(action)
-        for created in reversed(known.folders):
+        for created in reversed(before.folders):
             with suppress(OSError):  # not empty, or gone
                 os.rmdir(created)
         if not lost and all(_is_for_good(action) for action in _still_away(path)):

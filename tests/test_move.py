@@ -44,7 +44,7 @@ def far(tmp_path: Path) -> Iterator[Path]:
 
 
 def go(state: FileState, target: Path, step: Step = no_step) -> list[int]:
-    """Action a file and return the inodes that were noted."""
+    """Move a file and return the inodes that were noted."""
     notes: list[int] = []
     part = str(target) + ".part"
     move_file(state, str(target), part=part, note_copy=notes.append, step=step)

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import platformdirs
 
-from dedupe.errors import UsageError
+from dedupe.errors import ScheduleError, UsageError
+from dedupe.report.files import replace_file
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _TIME = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])")
@@ -111,3 +112,28 @@ def refuse_bytes(job: Job, kind: str) -> None:
             raise UsageError(
                 f"{word!r} is not valid UTF-8; --kind {kind} cannot hold it, cron can"
             ) from error
+
+
+def write_definition(path: Path, data: bytes) -> None:
+    """Write what defines a job, whole or not at all, and the folders it needs.
+
+    Raises:
+        ScheduleError: it cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(str(path), [data])
+    except OSError as error:
+        raise ScheduleError(f"cannot write {path}: {error.strerror}") from error
+
+
+def delete_definition(path: Path, *, missing_ok: bool = False) -> None:
+    """Delete what defines a job.
+
+    Raises:
+        ScheduleError: it cannot be deleted.
+    """
+    try:
+        path.unlink(missing_ok=missing_ok)
+    except OSError as error:
+        raise ScheduleError(f"cannot delete {path}: {error.strerror}") from error

@@ -7,8 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from dedupe.errors import ScheduleError
-from dedupe.report.files import replace_file
-from dedupe.schedule.job import Job, Scheduled, refuse_bytes
+from dedupe.schedule.job import (
+    Job,
+    Scheduled,
+    delete_definition,
+    refuse_bytes,
+    write_definition,
+)
 
 KIND = "launchd"
 
@@ -67,11 +72,7 @@ def install(job: Job) -> str:
         ScheduleError: the file cannot be written.
     """
     path = _path(job.name)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(str(path), [plist(job)])
-    except OSError as error:
-        raise ScheduleError(f"cannot write {path}: {error.strerror}") from error
+    write_definition(path, plist(job))
     return f"to load it: launchctl bootstrap gui/$(id -u) '{path}'"
 
 
@@ -81,10 +82,7 @@ def remove(name: str) -> str:
     Raises:
         ScheduleError: the file cannot be deleted.
     """
-    try:
-        _path(name).unlink()
-    except OSError as error:
-        raise ScheduleError(f"cannot delete {_path(name)}: {error.strerror}") from error
+    delete_definition(_path(name))
     return f"to unload it: launchctl bootout gui/$(id -u)/dedupe.{name}"
 
 

@@ -10,8 +10,14 @@ import subprocess
 from pathlib import Path
 
 from dedupe.errors import ScheduleError
-from dedupe.report.files import replace_file
-from dedupe.schedule.job import Job, Scheduled, check_name, refuse_bytes
+from dedupe.schedule.job import (
+    Job,
+    Scheduled,
+    check_name,
+    delete_definition,
+    refuse_bytes,
+    write_definition,
+)
 
 KIND = "systemd"
 
@@ -103,11 +109,7 @@ def install(job: Job) -> str:
         ScheduleError: the units cannot be written, or systemd refuses them.
     """
     for path, text in units(job).items():
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            replace_file(str(path), [text.encode()])
-        except OSError as error:
-            raise ScheduleError(f"cannot write {path}: {error.strerror}") from error
+        write_definition(path, text.encode())
     timer = f"dedupe-{job.name}.timer"
     if not usable():
         start = f"systemctl --user enable --now {timer}"
@@ -140,11 +142,7 @@ def remove(name: str) -> str:
         if answer.returncode:
             raise ScheduleError(f"cannot stop the timer of {name}: {answer.stderr.strip()}")
     for suffix in ("timer", "service"):
-        path = _path(name, suffix)
-        try:
-            path.unlink(missing_ok=True)
-        except OSError as error:
-            raise ScheduleError(f"cannot delete {path}: {error.strerror}") from error
+        delete_definition(_path(name, suffix), missing_ok=True)
     if alive:
         _systemctl("daemon-reload")
     return ""

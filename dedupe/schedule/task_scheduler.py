@@ -8,8 +8,14 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from dedupe.errors import ScheduleError
-from dedupe.report.files import replace_file
-from dedupe.schedule.job import Job, Scheduled, job_dir, refuse_bytes
+from dedupe.schedule.job import (
+    Job,
+    Scheduled,
+    delete_definition,
+    job_dir,
+    refuse_bytes,
+    write_definition,
+)
 
 KIND = "task-scheduler"
 
@@ -115,11 +121,7 @@ def install(job: Job) -> str:
         ScheduleError: the file cannot be written.
     """
     path = _path(job.name)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(str(path), [task_xml(job).encode("utf-16")])
-    except OSError as error:
-        raise ScheduleError(f"cannot write {path}: {error.strerror}") from error
+    write_definition(path, task_xml(job).encode("utf-16"))
     return f'to register it: schtasks /Create /TN dedupe-{job.name} /XML "{path}"'
 
 
@@ -129,10 +131,7 @@ def remove(name: str) -> str:
     Raises:
         ScheduleError: the file cannot be deleted.
     """
-    try:
-        _path(name).unlink()
-    except OSError as error:
-        raise ScheduleError(f"cannot delete {_path(name)}: {error.strerror}") from error
+    delete_definition(_path(name))
     return f"to take it out of the Task Scheduler: schtasks /Delete /TN dedupe-{name}"
 
 

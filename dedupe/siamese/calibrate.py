@@ -10,7 +10,6 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize, special
@@ -18,7 +17,7 @@ from scipy import optimize, special
 from dedupe.encoder import SENSITIVITIES, Threshold
 from dedupe.features import Features
 from dedupe.siamese.augment import MILD, STRONG, augment
-from dedupe.siamese.photos import PhotoArray
+from dedupe.siamese.photos import PhotoArray, squash
 from dedupe.verify import compare
 
 Distances = NDArray[np.float32]
@@ -78,7 +77,7 @@ def leave_out_repeats(
         photos: (N, H, H, 3) uint8.
         side: edge of the encoder's input, in pixels.
     """
-    vectors = embed(np.stack([_squash(photo, side) for photo in photos]))
+    vectors = embed(np.stack([squash(photo, side) for photo in photos]))
     square = 2 - 2 * vectors @ vectors.T  # (N, N)
     left, right = np.triu_indices(len(photos), 1)
     features = functools.cache(lambda number: Features(photos[number]))
@@ -90,10 +89,6 @@ def leave_out_repeats(
     return photos[[number for number in range(len(photos)) if number not in repeats]]
 
 
-def _squash(photo: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
-    return np.asarray(cv2.resize(photo, (side, side), interpolation=cv2.INTER_AREA), np.uint8)
-
-
 def _embed_copies(
     embed: Callable[[NDArray[np.uint8]], NDArray[np.float32]],
     photos: PhotoArray,
@@ -101,7 +96,7 @@ def _embed_copies(
     rng: np.random.Generator,
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Return ((1 + copies) * N, D) vectors, the originals first, and the photo of each."""
-    views = [_squash(photo, side) for photo in photos]
+    views = [squash(photo, side) for photo in photos]
     for copy in range(_COPIES):
         strength = STRONG if copy else MILD
         views += [augment(photo, side, strength, rng) for photo in photos]

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import cv2
 import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
-from dedupe.siamese.photos import PhotoArray
+from dedupe.siamese.photos import PhotoArray, squash
 
 LookAlikes = NDArray[np.int64]  # (N, K) photo numbers; a photo's own number where it has fewer
 
@@ -41,8 +40,7 @@ def find_look_alikes(tower: Any, photos: PhotoArray, *, side: int, count: int = 
 
 
 def _embed(tower: Any, photos: PhotoArray, side: int) -> NDArray[np.float32]:
-    area = cv2.INTER_AREA
-    pixels = np.stack([cv2.resize(photo, (side, side), interpolation=area) for photo in photos])
+    pixels = np.stack([squash(photo, side) for photo in photos])
     return np.asarray(ops.convert_to_numpy(tower(pixels, training=False)), np.float32)
 
 

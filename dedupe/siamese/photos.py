@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import cv2
 import joblib
 import numpy as np
 from numpy.typing import NDArray
@@ -50,6 +51,11 @@ def load_photos(
     if not contents:
         return np.empty((0, side, side, 3), np.uint8), []
     return np.stack(list(contents.values())), list(contents)
+
+
+def squash(photo: PhotoArray, side: int) -> PhotoArray:
+    """Return one photo, (H, W, 3), as a tower sees it: (side, side, 3), averaged over areas."""
+    return np.asarray(cv2.resize(photo, (side, side), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _load(path: str, side: int) -> tuple[str, PhotoArray] | None:
