@@ -22,7 +22,7 @@ from dedupe.errors import InputError, UsageError
 from dedupe.ignored import IgnoredPairs, find_ignored
 from dedupe.index import EmbeddingIndex, default_index_path
 from dedupe.keep import DEFAULT_RULES, check_rules, explain_choice, order_photos
-from dedupe.search import find_pairs
+from dedupe.search import Searched, find_pairs
 from dedupe.types import Duplicate, Embeddings, Group, Photo, Report, Star, Statistics
 from dedupe.verify import SURE, Verifier, load_pixels
 from dedupe.walk import walk
@@ -57,6 +57,7 @@ def scan(
     index: StrPath | None = "",
     workers: int | None = None,
     on_progress: OnProgress = lambda _stage, _done, _total: None,
+    on_searched: Callable[[Searched], None] = lambda _: None,
 ) -> Report:
     """Find near-duplicate images below `roots`. Changes no photo.
 
@@ -81,6 +82,7 @@ def scan(
         index: file of the index; "" for the user's, None for none.
         workers: decoding threads; None for one per core.
         on_progress: called as stages advance.
+        on_searched: called with how the pairs were found, see `dedupe.search.Searched`.
 
     Raises:
         UsageError: an option is unknown or out of range.
@@ -135,6 +137,7 @@ def scan(
             apart,
             verifier.judge if verify else None,
             on_progress,
+            on_searched,
         )
     groups = [_to_group(star, photos, how, rules, protected) for star in stars]
     return Report(
@@ -170,20 +173,25 @@ def _form_stars(
     apart: IgnoredPairs,
     judge: Judge | None,
     on_progress: OnProgress,
+    on_searched: Callable[[Searched], None],
 ) -> tuple[list[Star], dict[RowPair, str]]:
     """Search, cluster and, with a judge, verify; also tell how the verified copies differ."""
     photos = embeddings.photos
     digests = [photo.digest for photo in photos]
+    order = order_photos(photos, rules, protected={photos[r].path for r in protected})
     found = find_pairs(
         embeddings,
         threshold=limit,
+        alike=SURE * limit if judge else limit,
+        order=order,
+        on_searched=on_searched,
         on_rows=lambda done: on_progress("search", done, len(photos)),
     )
     pairs = apart.drop_from(found, digests)
     form_stars = functools.partial(
         cluster,
         digests=digests,
-        order=order_photos(photos, rules, protected={photos[r].path for r in protected}),
+        order=order,
         protected=protected,
         pixels=_pixels(embeddings, rules),
     )

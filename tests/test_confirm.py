@@ -9,7 +9,8 @@ from builders import a_photo
 
 from dedupe.cluster import cluster
 from dedupe.confirm import LAST_LOOK, NEAREST, PATIENCE, RowPair, confirm_stars
-from dedupe.types import Pairs, Photo, Star, Verdict
+from dedupe.search import MOST, find_pairs
+from dedupe.types import Embeddings, Pairs, Photo, Star, Verdict
 
 
 class Judge:
@@ -97,3 +98,18 @@ def test_the_answer_does_not_depend_on_the_order_of_the_pairs() -> None:
     order = rng.permutation(len(pairs))
     shuffled = Pairs(pairs.left[order], pairs.right[order], pairs.distance[order])
     assert confirm(pairs, Judge(scenes)) == confirm(shuffled, Judge(scenes))
+
+
+def test_the_nearest_that_a_search_lists_are_all_that_a_crowd_needs() -> None:
+    """Hundreds of look-alikes, a few of them copies: as if all pairs had been kept."""
+    rng = np.random.default_rng(5)
+    scenes = [row // 3 for row in range(300)]
+    places = rng.normal(size=(100, 12))[scenes] * 0.06 + rng.normal(size=(300, 12)) * 0.01 + 1
+    vectors = (places / np.linalg.norm(places, axis=1, keepdims=True)).astype(np.float32)
+    embeddings = Embeddings(tuple(photos_of(300)), vectors, (), "e1")
+    listed, every = (
+        find_pairs(embeddings, threshold=0.4, alike=0.02, most=most) for most in (MOST, 300)
+    )
+    assert len(listed) < len(every) / 3
+    assert confirm(listed, Judge(scenes), sure=0.02) == confirm(every, Judge(scenes), sure=0.02)
+    assert confirm(listed, Judge(scenes), sure=0.02)[0]

@@ -1,4 +1,4 @@
-"""Pairs of close embeddings: the blocked search against a double loop."""
+"""Pairs of close embeddings: the search against double loops, also in crowds."""
 
 from __future__ import annotations
 
@@ -6,42 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from builders import a_photo
+from clouds import Listed, Vectors, crowd, embed, listed, planted, unit
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
-from dedupe.search import find_pairs
-from dedupe.types import Embeddings, Pairs
-
-Vectors = NDArray[np.float32]
-Listed = list[tuple[int, int, float]]
-
-
-def unit(rows: NDArray[np.float64]) -> Vectors:
-    return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
-
-
-def embed(vectors: Vectors, contents: Sequence[object] | None = None) -> Embeddings:
-    """Give each vector a photo; contents are all different unless named."""
-    named = range(len(vectors)) if contents is None else contents
-    photos = tuple(a_photo(f"/p/{i:04}.jpg", str(c).encode()) for i, c in enumerate(named))
-    return Embeddings(photos, vectors, (), "e1")
-
-
-def planted(count: int, dimension: int = 16, seed: int = 0) -> Vectors:
-    """Random unit vectors, of which every second one has neighbours at all distances."""
-    rng = np.random.default_rng(seed)
-    rows = rng.normal(size=(count, dimension))
-    for row in range(1, count, 2):
-        near = rows[rng.integers(row)]
-        rows[row] = near + rng.normal(size=dimension) * 10 ** rng.uniform(-8, 0)
-    return unit(rows)
-
-
-def listed(pairs: Pairs) -> Listed:
-    found = zip(pairs.left.tolist(), pairs.right.tolist(), pairs.distance.tolist(), strict=True)
-    return [(left, right, round(distance, 6)) for left, right, distance in found]
+from dedupe.search import Searched, find_pairs
 
 
 def double_loop(vectors: Vectors, threshold: float) -> Listed:
@@ -59,7 +28,7 @@ def double_loop(vectors: Vectors, threshold: float) -> Listed:
 def test_the_search_finds_what_a_double_loop_finds(threshold: float, block: int) -> None:
     vectors = planted(90)
     expected = double_loop(vectors, threshold)
-    assert listed(find_pairs(embed(vectors), threshold=threshold, block=block)) == expected
+    assert listed(find_pairs(embed(vectors), threshold=threshold, block=block, most=90)) == expected
     assert expected
 
 
@@ -72,7 +41,7 @@ def test_the_search_finds_what_a_double_loop_finds_for_any_input(
     count: int, dimension: int, seed: int, block: int, threshold: float
 ) -> None:
     vectors = planted(count, dimension, seed)
-    found = find_pairs(embed(vectors), threshold=threshold, block=block)
+    found = find_pairs(embed(vectors), threshold=threshold, block=block, most=40)
     assert listed(found) == double_loop(vectors, threshold)
 
 
@@ -133,3 +102,135 @@ def test_progress_is_complete_for_copies_of_one_file() -> None:
     seen: list[int] = []
     find_pairs(embed(planted(3), contents="aaa"), threshold=0.1, on_rows=seen.append)
     assert sum(seen) == 3
+
+
+def bounded(
+    vectors: Vectors, threshold: float, alike: float, most: int, rank: Sequence[int] | None = None
+) -> Listed:
+    """The pairs of a bounded search, as the docstring tells it."""
+    place = list(rank if rank is not None else range(len(vectors)))
+    distances = {(left, right): d for left, right, d in double_loop(vectors, threshold)}
+    near: list[dict[int, float]] = [{} for _ in vectors]
+    for (left, right), distance in distances.items():
+        near[left][right] = near[right][left] = distance
+    full = [row for row, others in enumerate(near) if len(others) > most]
+    crowded = [r for r in full if sum(d <= alike for d in near[r].values()) > most // 2]
+    stands: dict[int, int] = {}  # row of a crowd -> the one that stands for it, or itself
+    for row in sorted(crowded, key=place.__getitem__):
+        if row not in stands:
+            free = [r for r in crowded if near[row].get(r, 3) <= alike and r not in stands]
+            stands |= {row: row} | dict.fromkeys(free, row)
+    gone = {row for row, stand in stands.items() if row != stand}
+    found = {(min(pair), max(pair)) for pair in stands.items()} - {(r, r) for r in stands}
+    for row, others in enumerate(near):
+        seen = [r for r in others if row not in full or r not in gone]
+        seen.sort(key=lambda r: (others[r], place[r]))
+        found |= {(min(row, r), max(row, r)) for r in seen[:most] if row not in gone}
+    return sorted((*pair, distances[pair]) for pair in found)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.integers(0, 24), st.integers(0, 16), st.integers(0, 1000), st.integers(1, 12),
+    st.floats(0, 2, width=32), st.floats(0, 2, width=32), st.integers(1, 40),
+)  # fmt: skip
+def test_crowds_are_bounded_as_promised_for_any_input(
+    count: int, members: int, seed: int, most: int, threshold: float, alike: float, block: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    vectors = np.concatenate([planted(count, 6, seed), crowd(members, 0.3, seed, 6)])
+    order = rng.permutation(len(vectors)).tolist()
+    found = find_pairs(
+        embed(vectors), threshold=threshold, alike=alike, order=order, most=most, block=block
+    )
+    rank = np.argsort(order).tolist()
+    assert listed(found) == bounded(vectors, threshold, min(alike, threshold), most, rank)
+
+
+@pytest.mark.parametrize("alike", [0.02, 0.3, 1.0])
+@pytest.mark.parametrize("seed", range(3))
+def test_crowds_larger_than_what_is_held_are_bounded_as_promised(seed: int, alike: float) -> None:
+    vectors = np.concatenate([planted(60, 16, seed), crowd(120, 0.4, seed), crowd(60, 0.01, seed)])
+    found = find_pairs(embed(vectors), threshold=0.9, alike=alike, most=10, block=128)
+    assert listed(found) == bounded(vectors, 0.9, alike, 10)
+
+
+def test_rows_with_few_neighbours_keep_all_their_pairs_beside_a_crowd() -> None:
+    vectors = np.concatenate([planted(100), crowd(120, 0.2)])
+    everything = double_loop(vectors, 0.8)
+    count = np.bincount([row for pair in everything for row in pair[:2]], minlength=220)
+    few = count <= 20
+    found = set(listed(find_pairs(embed(vectors), threshold=0.8, most=20)))
+    assert {pair for pair in everything if few[pair[0]] or few[pair[1]]} <= found
+    assert few.sum() > 50
+
+
+@pytest.mark.parametrize("spread", [0, 1e-4, 0.02])
+def test_thousands_of_nearly_identical_rows_are_one_star_and_no_more(spread: float) -> None:
+    vectors = np.concatenate([crowd(5000, spread), planted(50)])
+    order = np.random.default_rng(1).permutation(len(vectors)).tolist()
+    found = find_pairs(embed(vectors), threshold=0.7, alike=0.05, order=order)
+    best = next(row for row in order if row < 5000)
+    inside = (found.left < 5000) & (found.right < 5000)
+    assert int(inside.sum()) == 4999
+    assert bool(np.all((found.left[inside] == best) | (found.right[inside] == best)))
+
+
+@pytest.mark.parametrize(("spread", "alike"), [(0.02, 0.05), (0.5, 0.05), (0.5, 0.7)])
+def test_a_crowd_never_has_more_pairs_than_promised(spread: float, alike: float) -> None:
+    told: list[Searched] = []
+    found = find_pairs(
+        embed(crowd(2000, spread)), threshold=0.7, alike=alike, most=8, on_searched=told.append
+    )
+    assert len(found) <= 9 * 2000
+    assert told[0].full > 1900
+
+
+@pytest.mark.parametrize("alike", [0.05, 0.7])
+def test_the_order_of_the_rows_does_not_change_what_a_crowd_becomes(alike: float) -> None:
+    vectors = np.concatenate([crowd(400, 0.3), crowd(100, 0), planted(100)])
+    worth = np.random.default_rng(2).permutation(len(vectors))
+    moved = np.random.default_rng(3).permutation(len(vectors))  # row -> where it stood
+    here = find_pairs(embed(vectors), threshold=0.7, alike=alike, order=worth.tolist(), most=9)
+    there = find_pairs(
+        embed(vectors[moved]),
+        threshold=0.7,
+        alike=alike,
+        order=np.argsort(moved)[worth].tolist(),
+        most=9,
+    )
+    back = [(*sorted((int(moved[a]), int(moved[b]))), d) for a, b, d in listed(there)]
+    assert sorted(back) == listed(here)
+
+
+def test_the_best_file_of_a_content_gives_it_its_place_in_the_order() -> None:
+    vectors = crowd(40, 0.01)[[*range(40), 7]]
+    contents = [*range(40), 7]
+    order = [40, *range(40)]  # the second file of content 7 is the best of all
+    found = find_pairs(embed(vectors, contents), threshold=0.5, order=order, most=4)
+    assert {7} == set.intersection(*({left, right} for left, right, _ in listed(found)))
+
+
+@pytest.mark.parametrize("most", [3, 64])
+def test_some_rows_alone_have_the_pairs_that_they_have_among_all(most: int) -> None:
+    vectors = planted(200)
+    some = np.random.default_rng(4).choice(200, 60, replace=False)
+    threshold = 0.3 if most == 3 else 0.9
+    told: list[Searched] = []
+    everything = embed(vectors, contents=[*range(190), *range(10)])
+    whole = listed(find_pairs(everything, threshold=threshold, most=200))
+    found = find_pairs(
+        everything, threshold=threshold, among=some, most=200, block=16, on_searched=told.append
+    )
+    assert listed(found) == [pair for pair in whole if {pair[0], pair[1]} & set(some.tolist())]
+    assert (told[0].contents, told[0].full) == (190, 0)
+
+
+def test_no_rows_among_all_have_no_pairs() -> None:
+    assert listed(find_pairs(embed(planted(9)), threshold=2, among=np.empty(0, np.int64))) == []
+
+
+def test_an_exact_search_says_that_it_misses_nothing() -> None:
+    told: list[Searched] = []
+    find_pairs(embed(planted(50)), threshold=0.5, on_searched=told.append)
+    assert told == [Searched(50)]
