@@ -31,7 +31,7 @@ from dedupe.cli.acting import (
 from dedupe.cli.config import Config, roots_of
 from dedupe.cli.console import console
 from dedupe.cli.record import Brief, Clock, Lock, Log, Summary, one_line, summarise, write_summary
-from dedupe.cli.summary import read_earlier, show_report
+from dedupe.cli.summary import read_earlier, show_report, tell_search
 from dedupe.decode import DEFAULT_MAX_PIXELS
 from dedupe.encoder import BUILT_IN, Device, Runtime
 from dedupe.errors import DUPLICATES_FOUND, SOME_SKIPPED, UsageError
@@ -228,6 +228,7 @@ def scan(
             workers=workers,
             index=None if no_index else index,
             on_progress=on_progress,
+            on_searched=lambda searched: console.note(tell_search(searched)),
         )
     if report == "-":
         stream_report(found, sys.stdout.buffer, format=form)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from typing import TYPE_CHECKING
 
 from dedupe.cli.console import console
 from dedupe.errors import ReportError
 from dedupe.report import read_report
 from dedupe.types import Duplicate, Group, Report
+
+if TYPE_CHECKING:
+    from dedupe.search import Searched
 
 _GROUPS_SHOWN = 5
 _MEMBERS_SHOWN = 6
@@ -70,6 +74,24 @@ def totals(report: Report, news: Report | None = None) -> list[str]:
             f"{count(len(news.duplicates), 'new duplicate')} since the last report"
         )
     return lines
+
+
+def tell_search(searched: Searched) -> str:
+    """How the pairs were found, what share of them that is, and what became of crowds."""
+    line = f"compared {count(searched.contents, 'content')}: "
+    if searched.cells:
+        line += (
+            f"each looked into {searched.probes:,} of {searched.cells:,} cells, which finds "
+            f"{searched.recall:.2%} of the pairs (of {searched.sampled:,} sampled)"
+        )
+    else:
+        line += "each with all others"
+    if searched.full:
+        line += (
+            f"; {searched.full:,} have more neighbours than are listed, "
+            f"for {searched.represented:,} of these another one stands"
+        )
+    return line
 
 
 def skip_reasons(report: Report) -> dict[str, int]:

@@ -17,6 +17,8 @@ from typer.testing import CliRunner, Result
 
 from dedupe.cli import app
 from dedupe.cli.console import readable
+from dedupe.cli.summary import tell_search
+from dedupe.search import Searched
 
 
 def run(*arguments: str | Path) -> Result:
@@ -66,6 +68,17 @@ def test_scan_tells_what_it_found(archive: Path) -> None:
     assert "4 images in" in result.stdout
     assert "1 group, 2 duplicates" in result.stdout
     assert "1 file skipped: 1 truncated or broken" in result.stdout
+
+
+def test_verbose_tells_how_the_pairs_were_found(archive: Path) -> None:
+    told = run("scan", archive, "--report", archive / "r.csv", "--no-index", "--verbose")
+    assert "contents: each with all others" in told.stderr
+    found = Searched(1_000_000, 4000, 90, 0.99617, 12_345, 200, 150)
+    assert tell_search(found) == (
+        "compared 1,000,000 contents: each looked into 90 of 4,000 cells, which finds 99.62% of "
+        "the pairs (of 12,345 sampled); 200 have more neighbours than are listed, for 150 of these "
+        "another one stands"
+    )
 
 
 def test_a_report_on_stdout_is_alone_there(archive: Path) -> None:
