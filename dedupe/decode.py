@@ -1,4 +1,4 @@
-"""Read image files and turn their bytes into pixels, with Pillow. Knows no tree and no encoder.
+"""Read image files and turn their bytes into pixels. Knows no tree and no encoder.
 
 A file may be anything, also hostile. Its first bytes choose the one decoder that may see it (never
 its name, and never the interpreters behind EPS or PDF), its header is checked against a limit of
@@ -28,11 +28,15 @@ import warnings
 from dataclasses import dataclass
 from typing import Literal
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, UnidentifiedImageError, features
 
-DECODER_VERSION = 1
+from dedupe import jpeg
+from dedupe.flatten import flatten
+
+DECODER_VERSION = 2
 """Part of the key under which the index keeps embeddings: raise it when the pixels change."""
 
 DEFAULT_MAX_PIXELS = 1 << 28  # 268 million: above the largest phone cameras (200 million)
@@ -133,13 +137,10 @@ def decode(
 ) -> Picture:
     """Decode an image; the same bytes give the same pixels. Safe to call from many threads.
 
-    With `side` the whole image is squashed to a square, whatever its shape, close to what
-    averaging over areas gives: a JPEG is decoded at the smallest DCT scale that covers 1.5 times
-    the square (at 1.0 the error against exact areas triples), the rest is a Hamming filter.
-
-    Grey of 16 bits is scaled to 8. Other integers, and floats, count as 8-bit where they lie in
-    [0, 255], as 16-bit where they lie in [0, 65535], floats in [0, 1] as that range; anything
-    else is stretched from its smallest to its largest value.
+    With `side` the whole image is squashed to a square, whatever its shape, by averaging over
+    areas; a JPEG is decoded at the smallest DCT scale that covers the square, which to an encoder
+    is as good as the whole (docs/performance.md). For other depths than 8 bits see
+    `dedupe.flatten`.
 
     Args:
         data: the content of a file.
@@ -156,6 +157,10 @@ def decode(
     _register(container)
     _settle_pillow(max_pixels)
     try:
+        if container == "JPEG":
+            picture = _decode_jpeg(data, side, max_pixels)
+            if picture is not None:
+                return picture
         with Image.open(io.BytesIO(data), formats=(container,)) as image:
             return _to_picture(image, side, max_pixels)
     except UnidentifiedImageError as error:
@@ -223,26 +228,65 @@ def _settle_pillow(max_pixels: int) -> None:
             Image.MAX_IMAGE_PIXELS = max(allowed, (max_pixels + 1) // 2)
 
 
+def _decode_jpeg(data: bytes, side: int | None, max_pixels: int) -> Picture | None:
+    """Decode a JPEG by the fast way; None where it does not lead there."""
+    size = jpeg.measure(data)
+    if size is None:
+        return None
+    _refuse_bomb(size, max_pixels)
+    pixels = jpeg.decode_jpeg(data, side)
+    if pixels is None:
+        return None
+    container, turn = ("JPEG", None) if jpeg.is_bare(data) else _inspect(data)
+    return _finish(pixels, side, turn, size, container)
+
+
+def _inspect(data: bytes) -> tuple[str, Image.Transpose | None]:
+    """Read from a JPEG's header what its format is called and what makes it upright."""
+    with Image.open(io.BytesIO(data), formats=("JPEG",)) as image:
+        return image.format or "", _find_turn(image)
+
+
 def _to_picture(image: Image.Image, side: int | None, max_pixels: int) -> Picture:
     _refuse_bomb(image.size, max_pixels)
     container = image.format or ""
     width, height = image.size
     if side is not None and container in ("JPEG", "MPO"):
-        image.draft("RGB", (side + side // 2, side + side // 2))
+        image.draft("RGB", (side, side))
         image.load()
     else:
         image.load()  # turns a TIFF upright, and may correct the size of a HEIF
         width, height = image.size
         _refuse_bomb(image.size, max_pixels)
     turn = _find_turn(image)
-    flat = _flatten(image)
+    try:
+        flat = flatten(image)
+    except ValueError as error:
+        raise Unreadable("unsupported format", f"pixels of mode {image.mode}") from error
+    return _finish(np.asarray(flat), side, turn, (width, height), container)
+
+
+def _finish(
+    pixels: NDArray[np.uint8],
+    side: int | None,
+    turn: Image.Transpose | None,
+    size: tuple[int, int],
+    container: str,
+) -> Picture:
+    """Squash pixels, (H, W) or (H, W, 3), to a square if asked to, and turn them upright."""
     if side is not None:
-        flat = flat.resize((side, side), Image.Resampling.HAMMING, reducing_gap=3.0)
+        pixels = cv2.resize(pixels, (side, side), interpolation=cv2.INTER_AREA).astype(
+            np.uint8, copy=False
+        )
+    if pixels.ndim == 2:
+        pixels = cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB).astype(np.uint8, copy=False)
+    width, height = size
     if turn is not None:
-        flat = flat.transpose(turn)
+        pixels = np.array(Image.fromarray(pixels).transpose(turn))
         if turn in _SIDEWAYS.values():
             width, height = height, width
-    return Picture(np.asarray(flat.convert("RGB")), width, height, container)
+    pixels.flags.writeable = False
+    return Picture(pixels, width, height, container)
 
 
 def _refuse_bomb(size: tuple[int, int], max_pixels: int) -> None:
@@ -256,42 +300,3 @@ def _find_turn(image: Image.Image) -> Image.Transpose | None:
         return _TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
     except Exception:  # noqa: BLE001 - broken EXIF throws anything, and the pixels are still good
         return None
-
-
-def _flatten(image: Image.Image) -> Image.Image:
-    """Return the image as 8-bit `L` or `RGB` without transparency."""
-    if image.mode.startswith("I") or image.mode == "F":
-        return _to_eight_bits(image)
-    if image.has_transparency_data:
-        picture = image.convert("RGBA")
-        white = Image.new("RGBA", picture.size, "white")
-        return Image.alpha_composite(white, picture).convert("RGB")
-    if image.mode in ("L", "RGB"):
-        return image
-    try:
-        return image.convert("L" if image.mode == "1" else "RGB")
-    except ValueError as error:
-        raise Unreadable("unsupported format", f"pixels of mode {image.mode}") from error
-
-
-def _to_eight_bits(image: Image.Image) -> Image.Image:
-    """Scale grey of more than 8 bits; some rows at a time, to hold no second large array."""
-    values: NDArray[np.generic] = np.asarray(image)  # (H, W), 16-bit, int32 or float32
-    low, high = (0.0, 65535.0) if image.mode.startswith("I;16") else _find_range(values)
-    scale = 255.0 / (high - low) if high > low else 0.0
-    grey = np.empty(values.shape, np.uint8)  # (H, W)
-    rows = max(1, (1 << 20) // values.shape[1])
-    for top in range(0, len(values), rows):
-        block = np.nan_to_num(values[top : top + rows].astype(np.float64), nan=low)
-        grey[top : top + rows] = np.rint((np.clip(block, low, high) - low) * scale)
-    return Image.fromarray(grey)
-
-
-def _find_range(values: NDArray[np.generic]) -> tuple[float, float]:
-    """Return the values that stand for black and white, as `decode` describes."""
-    finite = values[np.isfinite(values)] if values.dtype.kind == "f" else values
-    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
-    for ceiling in (1.0, 255.0, 65535.0):
-        if low >= 0 and high <= ceiling and (ceiling > 1 or values.dtype.kind == "f"):
-            return 0.0, ceiling
-    return low, high

@@ -157,7 +157,9 @@ def test_each_exif_orientation_comes_out_upright(
     picture = decode(encode(stored, name, exif=exif, **options), side=side)
     plain = decode(encode(cat(), name, **options), side=side)
     assert (picture.width, picture.height) == (225, 150)
-    assert mean_error(picture.pixels, plain.pixels) < (3 if name in ("JPEG", "AVIF") else 0.2)
+    # A JPEG's scaled blocks start at its first row, so half a block may be cut from either end.
+    allowed = {"JPEG": 5 if side else 3, "AVIF": 3}
+    assert mean_error(picture.pixels, plain.pixels) < allowed.get(name, 0.2)
     if side is None and name in ("PNG", "TIFF", "WEBP"):
         np.testing.assert_array_equal(picture.pixels, upright)
 

@@ -14,7 +14,7 @@ from pictures import MANIFEST, NumpyEncoder, draw, save, write_encoder
 from dedupe.digest import digest_file
 from dedupe.errors import EncoderError, InputError, UsageError
 from dedupe.ignored import KnownFile, remember
-from dedupe.pipeline import scan
+from dedupe.pipeline import narrow, scan
 from dedupe.report import format_report
 from dedupe.types import Group, Photo, Report, Statistics
 
@@ -68,7 +68,7 @@ def test_copies_are_grouped_round_their_keepers(scanned: Scan, photos: Path) -> 
         ("largest", ["near"]),
     ]
     assert [d.distance for d in report.duplicates] == [0.0] + [
-        pytest.approx(0.03, abs=0.03) for _ in range(2)
+        pytest.approx(0.08, abs=0.08) for _ in range(2)
     ]
     assert (report.skipped, report.encoder, report.threshold) == ((), MANIFEST.fingerprint, 0.2)
     assert report.statistics.images == 7
@@ -364,3 +364,18 @@ def test_a_damaged_file_of_ignored_pairs_stops_the_scan(
     (tmp_path / "ignored.jsonl").write_text("{\n")
     with pytest.raises(InputError, match=r"cannot trust .*ignored\.jsonl: line 1"):
         scanned(photos, ignored=tmp_path / "ignored.jsonl")
+
+
+def test_more_images_are_compared_less_widely_down_to_balanced() -> None:
+    limits = [narrow(MANIFEST, images) for images in (0, 1, 10_000, 100_000, 10**6, 10**9)]
+    wide, loose, balanced = (MANIFEST.threshold(n) for n in ("wide", "loose", "balanced"))
+    assert limits == [wide, wide, wide, loose, balanced, balanced]
+
+
+def test_the_report_tells_the_threshold_that_the_number_of_images_gave(
+    scanned: Scan, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dedupe.pipeline._FALSE_CANDIDATES", 1e-5 * 7)
+    assert scanned(photos, verify=True).threshold == MANIFEST.threshold("loose")
+    assert scanned(photos, verify=True, sensitivity="wide").threshold == MANIFEST.threshold("wide")
+    assert scanned(photos, verify=True, threshold=0.3).threshold == 0.3
