@@ -17,8 +17,9 @@ import joblib
 import numpy as np
 
 from dedupe import decode, digest
-from dedupe.encoder import Encoder, Manifest
+from dedupe.encoder import Encoder
 from dedupe.index import Content, EmbeddingIndex
+from dedupe.manifest import Manifest
 from dedupe.types import Embeddings, ImageFile, Photo, Skipped
 
 CHANGED = "changed while it was read"

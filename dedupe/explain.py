@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from dedupe import decode
 from dedupe.align import Matrix, invert, one_thread_each
 from dedupe.digest import digest_bytes
-from dedupe.encoder import Encoder, Manifest
+from dedupe.encoder import Encoder
 from dedupe.errors import InputError
 from dedupe.features import Features
+from dedupe.manifest import Manifest
 from dedupe.verify import SURE, Comparison, decode_small, examine, weigh
 
 Decision = Literal["same bytes", "too far apart", "close enough", "verified", "another shot"]

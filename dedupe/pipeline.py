@@ -17,11 +17,12 @@ from dedupe import decode
 from dedupe.cluster import cluster
 from dedupe.confirm import Judge, RowPair, confirm_stars
 from dedupe.embed import embed_files
-from dedupe.encoder import BUILT_IN, Device, Manifest, Runtime, open_encoder, read_manifest
+from dedupe.encoder import Device, Runtime, choose_engine, open_encoder
 from dedupe.errors import InputError, UsageError
 from dedupe.ignored import IgnoredPairs, find_ignored
 from dedupe.index import EmbeddingIndex, default_index_path
 from dedupe.keep import DEFAULT_RULES, check_rules, explain_choice, order_photos
+from dedupe.manifest import BUILT_IN, RATES, Manifest, read_manifest
 from dedupe.search import Searched, find_pairs
 from dedupe.types import Duplicate, Embeddings, Group, Photo, Report, Star, Statistics
 from dedupe.verify import SURE, Verifier, load_pixels
@@ -31,6 +32,8 @@ Stage = Literal["walk", "embed", "search", "verify"]
 OnProgress = Callable[[Stage, int, int], None]  # stage, just done, of how many
 
 StrPath = str | os.PathLike[str]
+
+_FALSE_CANDIDATES = 1.0  # pairs with different photos, of each picture, that a scan may look at
 
 
 def scan(
@@ -66,7 +69,8 @@ def scan(
     Args:
         roots: folders and files.
         sensitivity: `strict`, `balanced`, `loose` or `wide`: a threshold the encoder was calibrated
-            to; "" for `wide` where copies are verified and `balanced` where they are not.
+            to; "" for `balanced` where copies are not verified and for `wide` where they are, but
+            narrower among more than 10,000 images, see `narrow`.
         threshold: largest distance of a copy, in [0, 2], instead of a sensitivity.
         keep: rules that choose the file that stays, see `dedupe.keep.RULES`.
         protect: folders and files that are never duplicates, whichever way they are spelled.
@@ -93,7 +97,7 @@ def scan(
     """
     began = time.perf_counter()
     rules = check_rules(keep)
-    manifest = read_manifest(Path(encoder))
+    manifest = read_manifest(Path(encoder), choose_engine(device, runtime))
     limit = choose_threshold(manifest, sensitivity, threshold, verify=verify)
     places = _resolve(protect)
     apart = find_ignored(ignored)
@@ -122,6 +126,8 @@ def scan(
             on_files=lambda done: on_progress("embed", done, len(found.files)),
         )
         photos = embeddings.photos
+        if verify and threshold is None and not sensitivity:
+            limit = narrow(manifest, len(photos))
         protected = _protected_rows(photos, places)
         verifier = Verifier(
             photos,
@@ -163,6 +169,17 @@ def choose_threshold(
     if not 0 <= limit <= 2:
         raise UsageError(f"a threshold is a distance from 0 to 2, not {limit}")
     return limit
+
+
+def narrow(manifest: Manifest, images: int) -> float:
+    """Return the distance at which one picture in two has one false candidate to be looked at.
+
+    Every picture meets all others, so at a given rate the pairs that verification refuses grow
+    with the square of their number: `wide` holds up to 10,000 images; from there on the rate falls
+    in proportion, down to that of `balanced` at a million.
+    """
+    rate = _FALSE_CANDIDATES / max(images, 1)
+    return manifest.threshold_at(min(max(rate, RATES["balanced"]), RATES["wide"]))
 
 
 def _form_stars(

@@ -9,13 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from dedupe.encoder import Manifest, Threshold
+from dedupe.manifest import Calibration, Manifest, Threshold
 
 SIDE = 8
-MANIFEST = Manifest(
-    name="numpy",
-    side=SIDE,
-    dimension=SIDE * SIDE * 3 + 1,
+CALIBRATION = Calibration(
     fingerprint="00000000deadbeef",
     thresholds={
         "strict": Threshold(0.1, false_positive_rate=1e-8, recall=0.5),
@@ -23,8 +20,15 @@ MANIFEST = Manifest(
         "loose": Threshold(0.4, false_positive_rate=1e-4, recall=0.9),
         "wide": Threshold(0.5, false_positive_rate=1e-3, recall=0.95),
     },
-    calibration={},
     head={"scale": 20.0, "bias": 5.0},
+    basis={},
+)
+MANIFEST = Manifest(
+    name="numpy",
+    side=SIDE,
+    dimension=SIDE * SIDE * 3 + 1,
+    engine="litert",
+    calibrations={"litert": CALIBRATION, "keras": CALIBRATION},
     training={},
 )
 

@@ -19,19 +19,17 @@ from numpy.typing import NDArray
 from scipy.spatial.distance import pdist
 
 from dedupe import encoder as encoders
-from dedupe.encoder import (
+from dedupe.encoder import KerasEncoder, LiteRTEncoder, choose_engine, open_encoder
+from dedupe.errors import EncoderError, UsageError
+from dedupe.manifest import (
     BUILT_IN,
     KERAS_FILE,
     LITERT_FILE,
     MANIFEST,
-    SENSITIVITIES,
-    KerasEncoder,
-    LiteRTEncoder,
+    Engine,
     fingerprint,
-    open_encoder,
     read_manifest,
 )
-from dedupe.errors import EncoderError, UsageError
 
 SHIPPED = read_manifest(BUILT_IN)
 PICTURES = draw_photos(11, side=SHIPPED.side)
@@ -65,6 +63,13 @@ def write_manifest(folder: Path, **changes: Any) -> None:
     (folder / MANIFEST).write_text(json.dumps(fields | changes))
 
 
+def call_its_own(folder: Path, engine: Engine, file: str) -> None:
+    """Write into the manifest that the engine's file, whatever it is, is the right one."""
+    fields = json.loads((folder / MANIFEST).read_text())
+    fields[engine]["fingerprint"] = fingerprint(folder / file)
+    (folder / MANIFEST).write_text(json.dumps(fields))
+
+
 def refusal(folder: Path, **options: Any) -> str:
     """The one line with which an encoder is refused."""
     with pytest.raises(EncoderError) as caught:
@@ -96,11 +101,12 @@ def test_no_pictures_give_no_vectors(litert: LiteRTEncoder, keras_encoder: Keras
     assert keras_encoder.embed(PICTURES[:0]).shape == (0, SHIPPED.dimension)
 
 
-def test_litert_and_keras_give_the_same_distances(
+def test_integers_and_floats_give_nearly_the_same_distances(
     litert: LiteRTEncoder, keras_encoder: KerasEncoder
 ) -> None:
     distances = [pdist(encoder.embed(PICTURES)) for encoder in (litert, keras_encoder)]
-    assert np.abs(distances[0] - distances[1]).max() < 1e-3
+    assert np.abs(distances[0] - distances[1]).max() < 0.1
+    assert np.corrcoef(distances[0], distances[1])[0, 1] > 0.9
 
 
 def test_a_vector_depends_neither_on_its_batch_mates_nor_on_its_place(
@@ -146,12 +152,24 @@ def test_a_cpu_runs_litert_unless_keras_is_asked_for() -> None:
     assert isinstance(open_encoder(device="cpu", runtime="keras"), KerasEncoder)
 
 
-def test_auto_takes_the_gpu_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(encoders, "_gpu_visible", lambda: True)
-    assert isinstance(open_encoder(), KerasEncoder)
-    assert isinstance(open_encoder(device="cpu"), LiteRTEncoder)
+@pytest.mark.parametrize("installed", [False, True])
+def test_auto_takes_a_gpu_whose_driver_and_libraries_are_installed(
+    installed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(encoders, "_gpu_installed", lambda: installed)
+    assert choose_engine("auto", "auto") == ("keras" if installed else "litert")
+    assert choose_engine("cpu", "auto") == "litert"
+    assert choose_engine("gpu", "auto") == "keras"
+    assert choose_engine("auto", "litert") == "litert"
+    assert choose_engine("cpu", "keras") == "keras"
+
+
+def test_auto_runs_keras_where_tensorflow_sees_no_gpu_after_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(encoders, "_gpu_installed", lambda: True)
     monkeypatch.setattr(encoders, "_gpu_visible", lambda: False)
-    assert isinstance(open_encoder(), LiteRTEncoder)
+    assert isinstance(open_encoder(), KerasEncoder)  # slow, but the vectors it promised
 
 
 def test_a_batch_size_that_is_asked_for_is_used() -> None:
@@ -249,70 +267,6 @@ def test_an_interrupt_is_not_taken_for_a_failure(keras_encoder: KerasEncoder) ->
 # The folder of an encoder
 
 
-def test_the_manifest_is_read_as_it_was_written(tmp_path: Path) -> None:
-    SHIPPED.write(tmp_path)
-    assert read_manifest(tmp_path) == SHIPPED
-
-
-def test_the_shipped_network_is_the_one_of_its_manifest() -> None:
-    assert fingerprint((BUILT_IN / LITERT_FILE).read_bytes()) == SHIPPED.fingerprint
-
-
-def test_every_sensitivity_has_its_threshold() -> None:
-    strict, balanced, loose, wide = (SHIPPED.threshold(name) for name in SENSITIVITIES)
-    assert 0 < strict <= balanced <= loose <= wide < 2
-
-
-def test_an_unknown_sensitivity_is_a_mistake_of_usage() -> None:
-    with pytest.raises(UsageError, match="'lax' is unknown; choose strict, balanced, loose, wide"):
-        SHIPPED.threshold("lax")
-
-
-def test_a_folder_that_is_missing_or_empty_is_no_encoder(tmp_path: Path) -> None:
-    assert "is not an encoder: No such file" in refusal(tmp_path)
-    assert "is not an encoder: No such file" in refusal(tmp_path / "gone")
-
-
-@pytest.mark.parametrize("text", ["", "{", "[]", "null", '"text"', "\xff", "{}"])
-@pytest.mark.parametrize("runtime", ["litert", "keras"])
-def test_a_manifest_that_is_not_one_is_damaged(folder: Path, text: str, runtime: str) -> None:
-    (folder / MANIFEST).write_bytes(text.encode("latin-1"))
-    assert "manifest.json is damaged: " in refusal(folder, runtime=runtime)
-
-
-@pytest.mark.parametrize("key", [*json.loads((BUILT_IN / MANIFEST).read_text())])
-def test_a_manifest_names_the_key_that_is_missing(folder: Path, key: str) -> None:
-    fields = json.loads((folder / MANIFEST).read_text())
-    del fields[key]
-    (folder / MANIFEST).write_text(json.dumps(fields))
-    message = refusal(folder)
-    assert "manifest.json is damaged: " in message
-    assert f"'{key}'" in message
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"side": "96"},
-        {"side": 0},
-        {"dimension": 12.5},
-        {"dimension": True},
-        {"thresholds": None},
-        {"thresholds": {"strict": 0.1}},
-        {"thresholds": {"strict": {"distance": 0.1}}},
-        {"thresholds": {"strict": {"distance": "a", "false_positive_rate": 0, "recall": 0}}},
-        {"thresholds": {"strict": {"distance": -0.1, "false_positive_rate": 0, "recall": 0}}},
-        {"thresholds": {"strict": {"distance": 2.5, "false_positive_rate": 0, "recall": 0}}},
-        {"more": 1},
-    ],
-)
-def test_a_manifest_with_a_senseless_value_is_damaged(
-    folder: Path, changes: dict[str, Any]
-) -> None:
-    write_manifest(folder, **changes)
-    assert "manifest.json is damaged: " in refusal(folder)
-
-
 @pytest.mark.parametrize("changes", [{"dimension": SHIPPED.dimension + 1}, {"side": 40}])
 def test_a_manifest_that_contradicts_its_network_is_refused(
     folder: Path, changes: dict[str, Any]
@@ -335,21 +289,27 @@ def test_a_litert_file_that_is_missing_is_named(folder: Path) -> None:
 @pytest.mark.parametrize("model", [b"", b"no network", bytes(4096)])
 def test_a_litert_file_that_is_no_network_is_refused(folder: Path, model: bytes) -> None:
     (folder / LITERT_FILE).write_bytes(model)
-    write_manifest(folder, fingerprint=fingerprint(model))
+    call_its_own(folder, "litert", LITERT_FILE)
     assert "encoder.tflite cannot be run: " in refusal(folder)
 
 
-@pytest.mark.parametrize("position", [0.1, 0.5, 0.9, 0.9999])
+@pytest.mark.parametrize("position", [0, 0.1, 0.5, 0.9999])
 def test_a_keras_file_with_one_damaged_byte_is_refused(folder: Path, position: float) -> None:
     flip(folder / KERAS_FILE, position)
-    assert "encoder.keras cannot be loaded: " in refusal(folder, runtime="keras")
+    message = refusal(folder, runtime="keras")
+    assert "encoder.keras is damaged: not the file of its manifest" in message
 
 
-def test_a_keras_file_that_is_missing_or_cut_off_is_refused(folder: Path) -> None:
+def test_a_keras_file_that_is_missing_is_named(folder: Path) -> None:
+    (folder / KERAS_FILE).unlink()
+    assert "encoder.keras: No such file" in refusal(folder, runtime="keras")
+
+
+@pytest.mark.parametrize("kept", [0, 5000])
+def test_a_keras_file_that_is_no_network_is_refused(folder: Path, kept: int) -> None:
     path = folder / KERAS_FILE
-    path.write_bytes(path.read_bytes()[:5000])
-    assert "encoder.keras cannot be loaded: " in refusal(folder, runtime="keras")
-    path.unlink()
+    path.write_bytes(path.read_bytes()[:kept])
+    call_its_own(folder, "keras", KERAS_FILE)
     assert "encoder.keras cannot be loaded: " in refusal(folder, runtime="keras")
 
 

@@ -14,9 +14,10 @@ from drawings import draw_photo
 from PIL import Image, ImageDraw, ImageOps
 
 from dedupe.align import outline
-from dedupe.encoder import BUILT_IN, LiteRTEncoder, Threshold
+from dedupe.encoder import LiteRTEncoder
 from dedupe.errors import InputError, UsageError
 from dedupe.explain import Explanation, explain
+from dedupe.manifest import BUILT_IN, Threshold
 from dedupe.overlap import find_patches
 
 ENCODER = LiteRTEncoder(BUILT_IN)
@@ -34,7 +35,11 @@ def drawn(seed: int = 1) -> Image.Image:
 def reaching(distance: float) -> LiteRTEncoder:
     """The encoder, as if it were calibrated to one threshold."""
     encoder = copy.copy(ENCODER)
-    encoder.manifest = replace(ENCODER.manifest, thresholds={"wide": Threshold(distance, 0, 1)})
+    manifest = ENCODER.manifest
+    calibration = replace(
+        manifest.calibrations["litert"], thresholds={"wide": Threshold(distance, 0, 1)}
+    )
+    encoder.manifest = replace(manifest, calibrations={"litert": calibration})
     return encoder
 
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dedupe.cli.console import console
-from dedupe.encoder import BUILT_IN, KerasEncoder, LiteRTEncoder
+from dedupe.encoder import KerasEncoder, LiteRTEncoder
+from dedupe.manifest import BUILT_IN
 
 if TYPE_CHECKING:
     from dedupe.explain import Decision, Explanation, Seen

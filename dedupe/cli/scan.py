@@ -33,10 +33,11 @@ from dedupe.cli.console import console
 from dedupe.cli.record import Brief, Clock, Lock, Log, Summary, one_line, summarise, write_summary
 from dedupe.cli.summary import read_earlier, show_report, tell_search
 from dedupe.decode import DEFAULT_MAX_PIXELS
-from dedupe.encoder import BUILT_IN, Device, Runtime
+from dedupe.encoder import Device, Runtime
 from dedupe.errors import DUPLICATES_FOUND, SOME_SKIPPED, UsageError
 from dedupe.keep import DEFAULT_RULES, RULES
 from dedupe.lock import hold_lock
+from dedupe.manifest import BUILT_IN
 from dedupe.report import Format, news_since, stream_report, write_report
 from dedupe.targets import is_below
 from dedupe.types import Report
@@ -76,7 +77,8 @@ def scan(
     sensitivity: Annotated[
         str,
         typer.Option(
-            help="strict, balanced, loose or wide; else wide, or balanced with --no-verify.",
+            help="strict, balanced, loose or wide; else wide, less among more than 10,000 images, "
+            "or balanced with --no-verify.",
             show_default=False,
             rich_help_panel=_DECIDE,
         ),

@@ -18,9 +18,9 @@ from dedupe.cli.acting import check_sidecars, choose_action
 from dedupe.cli.config import PATHS, make_absolute, roots_of
 from dedupe.cli.console import console, ends_cleanly
 from dedupe.cli.scan import check_choices, scan
-from dedupe.encoder import BUILT_IN, read_manifest
 from dedupe.errors import InputError, ScheduleError, UsageError
 from dedupe.keep import check_rules
+from dedupe.manifest import BUILT_IN, read_manifest
 from dedupe.schedule import (
     KINDS,
     Job,

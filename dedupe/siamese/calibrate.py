@@ -14,15 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize, special
 
-from dedupe.encoder import SENSITIVITIES, Threshold
 from dedupe.features import Features
+from dedupe.manifest import RATES, Threshold
 from dedupe.siamese.augment import MILD, STRONG, augment
 from dedupe.siamese.photos import PhotoArray, squash
 from dedupe.verify import compare
 
 Distances = NDArray[np.float32]
 
-RATES = dict(zip(SENSITIVITIES, (1e-7, 1e-6, 1e-5, 1e-4), strict=True))
 IDENTICAL = 0.99  # least probability that two identical images are given
 _COPIES = 3  # changed copies of each held-out photo: one mild, the others strong
 _KEPT = 5000  # smallest false distances that the head is fitted to, at least
@@ -31,7 +30,7 @@ _FEW, _MANY = -7.0, 9.0  # logarithms between which the head's parameters are so
 
 
 @dataclass(frozen=True, slots=True)
-class Calibration:
+class Measured:
     """Thresholds and head, and what they rest on."""
 
     thresholds: dict[str, Threshold]
@@ -46,7 +45,7 @@ def calibrate(
     *,
     side: int,
     seed: int,
-) -> Calibration:
+) -> Measured:
     """Measure an encoder on photos it never saw.
 
     Args:
@@ -61,7 +60,7 @@ def calibrate(
     thresholds = {
         name: _threshold(false, count, true, rate) for name, rate in RATES.items()
     }  # fmt: skip
-    return Calibration(thresholds, fit_head(true, false), len(photos), count)
+    return Measured(thresholds, fit_head(true, false), len(photos), count)
 
 
 def leave_out_repeats(

@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import io
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import keras
 
-from dedupe.encoder import (
-    KERAS_FILE,
-    LITERT_FILE,
-    LiteRTEncoder,
-    Manifest,
-    fingerprint,
-    read_manifest,
-)
 from dedupe.errors import EncoderError
-from dedupe.siamese.calibrate import calibrate, leave_out_repeats
-from dedupe.siamese.photos import PhotoArray, load_photos, split_photos
+from dedupe.manifest import Manifest, read_manifest
+from dedupe.siamese.export import export
+from dedupe.siamese.photos import load_photos, split_photos
 from dedupe.siamese.train import Progress, TrainingPlan, train, writing
 
 
@@ -76,70 +68,3 @@ def _origin(start: Path) -> dict[str, Any]:
     with contextlib.suppress(EncoderError):
         return read_manifest(start.parent).training
     return {"file": start.name}
-
-
-def export(
-    tower: Any, folder: Path, plan: TrainingPlan, held_out: PhotoArray, training: dict[str, Any]
-) -> Manifest:
-    """Write a tower as an encoder: Keras, LiteRT, and a manifest with calibrated thresholds.
-
-    Args:
-        tower: the trained network, uint8 (B, side, side, 3) -> float32 (B, embedding).
-        folder: where to write; made if missing.
-        plan: how the tower was trained.
-        held_out: (N, H, H, 3) uint8 photos to calibrate on.
-        training: what the manifest records of the training.
-
-    Raises:
-        EncoderError: Keras runs on a backend that cannot write LiteRT.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    tower.save(folder / KERAS_FILE)
-    try:
-        with contextlib.redirect_stdout(io.StringIO()):
-            _write_litert(tower, folder / LITERT_FILE)
-    except (ValueError, ImportError) as error:
-        raise EncoderError(
-            f"the {keras.backend.backend()} backend cannot write LiteRT: {error}; "
-            f"run `dedupe train` once more with KERAS_BACKEND=tensorflow to finish"
-        ) from error
-    manifest = Manifest(
-        name=plan.tower,
-        side=plan.side,
-        dimension=plan.embedding,
-        fingerprint=fingerprint((folder / LITERT_FILE).read_bytes()),
-        thresholds={},
-        calibration={},
-        head={},
-        training=training,
-    )
-    manifest.write(folder)
-    return _calibrated(folder, manifest, held_out, plan.seed)
-
-
-def _write_litert(tower: Any, path: Path) -> None:
-    """Weights as float16: half the size, and the runtime computes in float32 all the same."""
-    import tensorflow as tf
-
-    tower.export(
-        str(path),
-        format="litert",
-        verbose=False,
-        optimizations=[tf.lite.Optimize.DEFAULT],
-        target_spec={"supported_types": [tf.float16]},
-    )
-
-
-def _calibrated(folder: Path, manifest: Manifest, held_out: PhotoArray, seed: int) -> Manifest:
-    """Measure the LiteRT file that ships and write the manifest again with what came out."""
-    embed = LiteRTEncoder(folder).embed
-    distinct = leave_out_repeats(embed, held_out, side=manifest.side)
-    measured = calibrate(embed, distinct, side=manifest.side, seed=seed)
-    finished = replace(
-        manifest,
-        thresholds=measured.thresholds,
-        head=measured.head,
-        calibration={"photos": measured.photos, "false_pairs": measured.false_pairs},
-    )
-    finished.write(folder)
-    return finished

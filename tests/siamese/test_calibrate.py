@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from dedupe.encoder import SENSITIVITIES
+from dedupe.manifest import RATES, SENSITIVITIES
 from dedupe.siamese import calibrate as calibration
-from dedupe.siamese.calibrate import RATES, calibrate, fit_head, leave_out_repeats
+from dedupe.siamese.calibrate import calibrate, fit_head, leave_out_repeats
 
 Vectors = NDArray[np.float32]
 PHOTOS = 30

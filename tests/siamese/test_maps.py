@@ -12,8 +12,9 @@ from drawings import draw_photo, draw_photos
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dedupe.encoder import BUILT_IN, KerasEncoder
+from dedupe.encoder import KerasEncoder
 from dedupe.errors import EncoderError
+from dedupe.manifest import BUILT_IN
 from dedupe.siamese.maps import (
     Head,
     between_places,

@@ -1,0 +1,227 @@
+"""How fast a scan is: images a second against the limit that decoding sets, and against peers.
+
+    python tests/benchmarks/throughput.py PHOTOS [--rounds 3] [--peers PYTHON] [--plot out.png]
+
+Every round runs each contender once, in a fresh process, one after another, so that a busy machine
+slows all of them down alike; the table tells the median of each and its ratio to the limit, which
+is to read every file and decode it to the encoder's square or more (JPEG at the smallest DCT scale
+that covers 96 pixels, through libjpeg-turbo), on as many threads as there are cores, and nothing
+else. PYTHON is the interpreter of an environment in which imagehash, czkawka or fastdup is
+installed; those that are not are left out. A second table tells where the time of a scan goes, in
+seconds of processor time, all threads together.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import simplejpeg
+
+from dedupe import decode, walk
+
+LIMIT = "decode limit"
+SCANS = {"dedupe scan": [], "dedupe scan --no-verify": ["--no-verify"]}
+PEERS = {
+    "pHash@8, all cores": """
+import sys, os
+from concurrent.futures import ProcessPoolExecutor
+import imagehash, numpy as np
+from PIL import Image
+def digest(path):
+    try: return imagehash.phash(Image.open(path)).hash.ravel()
+    except Exception: return None
+files = [os.path.join(r, f) for r, _, names in os.walk(sys.argv[1]) for f in names]
+with ProcessPoolExecutor() as pool:
+    rows = [h for h in pool.map(digest, files, chunksize=32) if h is not None]
+bits = np.stack(rows).astype("float32")
+far = bits @ (1 - bits).T + (1 - bits) @ bits.T
+np.where(np.triu(far <= 8, 1))
+""",
+    "czkawka@10": """
+import sys
+from czkawka import ImageSimilarity
+z = ImageSimilarity(); z.set_directories([sys.argv[1]]); z.set_similarity(10); z.find_similar()
+""",
+    "fastdup@0.9": """
+import sys, os, tempfile
+import fastdup
+fd = fastdup.create(work_dir=tempfile.mkdtemp(), input_dir=sys.argv[1])
+fd.run(ccthreshold=.9, threshold=.9, nearest_neighbors_k=30, overwrite=True,
+       num_threads=os.cpu_count())
+fd.similarity()
+""",
+}
+
+
+@dataclass(slots=True)
+class Times:
+    """What the rounds of one contender took."""
+
+    seconds: list[float] = field(default_factory=list)
+    memory: int = 0  # largest resident size of the process, bytes
+
+    @property
+    def median(self) -> float:
+        return statistics.median(self.seconds)
+
+
+def run(command: list[str], times: Times) -> None:
+    """Run a command and note its wall time and its largest size."""
+    began = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    assert process.stderr is not None
+    said = process.stderr.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    if os.waitstatus_to_exitcode(status):
+        raise SystemExit(f"{' '.join(command[:4])} failed:\n{said.decode()[-2000:]}")
+    times.seconds.append(time.perf_counter() - began)
+    times.memory = max(times.memory, usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024))
+
+
+def decode_all(folder: str) -> None:
+    """Read and decode every file, as little as can be: the limit."""
+
+    def one(file: Any) -> None:
+        try:
+            data = decode.read(file.path)
+            if data.startswith(b"\xff\xd8\xff"):
+                simplejpeg.decode_jpeg(data, "RGB", True, True, 96, 96, strict=False)
+            else:
+                decode.decode(data, side=96)
+        except (decode.Unreadable, ValueError):
+            pass
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(one, walk.walk([folder]).files, chunksize=32))
+
+
+def find_stages(folder: str) -> dict[str, float]:
+    """Return the processor seconds of the stages of a scan that does not verify."""
+    import dedupe
+    from dedupe import digest, encoder, pipeline
+
+    spent: dict[str, float] = {}
+
+    def clock(owner: Any, name: str, stage: str, now: Callable[[], float]) -> None:
+        function = getattr(owner, name)
+
+        def timed(*args: Any, **options: Any) -> Any:
+            began = now()
+            try:
+                return function(*args, **options)
+            finally:
+                spent[stage] = spent.get(stage, 0.0) + now() - began
+
+        setattr(owner, name, timed)
+
+    clock(pipeline, "walk", "walk", time.process_time)
+    clock(decode, "read", "read", time.thread_time)
+    clock(digest, "digest_bytes", "digest", time.thread_time)
+    clock(decode, "decode", "decode", time.thread_time)
+    clock(pipeline, "find_pairs", "search", time.process_time)
+    # One thread, which is the caller's: what it spends can be told from what decoders spend.
+    start = encoder.LiteRTEncoder.__init__
+    encoder.LiteRTEncoder.__init__ = (  # type: ignore[method-assign]
+        lambda self, folder, **_: start(self, folder, threads=1)
+    )
+    clock(encoder.LiteRTEncoder, "embed", "embed", time.thread_time)
+    began = time.process_time()
+    dedupe.scan(folder, index=None, verify=False)
+    spent["rest"] = time.process_time() - began - sum(spent.values())
+    return spent
+
+
+def find_peers(python: str) -> dict[str, list[str]]:
+    """Return the commands of the peers that an interpreter can import."""
+    if not python:
+        return {}
+    commands = {}
+    for name, code in PEERS.items():
+        module = {"p": "imagehash", "c": "czkawka", "f": "fastdup"}[name[0]]
+        asked = subprocess.run([python, "-c", f"import {module}"], capture_output=True)
+        if not asked.returncode:
+            commands[name] = [python, "-c", code]
+    return commands
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("photos")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--peers", default="", help="Python of an environment with peers.")
+    parser.add_argument("--plot", default="", help="PNG or SVG for the bars of both tables.")
+    parser.add_argument("--only", default="", help=argparse.SUPPRESS)  # for its own processes
+    options = parser.parse_args()
+    if options.only == "limit":
+        decode_all(options.photos)
+        return
+    if options.only == "stages":
+        print(json.dumps(find_stages(options.photos)))
+        return
+    times, images = race(options.photos, options.rounds, options.peers)
+    show(times, images)
+    asked = [sys.executable, __file__, options.photos, "--only", "stages"]
+    stages = json.loads(subprocess.run(asked, capture_output=True, check=True, text=True).stdout)
+    print("\nwhere a scan's processor time goes (no verification), milliseconds an image")
+    for stage, seconds in stages.items():
+        print(f"  {stage:8} {1e3 * seconds / images:7.3f}  {seconds / sum(stages.values()):4.0%}")
+    if options.plot:
+        plot(times, stages, images, options.plot)
+
+
+def race(folder: str, rounds: int, peers: str) -> tuple[dict[str, Times], int]:
+    """Run every contender in turn, round by round."""
+    images = len(walk.walk([folder]).files)
+    with tempfile.TemporaryDirectory() as scratch:
+        report = str(Path(scratch, "report.csv"))
+        scan = [sys.executable, "-m", "dedupe", "scan", folder, "--no-index", "--report", report]
+        commands = {LIMIT: [sys.executable, __file__, folder, "--only", "limit"]}
+        commands |= {name: [*scan, "--quiet", *options] for name, options in SCANS.items()}
+        commands |= {n: [*command, folder] for n, command in find_peers(peers).items()}
+        times = {name: Times() for name in commands}
+        for _ in range(rounds):
+            for name, command in commands.items():
+                run(command, times[name])
+    return times, images
+
+
+def show(times: dict[str, Times], images: int) -> None:
+    limit = times[LIMIT].median
+    print(f"{images} images, {os.cpu_count()} cores, fresh processes, nothing remembered\n")
+    print(f"{'':26} {'seconds':>8} {'images/s':>9} {'of the limit':>13} {'peak MB':>8}")
+    for name, one in times.items():
+        share = limit / one.median
+        print(
+            f"{name:26} {one.median:8.2f} {images / one.median:9.0f} {share:13.2f}"
+            f" {one.memory / 1e6:8.0f}"
+        )
+
+
+def plot(times: dict[str, Times], stages: dict[str, float], images: int, out: str) -> None:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(10, 3.4), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    left.barh(list(times), [images / one.median for one in times.values()], color="#3b6ea8")
+    left.invert_yaxis()
+    left.set_xlabel("images a second, whole process")
+    right.barh(list(stages), [1e3 * s / images for s in stages.values()], color="#b5763a")
+    right.invert_yaxis()
+    right.set_xlabel("milliseconds of processor time an image")
+    figure.savefig(out, dpi=110)
+
+
+if __name__ == "__main__":
+    main()
