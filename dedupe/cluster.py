@@ -11,6 +11,7 @@ rest. Of those that stand for all of a star, the keep rules choose.
 from __future__ import annotations
 
 import heapq
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -35,7 +36,7 @@ def cluster(
     Args:
         pairs: rows that count as copies; rows of one digest are represented by the first of them.
         digests: content digest of each of the N rows; rows of one digest are always copies.
-        order: the N rows from most to least worth keeping.
+        order: rows from most to least worth keeping, `find_involved` rows at least.
         protected: rows that are never duplicates; each is a keeper before any other row.
         pixels: (N,) sizes; where given, a row with more than twice the keeper's is left alone.
 
@@ -46,6 +47,18 @@ def cluster(
         pixels = np.ones(len(digests), np.int64)
     stars = _Cover(pairs, digests, order, protected, pixels).form()
     return sorted(stars, key=lambda star: star.keeper)
+
+
+def find_involved(pairs: Pairs, digests: Sequence[str]) -> list[int]:
+    """Return the rows that a star may hold, ascending: those of a pair, and those of one digest.
+
+    Args:
+        pairs: as for `cluster`.
+        digests: content digest of each of the N rows.
+    """
+    counts = Counter(digests)
+    paired = {digests[row] for row in np.union1d(pairs.left, pairs.right).tolist()}
+    return [row for row, digest in enumerate(digests) if counts[digest] > 1 or digest in paired]
 
 
 class _Cover:
@@ -73,7 +86,8 @@ class _Cover:
         self._near = _adjacency(pairs, np.array(self._content, np.int64), len(contents))
 
     def form(self) -> list[Star]:
-        stars = [self._take(row) for row in sorted(self._protected, key=self._rank.__getitem__)]
+        first = sorted(self._protected & self._rank.keys(), key=self._rank.__getitem__)
+        stars = [self._take(row) for row in first]
         heap = [self._entry(content) for content in range(len(self._free)) if self._free[content]]
         heapq.heapify(heap)
         while heap:

@@ -68,7 +68,11 @@ def check_rules(rules: Sequence[str]) -> tuple[str, ...]:
 
 
 def order_photos(
-    photos: Sequence[Photo], rules: Sequence[str], *, protected: Collection[str] = ()
+    photos: Sequence[Photo],
+    rules: Sequence[str],
+    *,
+    protected: Collection[str] = (),
+    rows: Sequence[int] | None = None,
 ) -> list[int]:
     """Return the rows of `photos` from the one most worth keeping to the least.
 
@@ -76,9 +80,10 @@ def order_photos(
         photos: any photos.
         rules: names from `RULES`, the first one decides first.
         protected: paths that come before all others.
+        rows: those to put in order; None for all.
     """
-    keys = [_key(photo, rules, protected) for photo in photos]
-    return sorted(range(len(photos)), key=keys.__getitem__)
+    some = range(len(photos)) if rows is None else rows
+    return sorted(some, key=lambda row: _key(photos[row], rules, protected))
 
 
 def explain_choice(

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dedupe.cluster import MUCH_LARGER, cluster
+from dedupe.cluster import MUCH_LARGER, cluster, find_involved
 from dedupe.types import Pairs
 
 Edge = tuple[str, str]
@@ -27,14 +27,19 @@ class Graph:
     pixels: Mapping[str, int] | None = None  # by content
 
 
-def group(graph: Graph, arranged: Sequence[str] | None = None) -> Grouped:
+def group(
+    graph: Graph, arranged: Sequence[str] | None = None, *, involved: bool = False
+) -> Grouped:
     """Cluster a graph whose files stand in the given rows, by default in their order of worth."""
     names = list(arranged or graph.files)
     first = {name[0]: row for row, name in reversed(list(enumerate(names)))}
+    pairs = pairs_of({(first[a], first[b]): d for (a, b), d in graph.near.items()})
+    digests = [name[0] for name in names]
+    rows = find_involved(pairs, digests) if involved else range(len(names))
     stars = cluster(
-        pairs_of({(first[a], first[b]): d for (a, b), d in graph.near.items()}),
-        [name[0] for name in names],
-        [names.index(name) for name in graph.files],
+        pairs,
+        digests,
+        [row for name in graph.files if (row := names.index(name)) in rows],
         protected=frozenset(names.index(name) for name in graph.protected),
         pixels=None if graph.pixels is None else np.array([graph.pixels[n[0]] for n in names]),
     )
@@ -235,6 +240,12 @@ def test_no_file_is_left_that_a_keeper_or_another_left_file_could_take(graph: Gr
 def test_the_order_of_the_rows_does_not_matter(graph: Graph, data: st.DataObject) -> None:
     arranged = data.draw(st.permutations(list(graph.files)))
     assert group(graph, arranged) == group(graph)
+
+
+@settings(max_examples=150, deadline=None)
+@given(graphs())
+def test_only_the_rows_that_are_involved_need_an_order(graph: Graph) -> None:
+    assert group(graph, involved=True) == group(graph)
 
 
 @pytest.mark.parametrize("seed", range(3))
