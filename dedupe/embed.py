@@ -17,6 +17,7 @@ import joblib
 import numpy as np
 
 from dedupe import decode, digest
+from dedupe.detail import LEAST, measure_detail
 from dedupe.encoder import Encoder
 from dedupe.index import Content, EmbeddingIndex
 from dedupe.manifest import Manifest
@@ -90,6 +91,9 @@ def embed_files(
         vectors=vectors,
         skipped=tuple(skipped[file.path] for file in files if file.path in skipped),
         encoder=manifest.fingerprint,
+        plain=frozenset(
+            row for row, photo in enumerate(photos) if known[photo.path].detail < LEAST
+        ),
         reused=len(files) - len(fresh),
     )
 
@@ -205,7 +209,8 @@ class _Embedder:
         if fresh and self._encoder is not None:
             vectors = self._encoder.embed(np.stack([picture.pixels for _, picture in fresh]))
             for (name, p), vector in zip(fresh, vectors, strict=True):
-                self._done[name] = Content(name, p.width, p.height, p.format, vector)
+                detail = measure_detail(p.pixels)
+                self._done[name] = Content(name, p.width, p.height, p.format, detail, vector)
 
     def _finish(self, item: _Read | Skipped) -> Skipped | tuple[ImageFile, Content]:
         if isinstance(item, Skipped):

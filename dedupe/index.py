@@ -1,10 +1,11 @@
 """The index of embeddings: one SQLite file that makes the second scan cost a `stat` per file.
 
-Three tables. `contents` holds what a content is (size in pixels, format, vector), keyed by its
+Four tables. `contents` holds what a content is (size in pixels, format, vector), keyed by its
 digest and by the encoder and decoder that made the vector. `files` says which content a path held
-when it was last seen, and is believed only while size, mtime and inode are the same. `verdicts`
-holds what a second look at two contents found, by the verifier that looked. Safe to use from
-several threads; two scans may share the file.
+when it was last seen, and is believed only while size, mtime and inode are the same. `searches`
+holds the close pairs of the contents that a scan of some roots met last. `verdicts` holds what a
+second look at two contents found, by the verifier that looked. Safe to use from several threads;
+two scans may share the file.
 """
 
 from __future__ import annotations
@@ -28,17 +29,22 @@ from dedupe.types import ImageFile, Verdict
 
 _T = TypeVar("_T")
 _APPLICATION_ID = 0x64647570  # "ddup"
-_SCHEMA_VERSION = 1
+_SCHEMA_VERSION = 2
 _SCHEMA = f"""
     CREATE TABLE IF NOT EXISTS contents (
         digest TEXT NOT NULL, encoder TEXT NOT NULL,
         width INTEGER NOT NULL, height INTEGER NOT NULL, format TEXT NOT NULL,
-        vector BLOB NOT NULL,
+        detail REAL NOT NULL, vector BLOB NOT NULL,
         PRIMARY KEY (digest, encoder)
     ) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS files (
         path BLOB PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
         inode TEXT NOT NULL, digest TEXT NOT NULL
+    ) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS searches (
+        roots BLOB NOT NULL, encoder TEXT NOT NULL, threshold REAL NOT NULL,
+        digests BLOB NOT NULL, pairs BLOB NOT NULL,
+        PRIMARY KEY (roots, encoder)
     ) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS verdicts (
         first TEXT NOT NULL, second TEXT NOT NULL, verifier INTEGER NOT NULL,
@@ -48,6 +54,7 @@ _SCHEMA = f"""
     PRAGMA application_id = {_APPLICATION_ID};
     PRAGMA user_version = {_SCHEMA_VERSION};
 """
+_UPGRADE = "DROP TABLE contents;"  # version 1 knew no detail; its vectors are another decoder's
 Digests = tuple[str, str]  # of two contents, ascending
 _QUESTIONS = 500  # paths or digests asked for in one statement, below SQLite's limit of variables
 
@@ -60,7 +67,19 @@ class Content:
     width: int  # pixels, after EXIF orientation
     height: int
     format: str
+    detail: float  # see `dedupe.detail`
     vector: NDArray[np.float32]  # (D,), norm 1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Search:
+    """All pairs within a threshold among the contents that a scan met."""
+
+    threshold: float  # distance within which pairs were looked for, in [0, 2]
+    digests: tuple[str, ...]  # of the contents, each once
+    left: NDArray[np.int32]  # (P,) position in `digests`
+    right: NDArray[np.int32]  # (P,)
+    distance: NDArray[np.float32]  # (P,)
 
 
 def default_index_path() -> Path:
@@ -116,7 +135,8 @@ class EmbeddingIndex:
             by_path = {os.fsencode(file.path): file for file in some}
             marks = ",".join("?" * len(some))
             rows = self._read(
-                "SELECT path, size, mtime_ns, inode, c.digest, width, height, format, vector"
+                "SELECT path, size, mtime_ns, inode,"
+                " c.digest, width, height, format, detail, vector"
                 " FROM files f JOIN contents c ON c.digest = f.digest AND c.encoder = ?"
                 f" WHERE path IN ({marks})",
                 (self._encoder, *by_path),
@@ -130,7 +150,7 @@ class EmbeddingIndex:
     def find_content(self, digest: str) -> Content | None:
         """Return the content with this digest, if it was embedded before."""
         rows = self._read(
-            "SELECT digest, width, height, format, vector FROM contents"
+            "SELECT digest, width, height, format, detail, vector FROM contents"
             " WHERE digest = ? AND encoder = ?",
             (digest, self._encoder),
         )
@@ -144,7 +164,7 @@ class EmbeddingIndex:
         """
         seen = list(seen)
         contents = [
-            (c.digest, self._encoder, c.width, c.height, c.format, c.vector.tobytes())
+            (c.digest, self._encoder, c.width, c.height, c.format, c.detail, c.vector.tobytes())
             for _, c in seen
         ]
         files = [
@@ -152,11 +172,37 @@ class EmbeddingIndex:
         ]  # fmt: skip
         with self._lock, self._explained(), self._connection:
             self._connection.executemany(
-                "INSERT OR IGNORE INTO contents VALUES (?, ?, ?, ?, ?, ?)", contents
+                "INSERT OR IGNORE INTO contents VALUES (?, ?, ?, ?, ?, ?, ?)", contents
             )
             self._connection.executemany(
                 "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?)", files
             )
+
+    def find_search(self, roots: bytes) -> Search | None:
+        """Return what the last scan of the same roots, by this encoder, found close."""
+        rows = self._read(
+            "SELECT threshold, digests, pairs FROM searches WHERE roots = ? AND encoder = ?",
+            (roots, self._encoder),
+        )
+        if not rows:
+            return None
+        threshold, digests, pairs = rows[0]
+        left, right, distance = np.frombuffer(pairs, np.int32).reshape(3, -1)
+        names = tuple(digests.decode().split())
+        return Search(threshold, names, left, right, distance.view(np.float32))
+
+    def remember_search(self, roots: bytes, search: Search) -> None:
+        """Keep the pairs of the last scan of some roots.
+
+        Raises:
+            IndexFileError: it could not be written.
+        """
+        columns = (search.left, search.right, search.distance.view(np.int32))
+        pairs = np.stack(columns).astype(np.int32).tobytes()
+        digests = " ".join(search.digests).encode()
+        row = (roots, self._encoder, search.threshold, digests, pairs)
+        with self._lock, self._explained(), self._connection:
+            self._connection.execute("INSERT OR REPLACE INTO searches VALUES (?, ?, ?, ?, ?)", row)
 
     def find_verdicts(self, pairs: Sequence[Digests], verifier: int) -> dict[Digests, Verdict]:
         """Return what is known of pairs of contents.
@@ -203,8 +249,9 @@ class EmbeddingIndex:
             raise IndexFileError(f"{self.path} was written by a newer dedupe; use another --index")
         if application != _APPLICATION_ID and (application or tables):
             raise IndexFileError(f"{self.path} is not an index of dedupe; use another --index")
-        if not tables:
-            self._connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")
+        if not tables or version < _SCHEMA_VERSION:
+            upgrade = _UPGRADE if tables else ""
+            self._connection.executescript(f"BEGIN IMMEDIATE; {upgrade} {_SCHEMA} COMMIT;")
         ask("PRAGMA synchronous = NORMAL")
         try:
             ask("PRAGMA journal_mode = WAL")
@@ -230,5 +277,7 @@ def _slices(items: Sequence[_T]) -> Iterator[Sequence[_T]]:
         yield items[start : start + _QUESTIONS]
 
 
-def _content(digest: str, width: int, height: int, form: str, blob: bytes) -> Content:
-    return Content(digest, width, height, form, np.frombuffer(blob, np.float32))
+def _content(
+    digest: str, width: int, height: int, form: str, detail: float, blob: bytes
+) -> Content:
+    return Content(digest, width, height, form, detail, np.frombuffer(blob, np.float32))

@@ -14,17 +14,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dedupe import decode
-from dedupe.cluster import cluster
+from dedupe.candidates import find_candidates
+from dedupe.cluster import cluster, find_involved
 from dedupe.confirm import Judge, RowPair, confirm_stars
+from dedupe.detail import list_plain
 from dedupe.embed import embed_files
 from dedupe.encoder import Device, Runtime, choose_engine, open_encoder
 from dedupe.errors import InputError, UsageError
-from dedupe.ignored import IgnoredPairs, find_ignored
+from dedupe.ignored import find_ignored
 from dedupe.index import EmbeddingIndex, default_index_path
 from dedupe.keep import DEFAULT_RULES, check_rules, explain_choice, order_photos
 from dedupe.manifest import BUILT_IN, RATES, Manifest, read_manifest
-from dedupe.search import Searched, find_pairs
-from dedupe.types import Duplicate, Embeddings, Group, Photo, Report, Star, Statistics
+from dedupe.search import Searched
+from dedupe.types import Duplicate, Embeddings, Group, Pairs, Photo, Report, Star, Statistics
 from dedupe.verify import SURE, Verifier, load_pixels
 from dedupe.walk import walk
 
@@ -135,20 +137,32 @@ def scan(
             workers=workers,
             remembered=opened,
         )
+        found_pairs = find_candidates(
+            embeddings,
+            threshold=limit,
+            alike=SURE * limit if verify else limit,
+            choose_order=lambda: _order(photos, rules, protected),
+            index=opened,
+            roots=b"\0".join(os.fsencode(os.path.realpath(root)) for root in roots),
+            workers=workers,
+            on_rows=lambda done: on_progress("search", done, len(photos)),
+            on_searched=on_searched,
+        )
+        pairs = apart.drop_from(found_pairs, [photo.digest for photo in photos])
         stars, how = _form_stars(
+            pairs,
             embeddings,
             limit,
             rules,
             protected,
-            apart,
             verifier.judge if verify else None,
             on_progress,
-            on_searched,
         )
     groups = [_to_group(star, photos, how, rules, protected) for star in stars]
+    plain = list_plain(embeddings, {row for star in stars for row in _rows(star)})
     return Report(
         groups=tuple(group for group in groups if not across or _spans_roots(group)),
-        skipped=(*found.skipped, *embeddings.skipped),
+        skipped=(*found.skipped, *embeddings.skipped, *plain),
         encoder=manifest.fingerprint,
         threshold=limit,
         statistics=Statistics(len(photos), embeddings.reused, time.perf_counter() - began),
@@ -182,33 +196,31 @@ def narrow(manifest: Manifest, images: int) -> float:
     return manifest.threshold_at(min(max(rate, RATES["balanced"]), RATES["wide"]))
 
 
+def _order(
+    photos: Sequence[Photo],
+    rules: Sequence[str],
+    protected: frozenset[int],
+    rows: Sequence[int] | None = None,
+) -> list[int]:
+    return order_photos(photos, rules, protected={photos[row].path for row in protected}, rows=rows)
+
+
 def _form_stars(
+    pairs: Pairs,
     embeddings: Embeddings,
     limit: float,
     rules: Sequence[str],
     protected: frozenset[int],
-    apart: IgnoredPairs,
     judge: Judge | None,
     on_progress: OnProgress,
-    on_searched: Callable[[Searched], None],
 ) -> tuple[list[Star], dict[RowPair, str]]:
-    """Search, cluster and, with a judge, verify; also tell how the verified copies differ."""
+    """Cluster and, with a judge, verify; also tell how the verified copies differ."""
     photos = embeddings.photos
     digests = [photo.digest for photo in photos]
-    order = order_photos(photos, rules, protected={photos[r].path for r in protected})
-    found = find_pairs(
-        embeddings,
-        threshold=limit,
-        alike=SURE * limit if judge else limit,
-        order=order,
-        on_searched=on_searched,
-        on_rows=lambda done: on_progress("search", done, len(photos)),
-    )
-    pairs = apart.drop_from(found, digests)
     form_stars = functools.partial(
         cluster,
         digests=digests,
-        order=order,
+        order=_order(photos, rules, protected, find_involved(pairs, digests)),
         protected=protected,
         pixels=_pixels(embeddings, rules),
     )
@@ -283,6 +295,10 @@ def _to_group(
     others = [duplicate.photo for duplicate in duplicates]
     kept = {keeper.path} if star.keeper in protected else set()
     return Group(keeper, duplicates, explain_choice(keeper, others, rules, kept))
+
+
+def _rows(star: Star) -> tuple[int, ...]:
+    return (star.keeper, *(row for row, _ in star.duplicates))
 
 
 def _spans_roots(group: Group) -> bool:

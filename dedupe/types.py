@@ -66,6 +66,7 @@ class Embeddings:
     skipped: tuple[Skipped, ...]
     encoder: str  # fingerprint of the encoder that made the vectors
     reused: int = 0  # how many photos came from the index without being decoded
+    plain: frozenset[int] = frozenset()  # rows of pictures that show next to nothing
 
     def __post_init__(self) -> None:
         if self.vectors.ndim != 2 or len(self.vectors) != len(self.photos):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 import threading
@@ -13,24 +14,26 @@ import numpy as np
 import pytest
 
 from dedupe.errors import IndexFileError
-from dedupe.index import Content, EmbeddingIndex, default_index_path
+from dedupe.index import Content, EmbeddingIndex, Search, default_index_path
 from dedupe.types import ImageFile, Verdict
 
 FILE = ImageFile("/p/a.jpg", root=0, size=10, mtime_ns=20, device=1, inode=30)
-Known = dict[str, tuple[str, int, int, str, list[float]]]
+Plain = tuple[str, int, int, str, float, list[float]]
+Known = dict[str, Plain]
 
 
 def content(digest: str = "d1", *, width: int = 640, values: Sequence[float] = (1, 0)) -> Content:
-    return Content(digest, width, 480, "JPEG", np.array(values, np.float32))
+    return Content(digest, width, 480, "JPEG", 30.5, np.array(values, np.float32))
 
 
 def opened(folder: Path, *, encoder: str = "e1") -> EmbeddingIndex:
     return EmbeddingIndex(folder / "index.sqlite", encoder=encoder)
 
 
-def plain(found: Content) -> tuple[str, int, int, str, list[float]]:
+def plain(found: Content) -> Plain:
     """Return a content as a value that can be compared."""
-    return (found.digest, found.width, found.height, found.format, found.vector.tolist())
+    size = (found.width, found.height)
+    return (found.digest, *size, found.format, found.detail, found.vector.tolist())
 
 
 def known(index: EmbeddingIndex, *files: ImageFile) -> Known:
@@ -53,8 +56,8 @@ def test_what_was_remembered_is_found_again(tmp_path: Path) -> None:
     with opened(tmp_path) as index:
         index.remember([(FILE, content()), (other, content("d2", values=[0, -1]))])
         assert known(index, FILE, other, replace(FILE, path="/p/c.jpg")) == {
-            "/p/a.jpg": ("d1", 640, 480, "JPEG", [1, 0]),
-            "/p/b.jpg": ("d2", 640, 480, "JPEG", [0, -1]),
+            "/p/a.jpg": ("d1", 640, 480, "JPEG", 30.5, [1, 0]),
+            "/p/b.jpg": ("d2", 640, 480, "JPEG", 30.5, [0, -1]),
         }
 
 
@@ -285,3 +288,55 @@ def test_verdicts_are_remembered_by_both_digests_and_by_verifier(tmp_path: Path)
         assert known == {("a", "b"): copy, ("a", "c"): other}
         assert index.find_verdicts([("a", "b"), ("a", "c")], 2) == {("a", "b"): other}
         assert index.find_verdicts([], 1) == {}
+
+
+# What a search found
+
+
+def searched(threshold: float = 0.5) -> Search:
+    left, right = np.array([0, 1], np.int32), np.array([2, 2], np.int32)
+    distance = np.array([0.25, 0.125], np.float32)
+    return Search(threshold, ("d1", "d2", "d3"), left, right, distance)
+
+
+def as_value(found: Search | None) -> tuple[object, ...]:
+    assert found is not None
+    pairs = (found.left.tolist(), found.right.tolist(), found.distance.tolist())
+    return (found.threshold, found.digests, *pairs)
+
+
+def test_the_last_search_of_some_roots_is_remembered(tmp_path: Path) -> None:
+    with opened(tmp_path) as index:
+        assert index.find_search(b"/a") is None
+        index.remember_search(b"/a", searched(0.25))
+        index.remember_search(b"/a", searched())
+        index.remember_search(b"/b", searched(0.125))
+    with opened(tmp_path) as index:
+        assert as_value(index.find_search(b"/a")) == as_value(searched())
+        assert as_value(index.find_search(b"/b")) == as_value(searched(0.125))
+    with opened(tmp_path, encoder="e2") as index:
+        assert index.find_search(b"/a") is None
+
+
+def test_a_search_that_found_nothing_is_remembered(tmp_path: Path) -> None:
+    none = np.empty(0, np.int32)
+    with opened(tmp_path) as index:
+        index.remember_search(b"", Search(0.5, (), none, none, none.view(np.float32)))
+        assert as_value(index.find_search(b"")) == (0.5, (), [], [], [])
+
+
+def test_an_index_of_version_1_is_brought_up_to_date_and_keeps_its_verdicts(tmp_path: Path) -> None:
+    with opened(tmp_path) as index:
+        index.remember([(FILE, content())])
+        index.remember_verdicts({("d1", "d2"): Verdict(True, 0.75)}, verifier=1)
+    with contextlib.closing(sqlite3.connect(tmp_path / "index.sqlite")) as old:
+        old.executescript(
+            "ALTER TABLE contents DROP COLUMN detail; DROP TABLE searches; PRAGMA user_version = 1;"
+        )
+    with opened(tmp_path) as index:
+        assert known(index, FILE) == {}
+        assert index.find_verdicts([("d1", "d2")], verifier=1) == {
+            ("d1", "d2"): Verdict(True, 0.75)
+        }
+        index.remember([(FILE, content())])
+        assert known(index, FILE) == {"/p/a.jpg": plain(content())}

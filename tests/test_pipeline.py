@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from pictures import MANIFEST, NumpyEncoder, draw, save, write_encoder
+from PIL import Image
 
 from dedupe.digest import digest_file
 from dedupe.errors import EncoderError, InputError, UsageError
@@ -379,3 +380,32 @@ def test_the_report_tells_the_threshold_that_the_number_of_images_gave(
     assert scanned(photos, verify=True).threshold == MANIFEST.threshold("loose")
     assert scanned(photos, verify=True, sensitivity="wide").threshold == MANIFEST.threshold("wide")
     assert scanned(photos, verify=True, threshold=0.3).threshold == 0.3
+
+
+def test_plain_pictures_are_no_copies_of_each_other_unless_their_pixels_agree(
+    scanned: Scan, tmp_path: Path
+) -> None:
+    white = Image.new("RGB", (96, 72), "white")
+    save(white, tmp_path / "photos/page 1.png")
+    save(white, tmp_path / "photos/page 1 again.bmp")
+    save(white.resize((90, 90)), tmp_path / "photos/page 2.png")
+    save(Image.new("RGB", (96, 72), (250, 250, 252)), tmp_path / "photos/page 3.png")
+    (tmp_path / "photos/page 2 (1).png").write_bytes((tmp_path / "photos/page 2.png").read_bytes())
+    report = scanned(tmp_path / "photos", threshold=1.0)
+    assert grouped(report) == {
+        "page 1.png": ["page 1 again.bmp"],
+        "page 2.png": ["page 2 (1).png"],
+    }
+    assert [(os.path.basename(one.path), one.reason) for one in report.skipped] == [
+        ("page 3.png", "low-detail")
+    ]
+
+
+def test_a_second_scan_searches_nothing_and_finds_the_same(
+    scanned: Scan, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index = tmp_path / "index.sqlite"
+    first = scanned(photos, index=index)
+    monkeypatch.setattr("dedupe.candidates.find_pairs", None)
+    monkeypatch.setattr("dedupe.candidates.extend_pairs", None)
+    assert scanned(photos, index=index) == first

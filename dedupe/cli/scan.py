@@ -33,6 +33,7 @@ from dedupe.cli.console import console
 from dedupe.cli.record import Brief, Clock, Lock, Log, Summary, one_line, summarise, write_summary
 from dedupe.cli.summary import read_earlier, show_report, tell_search
 from dedupe.decode import DEFAULT_MAX_PIXELS
+from dedupe.detail import REASON as LOW_DETAIL
 from dedupe.encoder import Device, Runtime
 from dedupe.errors import DUPLICATES_FOUND, SOME_SKIPPED, UsageError
 from dedupe.keep import DEFAULT_RULES, RULES
@@ -163,7 +164,8 @@ def scan(
         bool, typer.Option("--no-index", help="Remember nothing.", rich_help_panel=_RUN)
     ] = False,
     strict: Annotated[
-        bool, typer.Option("--strict", help="Exit 1 if a file was skipped.", rich_help_panel=_RUN)
+        bool,
+        typer.Option("--strict", help="Exit 1 if a file could not be used.", rich_help_panel=_RUN),
     ] = False,
     fail_on_duplicates: Annotated[
         bool,
@@ -299,5 +301,5 @@ def _check(option: str, value: str, choices: tuple[str, ...]) -> None:
 def _exit(found: Report, *, strict: bool, fail_on_duplicates: bool) -> None:
     if fail_on_duplicates and found.groups:
         raise typer.Exit(DUPLICATES_FOUND)
-    if strict and found.skipped:
+    if strict and any(skipped.reason != LOW_DETAIL for skipped in found.skipped):
         raise typer.Exit(SOME_SKIPPED)
