@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from drawings import draw_photo
+from PIL import Image
 
 SCRIPTS = Path(__file__).parent / "benchmarks"
 
@@ -35,3 +37,55 @@ def test_the_benchmark_of_the_search_measures_exact_and_approximate_searches_and
     assert [crowd["crowd"] for crowd in crowds] == ["150 frames"] * 2 + ["200 blanks"] * 2
     assert [crowd["largest"] for crowd in crowds[1:]] == ["150", "200", "200"]
     assert all(float(crowd["a row"]) <= 65 for crowd in crowds)
+
+
+def width_of(picture: Path) -> int:
+    with Image.open(picture) as image:
+        return image.width
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """Eight drawn photos of 320 x 240."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for seed in range(8):
+        Image.fromarray(draw_photo(seed, width=320, height=240)).save(folder / f"{seed}.jpg")
+    return folder
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="asks the system what a child used")
+def test_the_benchmark_of_a_scan_races_the_limit_and_tells_where_time_goes(
+    photos: Path, tmp_path: Path
+) -> None:
+    plot = tmp_path / "plot.png"
+    lines = run("throughput.py", str(photos), "--rounds", "1", "--plot", str(plot))
+    assert lines[0].startswith("8 images, ")
+    limit, scan, alone = (line.split() for line in lines[3:6])
+    assert limit[:2] == ["decode", "limit"]
+    assert limit[-2] == "1.00"
+    assert 0 < float(scan[-2]) <= 1.5
+    assert 0 < float(alone[-2]) <= 1.5
+    stages = [line.split() for line in lines[8:]]
+    assert [name for name, *_ in stages] == [
+        *("walk", "read", "digest", "decode", "embed", "search", "rest")
+    ]
+    assert all(float(milliseconds) >= 0 for _, milliseconds, _ in stages)
+    assert width_of(plot) > 400
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="asks the system what a child used")
+def test_the_benchmark_of_growth_makes_files_and_scans_them_twice(
+    photos: Path, tmp_path: Path
+) -> None:
+    run("scale.py", "make", str(photos), str(tmp_path / "files"), "--files", "20")
+    files = sorted((tmp_path / "files").rglob("*.jpg"))
+    assert len(files) == 20
+    plot = tmp_path / "plot.png"
+    lines = run("scale.py", "run", str(tmp_path / "files"), "--sizes", "20", "--plot", str(plot))
+    assert len(lines) == 2
+    row = dict(zip(lines[0].replace(" s", "_s").replace("peak MB", "MB").split(), lines[1].split(),
+                   strict=True))  # fmt: skip
+    assert row["files"] == "20"
+    assert float(row["cold_s"]) > float(row["bare_s"])
+    assert width_of(plot) > 400

@@ -205,7 +205,7 @@ def scan(
     if lock:
         context.with_resource(hold_lock(Path(lock)))
     earlier = read_earlier(report) if new_only else None
-    from dedupe.pipeline import scan as run_scan  # loads FAISS and SciPy: not for --help
+    from dedupe.pipeline import scan as run_scan  # loads SciPy and OpenCV: not for --help
 
     with console.stage_bars() as on_progress:
         found = run_scan(

@@ -188,7 +188,7 @@ def _environment() -> list[str]:
 
 def _check(options: Mapping[str, Any]) -> None:
     """Refuse at once what would only fail at night."""
-    from dedupe.pipeline import choose_threshold  # loads FAISS and SciPy
+    from dedupe.pipeline import choose_threshold  # loads SciPy and OpenCV
 
     check_choices(options)
     check_sidecars(options["sidecars"])

@@ -130,7 +130,7 @@ def find_stages(folder: str) -> dict[str, float]:
     clock(decode, "read", "read", time.thread_time)
     clock(digest, "digest_bytes", "digest", time.thread_time)
     clock(decode, "decode", "decode", time.thread_time)
-    clock(pipeline, "find_pairs", "search", time.process_time)
+    clock(pipeline, "find_candidates", "search", time.process_time)
     # One thread, which is the caller's: what it spends can be told from what decoders spend.
     start = encoder.LiteRTEncoder.__init__
     encoder.LiteRTEncoder.__init__ = (  # type: ignore[method-assign]
