@@ -35,7 +35,7 @@ OnProgress = Callable[[Stage, int, int], None]  # stage, just done, of how many
 
 StrPath = str | os.PathLike[str]
 
-_FALSE_CANDIDATES = 1.0  # pairs with different photos, of each picture, that a scan may look at
+_FALSE_CANDIDATES = 0.1  # pairs with a different photo that a picture may add to those looked at
 
 
 def scan(
@@ -72,7 +72,7 @@ def scan(
         roots: folders and files.
         sensitivity: `strict`, `balanced`, `loose` or `wide`: a threshold the encoder was calibrated
             to; "" for `balanced` where copies are not verified and for `wide` where they are, but
-            narrower among more than 10,000 images, see `narrow`.
+            narrower among more than 1,000 images, see `narrow`.
         threshold: largest distance of a copy, in [0, 2], instead of a sensitivity.
         keep: rules that choose the file that stays, see `dedupe.keep.RULES`.
         protect: folders and files that are never duplicates, whichever way they are spelled.
@@ -186,11 +186,11 @@ def choose_threshold(
 
 
 def narrow(manifest: Manifest, images: int) -> float:
-    """Return the distance at which one picture in two has one false candidate to be looked at.
+    """Return the distance at which a tenth of the pictures have a false candidate.
 
     Every picture meets all others, so at a given rate the pairs that verification refuses grow
-    with the square of their number: `wide` holds up to 10,000 images; from there on the rate falls
-    in proportion, down to that of `balanced` at a million.
+    with the square of their number: `wide` holds up to 1,000 images; from there on the rate falls
+    in proportion, to that of `loose` at 10,000 and of `balanced` at 100,000 and more.
     """
     rate = _FALSE_CANDIDATES / max(images, 1)
     return manifest.threshold_at(min(max(rate, RATES["balanced"]), RATES["wide"]))

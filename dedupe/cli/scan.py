@@ -78,7 +78,7 @@ def scan(
     sensitivity: Annotated[
         str,
         typer.Option(
-            help="strict, balanced, loose or wide; else wide, less among more than 10,000 images, "
+            help="strict, balanced, loose or wide; else wide, less among more than 1,000 images, "
             "or balanced with --no-verify.",
             show_default=False,
             rich_help_panel=_DECIDE,
