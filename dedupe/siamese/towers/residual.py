@@ -1,7 +1,4 @@
-"""The networks that both images of a pair go through: uint8 pixels in, unit vectors out.
-
-Owns architectures. Preprocessing and normalisation are layers: a saved tower cannot be fed wrongly.
-"""
+"""The default tower: a plain residual network of a million parameters, as the encoder ships it."""
 
 from __future__ import annotations
 
@@ -10,7 +7,7 @@ from typing import Any
 import keras
 from keras import layers, ops
 
-from dedupe.errors import UsageError
+from dedupe.siamese.towers.ends import centred, on_sphere, start
 
 GEM_FLOOR = 1e-6  # added to the mean of the cubes, so that its root has a gradient
 
@@ -50,8 +47,7 @@ def residual(side: int | None, embedding: int) -> Any:
     Returns:
         A Keras model from uint8 (B, side, side, 3) RGB to float32 (B, embedding).
     """
-    pixels = keras.Input((side, side, 3), dtype="uint8", name="pixels")
-    x = layers.Rescaling(1 / 127.5, offset=-1.0)(ops.cast(pixels, "float32"))
+    pixels, x = start(side)
     x = _convolve(x, 24, stride=2)
     x = _convolve(x, 48, stride=2)
     x = _residual_block(x, 48)
@@ -59,21 +55,4 @@ def residual(side: int | None, embedding: int) -> Any:
         x = _convolve(x, filters, stride=2)
         x = _residual_block(x, filters)
     x = layers.Dense(embedding, use_bias=False)(_generalized_mean(x))
-    # Centred before it is normalised: otherwise the positive pooled features share one direction,
-    # which leaves little of the sphere to tell photos apart and slows training down.
-    x = layers.BatchNormalization(momentum=0.98, center=False, scale=False)(x)
-    return keras.Model(pixels, layers.UnitNormalization()(x), name="residual")
-
-
-TOWERS = {"residual": residual}
-
-
-def build_tower(name: str, *, side: int | None, embedding: int) -> Any:
-    """Build the tower called `name`.
-
-    Raises:
-        UsageError: no tower has that name.
-    """
-    if name not in TOWERS:
-        raise UsageError(f"no tower is called {name!r}; choose one of {', '.join(sorted(TOWERS))}")
-    return TOWERS[name](side, embedding)
+    return keras.Model(pixels, on_sphere(centred(x)), name="residual")
