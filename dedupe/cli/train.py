@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from dedupe.cli.console import console
+
+_IMAGENET = "imagenet"
 
 
 def train(
@@ -16,13 +19,31 @@ def train(
     steps: Annotated[int, typer.Option(min=1, help="Training steps.")] = 4000,
     pairs: Annotated[int, typer.Option(min=2, help="Photos a step.")] = 256,
     tower: Annotated[str, typer.Option(help="Network both images go through.")] = "residual",
-    side: Annotated[int, typer.Option(min=32, help="Edge of the input, pixels.")] = 96,
-    embedding: Annotated[int, typer.Option(min=8, help="Floats of an embedding.")] = 128,
-    learning_rate: Annotated[float, typer.Option(min=1e-6, help="Its highest value.")] = 2e-3,
-    temperature: Annotated[float, typer.Option(min=0.01, help="Of the loss.")] = 0.07,
+    head: Annotated[
+        str | None, typer.Option(help="Judge of pairs: l1, euclidean, cosine or spatial.")
+    ] = None,
+    loss: Annotated[
+        str | None, typer.Option(help="binary, contrastive, triplet or nt_xent.")
+    ] = None,
+    views: Annotated[
+        str, typer.Option(help="edited, or turned: by 10 degrees and 10 % at most.")
+    ] = "edited",
+    side: Annotated[
+        int | None, typer.Option(min=32, help="Edge of the input, pixels; else the tower's own.")
+    ] = None,
+    embedding: Annotated[
+        int | None, typer.Option(min=2, help="Floats of an embedding; else the tower's own.")
+    ] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option(min=1e-6, help="Its highest value; else the tower's own.")
+    ] = None,
+    temperature: Annotated[float, typer.Option(min=0.01, help="Of nt_xent.")] = 0.07,
+    margin: Annotated[
+        float | None, typer.Option(min=0, help="Of contrastive (else 1) and triplet (else 0.2).")
+    ] = None,
     small_share: Annotated[
-        float, typer.Option(min=0, max=1, help="Share of the steps on smaller views.")
-    ] = 0.6,
+        float | None, typer.Option(min=0, max=1, help="Share of the steps on smaller views.")
+    ] = None,
     photo_side: Annotated[
         int | None, typer.Option(min=32, help="Edge of photos in memory; else 5/3 of --side.")
     ] = None,
@@ -31,7 +52,12 @@ def train(
         list[str] | None,
         typer.Option(help="Origin and licence of photos, for the manifest; repeatable."),
     ] = None,
-    weights: Annotated[str, typer.Option(help="A .keras file to start from.")] = "",
+    weights: Annotated[
+        str, typer.Option(help="Start from: a .keras file, or imagenet, fetched if need be.")
+    ] = "",
+    frozen: Annotated[
+        bool, typer.Option("--frozen", help="Train what stands on the backbone only.")
+    ] = False,
     plot: Annotated[str, typer.Option(help="Draw the log at the end: .png, .svg or .pdf.")] = "",
 ) -> None:
     """Train an encoder on turned, zoomed, cropped and otherwise changed pairs of your photos.
@@ -44,20 +70,27 @@ def train(
         check_can_plot(plot)
     # TensorFlow takes seconds to load; no other command needs it.
     from dedupe.siamese.make import make_encoder
-    from dedupe.siamese.train import Progress, TrainingPlan
+    from dedupe.siamese.plan import plan_for
+    from dedupe.siamese.train import Progress
 
-    plan = TrainingPlan(
-        tower=tower,
+    plan = plan_for(
+        tower,
         side=side,
         embedding=embedding,
         steps=steps,
         pairs=pairs,
+        head=head,
+        loss=loss,
+        views=views,
         learning_rate=learning_rate,
         temperature=temperature,
+        margin=margin,
         small_share=small_share,
         seed=seed,
-        photo_side=photo_side or max(160, side * 5 // 3),
+        imagenet=weights == _IMAGENET,
+        frozen=frozen,
     )
+    plan = replace(plan, photo_side=photo_side or max(160, plan.side * 5 // 3))
     with console.bar("Training", steps, "steps") as bar:
 
         def on_step(progress: Progress) -> None:
@@ -69,7 +102,7 @@ def train(
             Path(out),
             plan,
             sources=source or (),
-            start=Path(weights) if weights else None,
+            start=Path(weights) if weights not in ("", _IMAGENET) else None,
             on_step=on_step,
         )
     if plot:

@@ -26,8 +26,10 @@ from dedupe.errors import EncoderError
 from dedupe.manifest import KERAS_FILE, LITERT_FILE, Calibration, Engine, Manifest, fingerprint
 from dedupe.siamese.augment import MILD, STRONG, augment
 from dedupe.siamese.calibrate import Measured, calibrate, leave_out_repeats
+from dedupe.siamese.heads import HEAD_FILE
 from dedupe.siamese.photos import PhotoArray
-from dedupe.siamese.train import TrainingPlan
+from dedupe.siamese.plan import TrainingPlan
+from dedupe.siamese.train import Trained
 
 Numbers = Literal["int8", "float16"]
 
@@ -40,12 +42,18 @@ _IN_FLOATS = [  # operations that follow the convolutions of a tower
 
 
 def export(
-    tower: Any, folder: Path, plan: TrainingPlan, held_out: PhotoArray, training: dict[str, Any]
+    trained: Trained,
+    folder: Path,
+    plan: TrainingPlan,
+    held_out: PhotoArray,
+    training: dict[str, Any],
 ) -> Manifest:
     """Write a tower as an encoder: Keras, LiteRT, and a manifest with calibrated thresholds.
 
+    A head that was trained with it is saved beside, as `head.keras`.
+
     Args:
-        tower: the trained network, uint8 (B, side, side, 3) -> float32 (B, embedding).
+        trained: the tower, uint8 (B, side, side, 3) -> float32 (B, embedding), and its head.
         folder: where to write; made if missing.
         plan: how the tower was trained.
         held_out: (N, H, H, 3) uint8 photos to calibrate on.
@@ -55,7 +63,10 @@ def export(
         EncoderError: Keras runs on a backend that cannot write LiteRT.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    tower = trained.tower
     tower.save(folder / KERAS_FILE)
+    if trained.head is not None:
+        trained.head.save(folder / HEAD_FILE)
     draft = Manifest(plan.tower, plan.side, plan.embedding, "litert", {}, training)
     numbers: Numbers = "int8"
     draft = _write(tower, folder, draft, _examples(held_out, plan), numbers)

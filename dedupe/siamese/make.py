@@ -14,7 +14,8 @@ from dedupe.errors import EncoderError
 from dedupe.manifest import Manifest, read_manifest
 from dedupe.siamese.export import export
 from dedupe.siamese.photos import load_photos, split_photos
-from dedupe.siamese.train import Progress, TrainingPlan, train, writing
+from dedupe.siamese.plan import TrainingPlan
+from dedupe.siamese.train import Progress, train, writing
 
 
 def make_encoder(
@@ -41,15 +42,17 @@ def make_encoder(
         on_step: called after each training step.
 
     Raises:
+        UsageError: the parts of the plan do not fit together.
         InputError: too few photos.
         EncoderError: training failed, or `folder` cannot be written.
     """
+    plan.check()
     with writing(folder):
         (folder / "training").mkdir(parents=True, exist_ok=True)
     photos, digests = load_photos(roots, side=plan.photo_side, on_photo=on_photo)
     learned, held_out = split_photos(photos, digests, held_out=plan.held_out)
     del photos
-    tower = train(learned, plan, folder=folder / "training", start=start, on_step=on_step)
+    trained = train(learned, plan, folder=folder / "training", start=start, on_step=on_step)
     training = {
         "photos": len(learned),
         "sources": list(sources),
@@ -60,7 +63,7 @@ def make_encoder(
     if start is not None:
         training["started_from"] = _origin(start)
     with writing(folder):
-        return export(tower, folder, plan, held_out, training)
+        return export(trained, folder, plan, held_out, training)
 
 
 def _origin(start: Path) -> dict[str, Any]:

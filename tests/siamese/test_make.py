@@ -15,7 +15,7 @@ from dedupe.errors import EncoderError, InputError
 from dedupe.manifest import SENSITIVITIES, Manifest, read_manifest
 from dedupe.siamese import export
 from dedupe.siamese.make import make_encoder
-from dedupe.siamese.train import TrainingPlan
+from dedupe.siamese.plan import TrainingPlan
 
 # Keras saves weights through an older protocol than NumPy 2 wants.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")

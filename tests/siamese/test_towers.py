@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dedupe.errors import UsageError
+from dedupe.siamese.plan import TrainingPlan
 from dedupe.siamese.towers import TOWERS, build_tower
-from dedupe.siamese.train import SiameseTrainer, TrainingPlan
+from dedupe.siamese.trainer import SiameseTrainer
 
 EMBEDDINGS = {"tiny": 3, "tiny_elu": 3, "tiny_pooled": 3}  # at 32 pixels; 16 for the others
 LARGE = ("inceptionv3", "mobilenetv2", "resnet50", "signet")  # seconds to build; tested beside

@@ -17,18 +17,22 @@ from drawings import draw_photos
 from keras import layers, ops
 
 from dedupe.errors import CollapseError, EncoderError, InputError
+from dedupe.siamese import batches
 from dedupe.siamese import train as training
 from dedupe.siamese.augment import MILD, STRONG, Strength
+from dedupe.siamese.batches import make_batch
 from dedupe.siamese.log import LOG_COLUMNS
+from dedupe.siamese.plan import TrainingPlan
 from dedupe.siamese.towers import TOWERS, build_tower
-from dedupe.siamese.train import Progress, TrainingPlan, make_batch, train
+from dedupe.siamese.train import Progress, train
+from dedupe.siamese.trainer import build_trainer
 
 # Keras saves weights through an older protocol than NumPy 2 wants.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 PHOTOS = draw_photos(40, side=48)
 PLAN = TrainingPlan(
-    tower="tiny", side=32, embedding=8, steps=8, pairs=8, small_share=0, photo_side=48, ema=0.9
+    tower="small", side=32, embedding=8, steps=8, pairs=8, small_share=0, photo_side=48, ema=0.9
 )
 
 
@@ -36,7 +40,7 @@ class Stopped(BaseException):
     """Stands for the signal that ends a run."""
 
 
-def tiny(side: int | None, embedding: int) -> Any:
+def small(side: int | None, embedding: int) -> Any:
     """A tower that is traced and trained in a second."""
     pixels = keras.Input((side, side, 3), dtype="uint8")
     x = layers.Rescaling(1 / 127.5, offset=-1.0)(ops.cast(pixels, "float32"))
@@ -78,7 +82,7 @@ def _nan(shape: Any, dtype: Any = None) -> Any:
 @pytest.fixture(scope="module", autouse=True)
 def _small_towers() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        for tower in (tiny, constant, unsettled, broken):
+        for tower in (small, constant, unsettled, broken):
             patch.setitem(TOWERS, tower.__name__, tower)
         patch.setattr(training, "_SETTLING", 5)
         yield
@@ -99,7 +103,8 @@ def run(
         if progress.step == stop:
             raise Stopped
 
-    return train(PHOTOS, plan, folder=folder, log_every=2, checkpoint_every=3, on_step=on_step)
+    trained = train(PHOTOS, plan, folder=folder, log_every=2, checkpoint_every=3, on_step=on_step)
+    return trained.tower
 
 
 def weights_of(tower: Any) -> list[bytes]:
@@ -243,7 +248,7 @@ def test_training_starts_from_the_weights_it_is_given(tmp_path: Path, uninterrup
     tower = uninterrupted.tower
     tower.save(tmp_path / "start.keras")
     plan = replace(PLAN, steps=1, learning_rate=0)
-    again = train(PHOTOS, plan, folder=tmp_path / "run", start=tmp_path / "start.keras")
+    again = train(PHOTOS, plan, folder=tmp_path / "run", start=tmp_path / "start.keras").tower
     for given, trained in zip(tower.trainable_weights, again.trainable_weights, strict=True):
         np.testing.assert_array_equal(given.numpy(), trained.numpy())
 
@@ -253,7 +258,7 @@ def test_training_starts_from_the_weights_it_is_given(tmp_path: Path, uninterrup
 def test_weights_that_do_not_fit_the_tower_are_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / "text.keras").write_text("no weights")
     (tmp_path / "text.weights.h5").write_text("no weights")
-    build_tower("tiny", side=32, embedding=9).save(tmp_path / "other.keras")
+    build_tower("small", side=32, embedding=9).save(tmp_path / "other.keras")
     with pytest.raises(EncoderError, match=f"{name} holds no weights of this tower: .") as caught:
         train(PHOTOS, PLAN, folder=tmp_path / "run", start=tmp_path / name)
     assert "\n" not in str(caught.value)
@@ -309,7 +314,7 @@ def test_row_i_and_row_i_plus_b_are_a_mild_and_a_strong_view_of_one_photo(
         strengths.append(strength)
         return photo
 
-    monkeypatch.setattr(training, "augment", unchanged)
+    monkeypatch.setattr(batches, "augment", unchanged)
     views = make_batch(PHOTOS, PLAN, 0)
     np.testing.assert_array_equal(views[:8], views[8:])
     assert len({view.tobytes() for view in views}) == 8
@@ -317,7 +322,7 @@ def test_row_i_and_row_i_plus_b_are_a_mild_and_a_strong_view_of_one_photo(
 
 
 def test_the_batches_of_a_run_show_every_photo(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training, "augment", lambda photo, *_: photo)
+    monkeypatch.setattr(batches, "augment", lambda photo, *_: photo)
     seen = {view.tobytes() for step in range(40) for view in make_batch(PHOTOS, PLAN, step)}
     assert seen == {photo.tobytes() for photo in PHOTOS}
 
@@ -325,7 +330,7 @@ def test_the_batches_of_a_run_show_every_photo(monkeypatch: pytest.MonkeyPatch) 
 def test_a_step_with_look_alikes_holds_them_and_no_photo_twice(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(training, "augment", lambda photo, *_: photo)
+    monkeypatch.setattr(batches, "augment", lambda photo, *_: photo)
     names = {photo.tobytes(): number for number, photo in enumerate(PHOTOS)}
     alike = np.array([[number ^ 1] for number in range(40)])  # 0 with 1, 2 with 3 ...
     together = {True: 0, False: 0}
@@ -345,6 +350,6 @@ def test_photos_that_are_their_own_only_look_alike_make_a_full_batch() -> None:
 
 def test_without_averaging_the_last_weights_are_returned(tmp_path: Path) -> None:
     finished = run(tmp_path, replace(PLAN, ema=0.0))
-    trainer = training._build(replace(PLAN, ema=0.0), None)
+    trainer = build_trainer(replace(PLAN, ema=0.0))
     trainer.load_weights(str(tmp_path / "step-8.weights.h5"))
     assert weights_of(finished) == weights_of(trainer.tower)

@@ -1,0 +1,153 @@
+"""What a step trains: pairs, losses and heads, and the guard against collapse."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from drawings import draw_photos
+from keras import layers, ops
+from words import WORDS, batches, make_hand
+
+from dedupe.errors import CollapseError
+from dedupe.siamese import losses
+from dedupe.siamese.batches import make_batch, turn
+from dedupe.siamese.heads import IDENTICAL
+from dedupe.siamese.plan import LOSSES, TrainingPlan, plan_for
+from dedupe.siamese.train import guard
+from dedupe.siamese.trainer import SiameseTrainer, build_trainer, pair_up
+
+PHOTOS = draw_photos(16, side=62)
+PLAN = plan_for("tiny", side=62, embedding=12, pairs=8, steps=40, views="turned", warmup=0.0)
+
+
+def test_half_of_the_pairs_show_one_photo_and_half_show_two() -> None:
+    photo = np.arange(5, dtype=np.float32)
+    embeddings = np.concatenate([photo, photo + 10])[:, None]  # the second view of 3 is 13
+    first, second, same = (np.asarray(part) for part in pair_up(embeddings))
+    pairs = [(int(a), int(b) % 10) for a, b in zip(first[:, 0], second[:, 0], strict=True)]
+    assert pairs[:5] == [(0, 0), (1, 1), (2, 2), (3, 3), (4, 4)]
+    assert pairs[5:] == [(0, 1), (1, 2), (2, 3), (3, 4), (4, 0)]
+    assert same.tolist() == [1] * 5 + [0] * 5
+    assert (second >= 10).all()  # what a view is like tells nothing
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_every_loss_falls_while_tiny_trains(loss: str) -> None:
+    trainer = build_trainer(replace(PLAN, loss=loss))
+    values = []
+    for step in range(PLAN.steps):
+        result = trainer.train_on_batch(make_batch(PHOTOS, PLAN, step), return_dict=True)
+        values.append(float(result["loss"]))
+        assert float(result["spread"]) > 0.1
+    assert np.mean(values[-8:]) < 0.8 * np.mean(values[:8])
+
+
+def test_tiny_learns_its_task_in_a_hundred_steps() -> None:
+    """The claim in small: pairs of photos that it never saw."""
+    plan = replace(PLAN, steps=100)
+    trainer = build_trainer(plan)
+    for step in range(plan.steps):
+        trainer.train_on_batch(make_batch(PHOTOS, PLAN, step))
+    unknown = draw_photos(40, side=62)[16:]
+    rng = np.random.default_rng(0)
+    vectors = trainer.tower.predict_on_batch(unknown)
+    copies = trainer.tower.predict_on_batch(np.stack([turn(p, 62, rng) for p in unknown]))
+    same = trainer.head.predict_on_batch([vectors, copies])[:, 0]
+    different = trainer.head.predict_on_batch([vectors, np.roll(copies, 1, axis=0)])[:, 0]
+    assert np.mean([same > 0.5, different < 0.5]) >= 0.95
+    assert trainer.head.predict_on_batch([vectors, vectors]).min() >= IDENTICAL
+
+
+def test_a_head_that_learns_beside_another_loss_does_not_move_the_tower() -> None:
+    towers = []
+    for head in ("euclidean", ""):
+        trainer = build_trainer(replace(PLAN, loss="triplet", head=head))
+        for step in range(3):
+            trainer.train_on_batch(make_batch(PHOTOS, PLAN, step))
+        towers.append(trainer.tower.get_weights())
+        if head:
+            assert trainer.head.get_layer("head").get_weights()[1] != 0
+    for beside, alone in zip(*towers, strict=True):
+        np.testing.assert_allclose(beside, alone, atol=1e-6)
+
+
+def test_a_turned_view_is_a_photo_turned_and_zoomed_a_little() -> None:
+    views = make_batch(PHOTOS, PLAN, 0)
+    assert views.shape == (16, 62, 62, 3)
+    assert len({view.tobytes() for view in views[:8]} & {photo.tobytes() for photo in PHOTOS}) == 8
+    gaps = np.abs(views[:8].astype(int) - views[8:]).mean(axis=(1, 2, 3))
+    others = np.abs(views[:8].astype(int) - np.roll(views[8:], 1, axis=0)).mean(axis=(1, 2, 3))
+    assert (gaps > 0).all()
+    assert gaps.mean() < 0.5 * others.mean()
+    centre = np.zeros((62, 62, 3), np.uint8)
+    centre[24:38, 24:38] = 255
+    areas = [turn(centre, 62, np.random.default_rng(s)).mean() / centre.mean() for s in range(40)]
+    assert 0.78 < min(areas) < 0.9
+    assert 1.1 < max(areas) < 1.24
+
+
+HANDS = [make_hand(number) for number in range(24)]
+WRITTEN = plan_for("signet", side=32, embedding=16, pairs=8, steps=12, warmup=0.0)
+
+
+class Flawed(SiameseTrainer):
+    """The note's mistakes: a loss summed over the batch, of features behind a ReLU."""
+
+    def _compare(self, embeddings: Any) -> Any:
+        first, second, same = pair_up(embeddings)
+        square = ops.sum(ops.square(first - second), axis=1)
+        far = ops.relu(1.0 - ops.sqrt(square + 1e-12))
+        return ops.sum(same * square + (1 - same) * far**2)
+
+
+def flawed() -> Flawed:
+    mended = build_trainer(WRITTEN).tower
+    dense = layers.Dense(16, activation="relu")(mended.layers[-3].output)
+    trainer = Flawed(keras.Model(mended.inputs, dense), WRITTEN)
+    trainer.compile(optimizer=keras.optimizers.SGD(0.01))
+    return trainer
+
+
+def spreads(trainer: SiameseTrainer) -> list[float]:
+    """Train on words and return the spread of each step, until the guard stops it."""
+    make = batches(HANDS, list(WORDS), side=32, things=8, seed=0)
+    seen = []
+    for step in range(WRITTEN.steps):
+        result = trainer.train_on_batch(make(step), return_dict=True)
+        numbers = {name: float(value) for name, value in result.items()}
+        guard(numbers, step)
+        seen.append(numbers["spread"])
+    return seen
+
+
+def test_the_flawed_signet_collapses_and_the_guard_stops_it() -> None:
+    """It starts well apart; one step of the summed loss, and every coordinate is 0 for good."""
+    with pytest.raises(CollapseError, match=r"nearly one point at step 1 \(spread 0.000\)"):
+        spreads(flawed())
+
+
+@pytest.mark.parametrize("loss", ["contrastive", "triplet"])
+def test_the_mended_signet_keeps_words_and_hands_apart(loss: str) -> None:
+    assert min(spreads(build_trainer(replace(WRITTEN, loss=loss)))) > 0.2
+
+
+def test_a_batch_of_words_shows_each_thing_twice_and_changes_one_half_of_it_at_a_time() -> None:
+    views = batches(HANDS, list(WORDS), side=32, things=8, seed=0)(0)
+    assert views.shape == (16, 32, 32, 3)
+    assert len({view.tobytes() for view in views}) == 16
+    again = batches(HANDS, list(WORDS), side=32, things=8, seed=0)(0)
+    np.testing.assert_array_equal(views, again)
+
+
+def test_the_guard_s_spread_of_unit_vectors_is_zero_for_one_point() -> None:
+    assert float(losses.spread(np.ones((4, 3), np.float32))) == 0
+
+
+def test_the_default_plan_has_no_head() -> None:
+    trainer = build_trainer(TrainingPlan(side=32, embedding=8))
+    assert trainer.head is None
+    assert trainer.count_params() == trainer.tower.count_params()
