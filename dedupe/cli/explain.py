@@ -52,10 +52,12 @@ def _draw(found: Explanation, folder: Path, out: str) -> None:
 
     tower = KerasEncoder(folder, device="cpu")  # first: it knows how to load Keras quietly
     from dedupe.siamese.figure import draw_figure
+    from dedupe.siamese.heads import load_head
     from dedupe.siamese.maps import view
     from dedupe.siamese.sheet import write
 
-    views = view(tower, np.stack([found.first.square, found.second.square]))
+    squares = np.stack([found.first.square, found.second.square])
+    views = view(tower, squares, load_head(folder))
     names = f"A {Path(found.first.path).name}, B {Path(found.second.path).name}"
     figure = draw_figure(
         found, views, title=_verdict(found), subtitle=f"{names}: distance {_distance(found)}"

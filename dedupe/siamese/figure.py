@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from dedupe.explain import Explanation
+from dedupe.siamese.cells import Cells
 from dedupe.siamese.frames import draw_frames, fade
 from dedupe.siamese.maps import (
     Floats,
@@ -49,9 +50,12 @@ def compare_places(explanation: Explanation, views: Views) -> Places:
         views: of its two pictures, in order.
 
     Returns:
-        Places whose `weighted` and `outside` add up to the square of the distance.
+        Places whose `weighted` and `outside` add up to the square of the distance; for a tower that
+        keeps its places, compared as they stand, to what its head takes from the logit.
     """
     first, second = views.maps
+    if isinstance(views.head, Cells):
+        return _compare_cells(views.head, first, second)
     shares = contribute(views.head, first, second)
     warped, inside = second, np.ones(first.shape[:2], bool)
     laid, outside = shares.second, 0.0
@@ -68,6 +72,23 @@ def compare_places(explanation: Explanation, views: Views) -> Places:
         weighted=shares.first + laid,
         outside=outside,
         laid=explanation.fits,
+    )
+
+
+def _compare_cells(cells: Cells, first: Floats, second: Floats) -> Places:
+    """Compare place by place as the head does, each square's weight shared among its places."""
+    shares = cells.weigh() / cells.edge**2
+    weighted = np.zeros(
+        first.shape[:2]
+    )  # places at the edge that no square holds count for nothing
+    filled = np.kron(shares, np.ones((cells.edge, cells.edge)))
+    weighted[: filled.shape[0], : filled.shape[1]] = filled
+    return Places(
+        colours=_colour(first, second),
+        difference=np.linalg.norm(first - second, axis=2),
+        weighted=weighted,
+        outside=0.0,
+        laid=False,
     )
 
 
@@ -130,6 +151,8 @@ def _draw_maps(sheet: Sheet, explanation: Explanation, views: Views, places: Pla
 
 def _caption(views: Views, places: Places) -> str:
     rows, columns = views.maps.shape[1:3]
+    if isinstance(views.head, Cells):
+        return _caption_cells(views.head)
     text = (
         "Features are the last maps of the tower before they are pooled; both pictures' channels "
         "are projected on the same three principal components. The weighted difference is what "
@@ -145,6 +168,23 @@ def _caption(views: Views, places: Places) -> str:
     if np.isnan(places.difference).any():
         text += "; grey places lie outside B"
     return text + "; what the filters make of a turned picture is not turned back."
+
+
+def _caption_cells(cells: Cells) -> str:
+    rows, columns = cells.vectors.shape[1:3]
+    text = (
+        "Features are the last maps of the tower, both pictures' channels projected on the same "
+        f"three principal components. Squares of {cells.edge} x {cells.edge} places are averaged "
+        f"and normalised; the difference of the {rows} x {columns} squares, as they stand, is what "
+        "is weighed. "
+    )
+    if cells.probability is None:
+        return text + "The weighted difference is what each adds to the squared distance, exactly."
+    return text + (
+        "The weighted difference is what each takes from the head's logit: of the "
+        f"{cells.bias:.2f} of identical pictures {cells.bias - cells.weigh().sum():.2f} is left, "
+        f"which makes them the same with probability {cells.probability:.2f}."
+    )
 
 
 def _enlarge(square: Pixels) -> Pixels:

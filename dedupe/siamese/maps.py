@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from dedupe.encoder import KerasEncoder
 from dedupe.errors import EncoderError
+from dedupe.siamese.cells import Cells, ends_in_cells, read_cells
 from dedupe.siamese.towers import GEM_FLOOR
 
 Floats = NDArray[np.float64]
@@ -46,8 +47,8 @@ class Head:
 class Views:
     """The last maps of a tower for some pictures, and where in the picture each place looks."""
 
-    maps: Floats  # (B, R, C, K) >= 0
-    head: Head
+    maps: Floats  # (B, R, C, K); >= 0 where GeM pools them
+    head: Head | Cells
     grid: Floats  # (2, 3): x and y of the squashed picture, in [0, 1], to column and row
 
 
@@ -67,29 +68,39 @@ class Contributions:
         return float(self.first.sum() + self.second.sum())
 
 
-def view(encoder: KerasEncoder, pixels: NDArray[np.uint8]) -> Views:
+def view(encoder: KerasEncoder, pixels: NDArray[np.uint8], judge: Any = None) -> Views:
     """Run the tower of an encoder and keep its last maps.
 
     Args:
         encoder: an open one.
         pixels: (B, side, side, 3) RGB.
+        judge: the head that was trained with it, if there is one.
 
     Raises:
-        EncoderError: its maps are not pooled by GeM and then mapped by a linear layer, so that
-            nothing exact could be said.
+        EncoderError: its maps are neither pooled by GeM and then mapped by a linear layer, nor kept
+            as they are, so that nothing exact could be said.
     """
     model = encoder.model
+    if ends_in_cells(model):
+        maps, vectors = _run(model, model.layers[-3].input, pixels)
+        cells = read_cells(model, vectors, judge)
+        return Views(maps, cells, _find_grid(model.layers[:-3], pixels.shape[1]))
     outputs = [getattr(layer, "output", None) for layer in model.layers]
     spatial = [output for output in outputs if len(getattr(output, "shape", ())) == 4]
-    tower = keras.Model(model.inputs, [spatial[-1], model.outputs[0]])
-    maps, vectors = (np.asarray(part, np.float64) for part in tower.predict_on_batch(pixels))
+    maps, vectors = _run(model, spatial[-1], pixels)
     head = _read_head(model)
     if head is None or not _ends_so(head, maps, vectors):
         raise EncoderError(
-            f"encoder {encoder.manifest.name} does not end in GeM pooling and a linear layer: what "
-            "each place adds cannot be drawn; explain without --out"
+            f"encoder {encoder.manifest.name} does not end in GeM pooling and a linear layer, nor "
+            "keeps its places: what each of them adds cannot be drawn; explain without --out"
         )
-    return Views(maps, head, _find_grid(model, pixels.shape[1]))
+    return Views(maps, head, _find_grid(model.layers, pixels.shape[1]))
+
+
+def _run(model: Any, maps: Any, pixels: NDArray[np.uint8]) -> tuple[Floats, Floats]:
+    """Return one of a tower's maps (B, R, C, K) and its vectors (B, D)."""
+    both = keras.Model(model.inputs, [maps, model.outputs[0]]).predict_on_batch(pixels)
+    return np.asarray(both[0], np.float64), np.asarray(both[1], np.float64)
 
 
 def contribute(head: Head, first: Floats, second: Floats) -> Contributions:
@@ -234,20 +245,22 @@ def _ends_so(head: Head, maps: Floats, vectors: Floats) -> bool:
     return made.shape == vectors.shape and bool(np.abs(made - vectors).max() < _ALIKE)
 
 
-def _find_grid(model: Any, side: int) -> Floats:
-    """Find where the centre of each place's receptive field lies, from the strides of the tower.
+def _find_grid(layers: list[Any], side: int) -> Floats:
+    """Find where the centre of each place's receptive field lies, from the strides of the layers.
 
     "same" padding adds less at the top and left, so that with even sizes the centres lie half a
     place further right and down than a division of the picture into tiles would have it.
     """
     step, centre, size = 1, 0.0, side
-    for layer in model.layers:
-        stride = getattr(layer, "strides", (1, 1))[0]
-        if stride == 1:
+    for layer in layers:
+        window = getattr(layer, "kernel_size", None) or getattr(layer, "pool_size", None)
+        if window is None:
             continue
-        kernel = layer.kernel_size[0]
-        smaller = -(-size // stride)
-        before = max((smaller - 1) * stride + kernel - size, 0) // 2
+        kernel, stride = window[0], layer.strides[0]
+        smaller, before = (size - kernel) // stride + 1, 0
+        if layer.padding == "same":
+            smaller = -(-size // stride)
+            before = max((smaller - 1) * stride + kernel - size, 0) // 2
         centre += step * ((kernel - 1) / 2 - before)
         step, size = step * stride, smaller
     # Place i looks at pixel centre + step * i, whose middle is half a pixel further.

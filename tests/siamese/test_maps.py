@@ -41,6 +41,7 @@ def some_maps(seed: int, rows: int = 3, columns: int = 4) -> tuple[Head, Any, An
 def test_contributions_add_up_to_the_squared_distance_of_the_encoder(second: int) -> None:
     pixels = draw_photos(4, side=SIDE)[[0, second]]
     views = view(ENCODER, pixels)
+    assert isinstance(views.head, Head)
     first, other = ENCODER.embed(pixels).astype(np.float64)
     total = contribute(views.head, *views.maps).total
     assert total == pytest.approx(float(((first - other) ** 2).sum()), abs=1e-4)
