@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from dedupe.explain import Explanation
-from dedupe.siamese.cells import Cells
 from dedupe.siamese.frames import draw_frames, fade
 from dedupe.siamese.maps import (
     Floats,
@@ -26,6 +25,7 @@ from dedupe.siamese.maps import (
     lay_on,
     warp_maps,
 )
+from dedupe.siamese.shares import Shares
 from dedupe.siamese.sheet import BLUE, GREY, ORANGE, RED, TILE, Sheet
 
 Pixels = NDArray[np.uint8]  # (H, W, 3) RGB
@@ -50,12 +50,13 @@ def compare_places(explanation: Explanation, views: Views) -> Places:
         views: of its two pictures, in order.
 
     Returns:
-        Places whose `weighted` and `outside` add up to the square of the distance; for a tower that
-        keeps its places, compared as they stand, to what its head takes from the logit.
+        Places whose `weighted` and `outside` add up to the square of the distance. Where a head was
+        trained beside the tower they stand as they are, and add up to what it takes from its logit.
     """
     first, second = views.maps
-    if isinstance(views.head, Cells):
-        return _compare_cells(views.head, first, second)
+    if isinstance(views.head, Shares):
+        difference = np.linalg.norm(first - second, axis=2)
+        return Places(_colour(first, second), difference, views.head.places, 0.0, laid=False)
     shares = contribute(views.head, first, second)
     warped, inside = second, np.ones(first.shape[:2], bool)
     laid, outside = shares.second, 0.0
@@ -72,23 +73,6 @@ def compare_places(explanation: Explanation, views: Views) -> Places:
         weighted=shares.first + laid,
         outside=outside,
         laid=explanation.fits,
-    )
-
-
-def _compare_cells(cells: Cells, first: Floats, second: Floats) -> Places:
-    """Compare place by place as the head does, each square's weight shared among its places."""
-    shares = cells.weigh() / cells.edge**2
-    weighted = np.zeros(
-        first.shape[:2]
-    )  # places at the edge that no square holds count for nothing
-    filled = np.kron(shares, np.ones((cells.edge, cells.edge)))
-    weighted[: filled.shape[0], : filled.shape[1]] = filled
-    return Places(
-        colours=_colour(first, second),
-        difference=np.linalg.norm(first - second, axis=2),
-        weighted=weighted,
-        outside=0.0,
-        laid=False,
     )
 
 
@@ -151,8 +135,8 @@ def _draw_maps(sheet: Sheet, explanation: Explanation, views: Views, places: Pla
 
 def _caption(views: Views, places: Places) -> str:
     rows, columns = views.maps.shape[1:3]
-    if isinstance(views.head, Cells):
-        return _caption_cells(views.head)
+    if isinstance(views.head, Shares):
+        return _caption_shares(views.head)
     text = (
         "Features are the last maps of the tower before they are pooled; both pictures' channels "
         "are projected on the same three principal components. The weighted difference is what "
@@ -170,20 +154,17 @@ def _caption(views: Views, places: Places) -> str:
     return text + "; what the filters make of a turned picture is not turned back."
 
 
-def _caption_cells(cells: Cells) -> str:
-    rows, columns = cells.vectors.shape[1:3]
+def _caption_shares(shares: Shares) -> str:
     text = (
         "Features are the last maps of the tower, both pictures' channels projected on the same "
-        f"three principal components. Squares of {cells.edge} x {cells.edge} places are averaged "
-        f"and normalised; the difference of the {rows} x {columns} squares, as they stand, is what "
-        "is weighed. "
+        f"three principal components. Places are compared as they stand. {shares.how} "
     )
-    if cells.probability is None:
-        return text + "The weighted difference is what each adds to the squared distance, exactly."
+    if shares.bias is None:
+        return text + "Shares add up to the squared distance."
     return text + (
-        "The weighted difference is what each takes from the head's logit: of the "
-        f"{cells.bias:.2f} of identical pictures {cells.bias - cells.weigh().sum():.2f} is left, "
-        f"which makes them the same with probability {cells.probability:.2f}."
+        "Shares add up to what the difference takes from the head's logit: of the "
+        f"{shares.bias:.2f} of identical pictures {shares.bias - shares.places.sum():.2f} is left, "
+        f"which makes them the same with probability {shares.probability:.2f}."
     )
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from dedupe.encoder import KerasEncoder
 from dedupe.errors import EncoderError
-from dedupe.siamese.cells import Cells, ends_in_cells, read_cells
+from dedupe.siamese.shares import Shares, ends_in_cells, find_end, share_cells, share_swaps
 from dedupe.siamese.towers import GEM_FLOOR
 
 Floats = NDArray[np.float64]
@@ -48,7 +48,7 @@ class Views:
     """The last maps of a tower for some pictures, and where in the picture each place looks."""
 
     maps: Floats  # (B, R, C, K); >= 0 where GeM pools them
-    head: Head | Cells
+    head: Head | Shares
     grid: Floats  # (2, 3): x and y of the squashed picture, in [0, 1], to column and row
 
 
@@ -69,32 +69,42 @@ class Contributions:
 
 
 def view(encoder: KerasEncoder, pixels: NDArray[np.uint8], judge: Any = None) -> Views:
-    """Run the tower of an encoder and keep its last maps.
+    """Run the tower of an encoder on two pictures and keep its last maps.
 
     Args:
         encoder: an open one.
-        pixels: (B, side, side, 3) RGB.
-        judge: the head that was trained with it, if there is one.
+        pixels: (B, side, side, 3) RGB; B = 2 for a tower that does not end as ours does, in GeM
+            pooling and a linear layer.
+        judge: the head that was trained with it, if there is one; ours is looked at without.
 
     Raises:
-        EncoderError: its maps are neither pooled by GeM and then mapped by a linear layer, nor kept
-            as they are, so that nothing exact could be said.
+        EncoderError: the tower has no maps that nothing but pooling or flattening follows.
     """
-    model = encoder.model
+    model, side = encoder.model, pixels.shape[1]
+    head = _read_head(model)
+    if head is not None:
+        # A backbone is a model of its own, whose output as such is no part of this one.
+        own = [layer for layer in model.layers if not isinstance(layer, keras.Model)]
+        outputs = [getattr(layer, "output", None) for layer in own]
+        spatial = [output for output in outputs if len(getattr(output, "shape", ())) == 4]
+        maps, vectors = _run(model, spatial[-1], pixels)
+        if _ends_so(head, maps, vectors):
+            return Views(maps, head, _find_grid(model.layers, side))
     if ends_in_cells(model):
         maps, vectors = _run(model, model.layers[-3].input, pixels)
-        cells = read_cells(model, vectors, judge)
-        return Views(maps, cells, _find_grid(model.layers[:-3], pixels.shape[1]))
-    outputs = [getattr(layer, "output", None) for layer in model.layers]
-    spatial = [output for output in outputs if len(getattr(output, "shape", ())) == 4]
-    maps, vectors = _run(model, spatial[-1], pixels)
-    head = _read_head(model)
-    if head is None or not _ends_so(head, maps, vectors):
+        shares = share_cells(model, maps, vectors, judge)
+        if shares is not None:
+            return Views(maps, shares, _find_grid(model.layers[:-3], side))
+    end = find_end(model)
+    if end is None:
         raise EncoderError(
-            f"encoder {encoder.manifest.name} does not end in GeM pooling and a linear layer, nor "
-            "keeps its places: what each of them adds cannot be drawn; explain without --out"
+            f"encoder {encoder.manifest.name} has no maps that are pooled or flattened at its end: "
+            "what each place adds cannot be drawn; explain without --out"
         )
-    return Views(maps, head, _find_grid(model.layers, pixels.shape[1]))
+    maps, _ = _run(model, model.layers[end].input, pixels)
+    rows, columns = maps.shape[1:3]
+    tiles = np.array([[columns, 0, -0.5], [0, rows, -0.5]])
+    return Views(maps, share_swaps(model, maps, judge), tiles)
 
 
 def _run(model: Any, maps: Any, pixels: NDArray[np.uint8]) -> tuple[Floats, Floats]:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
-import keras
 import numpy as np
 import pytest
 from drawings import draw_photo, draw_photos
@@ -13,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dedupe.encoder import KerasEncoder
-from dedupe.errors import EncoderError
 from dedupe.manifest import BUILT_IN
 from dedupe.siamese.maps import (
     Head,
@@ -142,14 +139,3 @@ def test_between_two_places_maps_are_interpolated() -> None:
     values = np.arange(4.0)[None, :, None] * np.ones((4, 1, 1))
     warped, _ = warp_maps(values, np.array([[1.0, 0, 0.25], [0, 1, 0]]))
     np.testing.assert_allclose(warped[0, :, 0], [0.25, 1.25, 2.25, 3.0])
-
-
-@pytest.mark.parametrize("pool", [keras.layers.GlobalMaxPooling2D, keras.layers.Flatten])
-def test_a_tower_that_pools_otherwise_is_refused(pool: Any) -> None:
-    pixels = keras.Input((SIDE, SIDE, 3), dtype="uint8")
-    maps = keras.layers.Conv2D(4, 3, 4, "same")(keras.ops.cast(pixels, "float32"))
-    unit = keras.layers.UnitNormalization()(keras.layers.Dense(8)(pool()(maps)))
-    other = copy.copy(ENCODER)
-    other._model = keras.Model(pixels, unit)
-    with pytest.raises(EncoderError, match="GeM"):
-        view(other, draw_photos(2, side=SIDE))
