@@ -31,7 +31,7 @@ class TrainingPlan:
     hard_share: float = 0.5  # share of a step's photos that are look-alikes of its other photos
     held_out: float = 0.05  # share of the photos kept out of training, to calibrate on
     photo_side: int = 160  # pixels of the squashed photos that views are made from
-    head: str = ""  # what judges pairs of embeddings; none but for `binary`
+    head: str = ""  # what judges pairs of embeddings; `binary` trains it, others fit it in the end
     loss: str = "nt_xent"
     margin: float | None = None  # of `contrastive` and `triplet`; None for the loss's own
     views: str = "edited"  # or `turned`: by 10 degrees and 10 % at most, as the seeds did

@@ -22,17 +22,19 @@ from keras import ops
 from dedupe.errors import CollapseError, EncoderError, InputError
 from dedupe.siamese import losses
 from dedupe.siamese.batches import Views, make_batch
+from dedupe.siamese.heads import build_head
 from dedupe.siamese.log import TrainingLog
 from dedupe.siamese.mining import find_look_alikes
 from dedupe.siamese.photos import PhotoArray
 from dedupe.siamese.plan import TrainingPlan
 from dedupe.siamese.towers import build_tower
-from dedupe.siamese.trainer import SiameseTrainer, build_trainer
+from dedupe.siamese.trainer import SiameseTrainer, build_trainer, fit_head
 
 Batches = Callable[[int], Views]  # from the number of a step to its views
 
 _COLLAPSED = 0.05  # spread below which every embedding is the same point; random weights give ~0.3
 _SETTLING = 200  # batches that batch normalisation needs to forget its former statistics
+_FITTED = 20  # batches that a head is fitted to
 
 
 @dataclass(slots=True)
@@ -155,7 +157,8 @@ def finish(trainer: SiameseTrainer, batches: Batches) -> Trained:
     """Return tower and head, with averaged weights and statistics that belong to them if asked.
 
     The moving statistics of batch normalisation followed the weights of each step, not their
-    average, so they are measured again; without it embeddings shrink towards one another.
+    average, so they are measured again; without it embeddings shrink towards one another. A head
+    that had no part in the loss is fitted here.
 
     Raises:
         CollapseError: seen without the help of a batch's own statistics, embeddings are one point.
@@ -171,7 +174,12 @@ def finish(trainer: SiameseTrainer, batches: Batches) -> Trained:
     vectors = tower.predict_on_batch(batches(plan.steps))
     spread = float(ops.convert_to_numpy(losses.spread(vectors)))
     guard({"loss": spread, "spread": spread}, plan.steps)
-    return Trained(tower, trainer.head)
+    head = trainer.head
+    if plan.head and head is None:
+        head = build_head(plan.head, tower)
+        more = range(plan.steps + 1, plan.steps + _FITTED)
+        fit_head(head, [vectors, *(tower.predict_on_batch(batches(step)) for step in more)])
+    return Trained(tower, head)
 
 
 def _ahead(batches: Batches, first: int, steps: int) -> Iterator[tuple[int, Views]]:

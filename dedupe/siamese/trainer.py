@@ -21,6 +21,8 @@ from dedupe.siamese.towers import build_tower
 
 Tensor = Any  # a tensor of whichever backend Keras runs on
 
+_HEAD_RATE, _HEAD_STEPS = 0.03, 400  # learning rate and steps of a head fitted by itself
+
 
 class SiameseTrainer(keras.Model):  # type: ignore[misc]
     """A tower and the loss over its embeddings of a batch."""
@@ -39,17 +41,14 @@ class SiameseTrainer(keras.Model):  # type: ignore[misc]
         return self.tower(views, training=training)
 
     def compute_loss(self, _x: Any, _y: Any, y_pred: Any, *_: Any, **_more: Any) -> Any:
-        """The plan's loss of the embeddings (2 B, D), and the head's of what it says of them.
+        """The plan's loss of the embeddings (2 B, D).
 
-        Any loss but `binary` shapes the embeddings alone; the head then learns beside it, and its
-        gradient stops before the tower.
+        Any loss but `binary` shapes the embeddings alone; a head then learns afterwards, from what
+        they have become (`fit_head`).
         """
         self.accuracy.update_state(losses.pair_accuracy(y_pred))
         self.spread.update_state(losses.spread(y_pred))
-        if self.plan.loss == "binary":
-            return self._judge(y_pred)
-        loss = self._compare(y_pred)
-        return loss if self.head is None else loss + self._judge(ops.stop_gradient(y_pred))
+        return self._judge(y_pred) if self.plan.loss == "binary" else self._compare(y_pred)
 
     def _compare(self, embeddings: Tensor) -> Tensor:
         plan = self.plan
@@ -71,6 +70,22 @@ class SiameseTrainer(keras.Model):  # type: ignore[misc]
         return losses.binary_cross_entropy(same, logits)
 
 
+def fit_head(head: Any, batches: list[Any]) -> None:
+    """Fit a head to embeddings as they are, by binary cross-entropy; the tower has no part in it.
+
+    Args:
+        head: as `heads.build_head` makes it.
+        batches: embeddings (2 B, D) of views in the order of training.
+    """
+    dimension = head.inputs[0].shape[1]
+    as_they_are = keras.Sequential([keras.Input((dimension,)), keras.layers.Identity()])
+    trainer = SiameseTrainer(as_they_are, TrainingPlan(loss="binary"), head)
+    trainer.compile(optimizer=keras.optimizers.Adam(_HEAD_RATE))
+    for _ in range(-(-_HEAD_STEPS // len(batches))):
+        for embeddings in batches:
+            trainer.train_on_batch(embeddings)
+
+
 def pair_up(embeddings: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Return B pairs of one photo, then B of two, from embeddings (2 B, D).
 
@@ -86,7 +101,7 @@ def pair_up(embeddings: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def build_trainer(plan: TrainingPlan, start: Path | None = None) -> SiameseTrainer:
-    """Build tower, head and optimizer, the weights drawn from the plan's seed.
+    """Build tower, head if the loss is that of one, and optimizer, all from the plan's seed.
 
     Args:
         plan: how to train.
@@ -106,7 +121,7 @@ def build_trainer(plan: TrainingPlan, start: Path | None = None) -> SiameseTrain
         except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
             line = " ".join(str(error).split())[:300]
             raise EncoderError(f"{start} holds no weights of this tower: {line}") from error
-    head = build_head(plan.head, tower) if plan.head else None
+    head = build_head(plan.head, tower) if plan.loss == "binary" else None
     trainer = SiameseTrainer(tower, plan, head)
     optimizer = _build_optimizer(plan)
     trainer.compile(optimizer=optimizer)

@@ -11,7 +11,9 @@ from keras import layers
 
 from dedupe.errors import EncoderError
 
-_MOMENTUM = 0.98  # keras.applications remember a thousand batches or more; ours train for fewer
+# keras.applications remember a hundred batches or more. While weights still move, that lags so far
+# behind through fifty layers that, outside of training, all embeddings are one point.
+_MOMENTUM = 0.9
 
 
 @dataclass(frozen=True, slots=True)

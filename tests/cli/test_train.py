@@ -1,0 +1,62 @@
+"""`dedupe train` as a user meets it, where parts do not fit together or weights cannot be had."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from drawings import save_photos
+from typer.testing import CliRunner, Result
+
+from dedupe.cli import app
+
+
+def run(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(app, ["train", *(str(argument) for argument in arguments)])
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--tower", "pisa"], "no tower is called 'pisa'"),
+        (["--head", "hydra"], "no head is called 'hydra'"),
+        (["--loss", "hinge"], "no loss is called 'hinge'"),
+        (["--loss", "binary"], "choose one with --head"),
+        (["--weights", "imagenet"], "tower residual has no backbone to fetch or freeze"),
+        (["--tower", "signet", "--frozen"], "tower signet has no backbone to fetch or freeze"),
+        (["--tower", "inceptionv3", "--side", "64"], "needs a side of 75 pixels or more"),
+        (["--tower", "tiny", "--small-share", "0.5"], "tower tiny takes one size only"),
+    ],
+)
+def test_parts_that_do_not_fit_are_one_line_before_any_photo_is_read(
+    tmp_path: Path, options: list[str], words: str
+) -> None:
+    result = run(tmp_path / "no photos", "--out", tmp_path / "out", *options)
+    assert result.exit_code == 2
+    assert words in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_head_that_needs_places_says_which_tower_has_them(tmp_path: Path) -> None:
+    save_photos(tmp_path / "photos", 90, side=40)
+    result = run(tmp_path / "photos", "--out", tmp_path / "out", "--head", "spatial",
+                 "--loss", "binary", "--side", "32", "--pairs", "2")  # fmt: skip
+    assert result.exit_code == 2
+    assert "needs a tower whose embedding is its maps, as tiny" in result.stderr
+
+
+def test_imagenet_weights_without_a_network_are_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError("Name or service not known")
+
+    monkeypatch.setattr("socket.create_connection", refuse)
+    save_photos(tmp_path / "photos", 90, side=40)
+    result = run(tmp_path / "photos", "--out", tmp_path / "out", "--tower", "mobilenetv2",
+                 "--weights", "imagenet", "--side", "32", "--pairs", "2")  # fmt: skip
+    assert result.exit_code == 4
+    assert len(result.stderr.splitlines()) == 1
+    assert "the ImageNet weights of MobileNetV2 cannot be fetched: " in result.stderr
+    assert "leave out --weights imagenet" in result.stderr
