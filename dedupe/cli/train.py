@@ -18,7 +18,13 @@ def train(
     out: Annotated[str, typer.Option(help="Folder for the encoder.", show_default=False)],
     steps: Annotated[int, typer.Option(min=1, help="Training steps.")] = 4000,
     pairs: Annotated[int, typer.Option(min=2, help="Photos a step.")] = 256,
-    tower: Annotated[str, typer.Option(help="Network both images go through.")] = "residual",
+    tower: Annotated[
+        str,
+        typer.Option(
+            help="Network both images go through: residual, tiny, tiny_elu, tiny_pooled, "
+            "mobilenetv2, resnet50, signet or inceptionv3."
+        ),
+    ] = "residual",
     head: Annotated[
         str | None, typer.Option(help="Judge of pairs: l1, euclidean, cosine or spatial.")
     ] = None,

@@ -9,6 +9,9 @@ from drawings import save_photos
 from typer.testing import CliRunner, Result
 
 from dedupe.cli import app
+from dedupe.siamese.heads import HEADS
+from dedupe.siamese.plan import LOSSES, VIEWS
+from dedupe.siamese.towers import TOWERS
 
 
 def run(*arguments: str | Path) -> Result:
@@ -36,6 +39,12 @@ def test_parts_that_do_not_fit_are_one_line_before_any_photo_is_read(
     assert words in result.stderr
     assert len(result.stderr.splitlines()) == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_help_names_every_tower_head_loss_and_views() -> None:
+    told = run("--help").stdout
+    for name in (*TOWERS, *HEADS, *LOSSES, *VIEWS):
+        assert name in told, name
 
 
 def test_a_head_that_needs_places_says_which_tower_has_them(tmp_path: Path) -> None:

@@ -21,7 +21,6 @@ from dedupe.siamese.trainer import build_trainer
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 SIDES = {"mobilenetv2": 32, "resnet50": 32, "signet": 32, "inceptionv3": 75}
-BACKBONES = {"mobilenetv2": "mobilenetv2", "resnet50": "resnet50", "inceptionv3": "inception_v3"}
 PREPARED = {
     "mobilenetv2": keras.applications.mobilenet_v2.preprocess_input,
     "resnet50": keras.applications.resnet50.preprocess_input,
@@ -105,16 +104,14 @@ def test_nothing_random_or_positive_only_follows_the_last_dense_layer(large: Any
     assert "UnitNormalization" in after
 
 
-@pytest.mark.parametrize("name", sorted(PREPARED))
-def test_a_backbone_sees_pixels_as_its_authors_prepared_them(name: str) -> None:
-    side = SIDES[name]
-    tower = build_tower(name, side=side, embedding=8)
-    backbone = backbone_of(tower)
-    pixels = draw_photos(2, side=side)
-    x = backbone(PREPARED[name](pixels.astype(np.float32)))
-    for layer in tower.layers[tower.layers.index(backbone) + 1 :]:
+@pytest.mark.parametrize("large", sorted(PREPARED), indirect=True)
+def test_a_backbone_sees_pixels_as_its_authors_prepared_them(large: Any) -> None:
+    backbone = backbone_of(large)
+    pixels = pixels_for(large)
+    x = backbone(PREPARED[large.name](pixels.astype(np.float32)))
+    for layer in large.layers[large.layers.index(backbone) + 1 :]:
         x = layer(x)
-    np.testing.assert_allclose(tower.predict_on_batch(pixels), x, atol=1e-4)
+    np.testing.assert_allclose(large.predict_on_batch(pixels), x, atol=1e-4)
 
 
 def backbone_of(tower: Any) -> Any:

@@ -13,7 +13,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from dedupe.cli import app
-from dedupe.encoder import KERAS_FILE, KerasEncoder, Manifest
+from dedupe.encoder import KERAS_FILE, KerasEncoder, Manifest, read_manifest
 from dedupe.errors import EncoderError
 from dedupe.siamese.heads import build_head
 from dedupe.siamese.maps import view
@@ -23,6 +23,7 @@ from dedupe.siamese.towers import build_tower
 # Keras saves weights through an older protocol than NumPy 2 wants.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
+SAMPLES = Path(__file__).parents[2] / "sample_data"
 MANIFEST = Manifest("tiny", 128, 75, "", {}, {}, {}, {})
 
 
@@ -210,9 +211,11 @@ def test_tiny_is_trained_scanned_with_and_explained_from_the_command_line(tmp_pa
     assert {path.name for path in encoder.iterdir()} == {
         "encoder.keras", "encoder.tflite", "head.keras", "manifest.json", "training",
     }  # fmt: skip
-    scanned = run("scan", photos, "--encoder", encoder, "--report", tmp_path / "report.csv",
-                  "--no-verify", "--sensitivity", "wide")  # fmt: skip
-    assert "41 images" in scanned
+    scanned = run("scan", SAMPLES, "--encoder", encoder, "--report", tmp_path / "report.csv")
+    assert "42 images" in scanned
+    report = (tmp_path / "report.csv").read_text("utf-8")
+    assert f",{read_manifest(encoder).fingerprint}," in report
+    assert ",exact," in report
     run("explain", photos / "0.png", photos / "turned.png", "--encoder", encoder, "--out", figure)
     with Image.open(figure) as drawn:
         assert (drawn.format, drawn.width) == ("PNG", 1088)

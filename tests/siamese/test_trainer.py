@@ -124,7 +124,7 @@ def test_a_turned_view_is_a_photo_turned_and_zoomed_a_little() -> None:
 
 
 HANDS = [make_hand(number) for number in range(24)]
-WRITTEN = plan_for("signet", side=32, embedding=16, pairs=8, steps=12, warmup=0.0)
+WRITTEN = plan_for("signet", side=32, embedding=16, pairs=8, steps=8, warmup=0.0)
 
 
 class Flawed(SiameseTrainer):
