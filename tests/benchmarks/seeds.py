@@ -37,7 +37,7 @@ import words
 from dedupe.encoder import LiteRTEncoder
 from dedupe.siamese import losses
 from dedupe.siamese.batches import make_batch, turn
-from dedupe.siamese.make import export
+from dedupe.siamese.export import export
 from dedupe.siamese.photos import PhotoArray, load_photos, split_photos, squash
 from dedupe.siamese.plan import TrainingPlan, plan_for
 from dedupe.siamese.train import Progress, Trained, finish, fit

@@ -22,7 +22,8 @@ from dedupe.manifest import (
 )
 from dedupe.siamese import export as exporting
 from dedupe.siamese.export import export
-from dedupe.siamese.train import TrainingPlan
+from dedupe.siamese.plan import TrainingPlan
+from dedupe.siamese.train import Trained
 
 # Keras saves weights through an older protocol than NumPy 2 wants.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -40,7 +41,7 @@ def integers(tmp_path_factory: pytest.TempPathFactory) -> Exported:
     folder = tmp_path_factory.mktemp("integers")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(exporting, "LOST", 1.0)  # whatever integers lose
-        return folder, export(TOWER, folder, PLAN, HELD_OUT, {"photos": 0})
+        return folder, export(Trained(TOWER, None), folder, PLAN, HELD_OUT, {"photos": 0})
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +49,7 @@ def floats(tmp_path_factory: pytest.TempPathFactory) -> Exported:
     folder = tmp_path_factory.mktemp("floats")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(exporting, "LOST", -1.0)  # more than integers can gain
-        return folder, export(TOWER, folder, PLAN, HELD_OUT, {"photos": 0})
+        return folder, export(Trained(TOWER, None), folder, PLAN, HELD_OUT, {"photos": 0})
 
 
 def test_the_manifest_is_returned_and_holds_what_both_files_are_worth(integers: Exported) -> None:

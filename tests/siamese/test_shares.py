@@ -13,8 +13,9 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from dedupe.cli import app
-from dedupe.encoder import KERAS_FILE, KerasEncoder, Manifest, read_manifest
+from dedupe.encoder import KerasEncoder
 from dedupe.errors import EncoderError
+from dedupe.manifest import KERAS_FILE, Calibration, Manifest, fingerprint, read_manifest
 from dedupe.siamese.heads import build_head
 from dedupe.siamese.maps import view
 from dedupe.siamese.shares import Shares, ends_in_cells, find_end, share_swaps
@@ -24,7 +25,14 @@ from dedupe.siamese.towers import build_tower
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 SAMPLES = Path(__file__).parents[2] / "sample_data"
-MANIFEST = Manifest("tiny", 128, 75, "", {}, {}, {}, {})
+
+
+def write_tower(tower: Any, folder: Path) -> None:
+    """Write a tower for Keras alone, calibrated to nothing."""
+    tower.save(folder / KERAS_FILE)
+    calibration = Calibration(fingerprint(folder / KERAS_FILE), {}, {}, {})
+    calibrations = {"litert": calibration, "keras": calibration}
+    Manifest("tiny", 128, 75, "keras", calibrations, {}).write(folder)  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")
@@ -43,8 +51,7 @@ def judge(tower: Any) -> Any:
 
 @pytest.fixture
 def encoder(tower: Any, tmp_path: Path) -> KerasEncoder:
-    MANIFEST.write(tmp_path)
-    tower.save(tmp_path / KERAS_FILE)
+    write_tower(tower, tmp_path)
     return KerasEncoder(tmp_path, device="cpu")
 
 
@@ -174,16 +181,14 @@ def test_a_tower_whose_maps_end_in_something_else_cannot_be_drawn_and_says_so(
 ) -> None:
     pixels = keras.Input((32, 32, 3), dtype="uint8")
     flat = keras.ops.mean(keras.ops.cast(pixels, "float32"), axis=(1, 2))
-    MANIFEST.write(tmp_path)
-    keras.Model(pixels, keras.layers.UnitNormalization()(flat)).save(tmp_path / KERAS_FILE)
+    write_tower(keras.Model(pixels, keras.layers.UnitNormalization()(flat)), tmp_path)
     with pytest.raises(EncoderError, match=r"no maps that are pooled .* explain without --out"):
         view(KerasEncoder(tmp_path, device="cpu"), draw_photos(2, side=32))
 
 
 def test_a_tower_on_a_backbone_is_drawn_too(tmp_path: Path) -> None:
-    MANIFEST.write(tmp_path)
     tower = build_tower("mobilenetv2", side=64, embedding=8)
-    tower.save(tmp_path / KERAS_FILE)
+    write_tower(tower, tmp_path)
     pixels = draw_photos(2, side=64)
     views = view(KerasEncoder(tmp_path, device="cpu"), pixels)
     assert views.maps.shape[:3] == (2, 2, 2)
