@@ -18,7 +18,7 @@ class TrainingPlan:
     """Everything that decides how a tower is trained, beside the photos."""
 
     tower: str = "residual"
-    side: int = 96  # pixels
+    side: int = 128  # pixels
     embedding: int = 128  # floats
     steps: int = 4000
     pairs: int = 256  # photos a step, two views each
@@ -30,7 +30,7 @@ class TrainingPlan:
     spread_weight: float = 0.6
     hard_share: float = 0.5  # share of a step's photos that are look-alikes of its other photos
     held_out: float = 0.05  # share of the photos kept out of training, to calibrate on
-    photo_side: int = 160  # pixels of the squashed photos that views are made from
+    photo_side: int = 213  # pixels of the squashed photos that views are made from
     head: str = ""  # what judges pairs of embeddings; `binary` trains it, others fit it in the end
     loss: str = "nt_xent"
     margin: float | None = None  # of `contrastive` and `triplet`; None for the loss's own
@@ -75,9 +75,9 @@ RECIPES: dict[str, dict[str, Any]] = {
     "tiny": {**_SEED, "side": 128, "embedding": 75, "head": "spatial", "learning_rate": 1e-2},
     "tiny_elu": {**_SEED, "side": 128, "embedding": 75, "head": "spatial", "learning_rate": 1e-2},
     "tiny_pooled": {**_SEED, "side": 128, "embedding": 3, "head": "spatial", "learning_rate": 1e-2},
-    "mobilenetv2": {**_SEED, "embedding": 101, "head": "l1"},
-    "resnet50": {**_SEED, "embedding": 512, "head": "l1"},
-    "signet": {**_SEED, "loss": "triplet"},
+    "mobilenetv2": {**_SEED, "side": 96, "embedding": 101, "head": "l1"},
+    "resnet50": {**_SEED, "side": 96, "embedding": 512, "head": "l1"},
+    "signet": {**_SEED, "side": 96, "loss": "triplet"},
     "inceptionv3": {**_SEED, "side": 224, "embedding": 2048, "head": "euclidean"},
 }
 
