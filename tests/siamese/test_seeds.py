@@ -49,7 +49,7 @@ def test_tiny_and_its_head_have_as_many_parameters_as_the_note_says(tower: str, 
 
 
 def test_tiny_on_each_half_is_the_note_s_network_on_a_double_picture() -> None:
-    """Convolved side by side, with the column dropped where filters saw both pictures."""
+    """Convolved side by side, without the two columns in the middle that saw both pictures."""
     tower = build_tower("tiny", side=128, embedding=75)
     convolutions = [layer for layer in tower.layers if isinstance(layer, layers.Conv2D)]
     double = keras.Input((128, 256, 3))
