@@ -128,8 +128,11 @@ def _scale(x: float, y: float, dx: float = 0.0, dy: float = 0.0) -> Matrix:
 
 
 def _crop(keep: float, rng: np.random.Generator) -> Matrix:
-    """A window that keeps at least `keep` of each side, anywhere inside or in the middle."""
-    share = rng.uniform(keep, 1)
+    """A window that keeps at least `keep` of each side, anywhere inside or in the middle.
+
+    Half of them are deep, because those are the hardest to find.
+    """
+    share = rng.uniform(keep, 1 if rng.random() < 0.5 else (1 + keep) / 2)
     x, y = np.clip(share * np.exp(rng.normal(0, 0.07, 2)), keep, 1)
     dx, dy = rng.uniform(-1, 1, 2) * (rng.random() < 0.7)
     return _scale(x, y, dx * (1 - x), dy * (1 - y))

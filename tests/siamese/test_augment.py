@@ -109,12 +109,14 @@ def test_without_edits_a_photo_of_another_size_is_only_resized() -> None:
 @pytest.mark.parametrize("edit", EDITS)
 def test_every_edit_alone_changes_a_photo_which_stays_recognisable(edit: str) -> None:
     alike = []
+    changed = 0
     for seed in range(25):
         photo = draw_photo(seed, width=128, height=128)
         plain = augment(photo, 64, NOTHING, np.random.default_rng(seed))
         copy = augment(photo, 64, only(edit), np.random.default_rng(seed))
-        assert not np.array_equal(copy, plain)
+        changed += not np.array_equal(copy, plain)
         alike.append(max(likeness(copy, turned) for turned in symmetries(plain)))
+    assert changed >= 24  # a crop may keep everything
     assert np.median(alike) > 0.6
     assert min(alike) > 0
 
