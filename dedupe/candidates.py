@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dedupe.detail import find_same_pixels
+from dedupe.digest import digest_bytes
 from dedupe.extend import extend_pairs
 from dedupe.index import EmbeddingIndex, Search
-from dedupe.search import Searched, find_pairs
+from dedupe.search import EXACT_UP_TO, MOST, Searched, find_pairs
 from dedupe.types import Embeddings, Pairs
 
 Rows = NDArray[np.int64]
@@ -51,30 +52,50 @@ def find_candidates(
     """
     scene = _Detailed(embeddings)
     known = index.find_search(roots) if index else None
-    if known is not None and known.threshold < threshold:
+    if known is not None and not _holds(known, scene, threshold, alike, choose_order):
         known = None
     fresh = scene.find_fresh(known)
     told = [Searched(len(scene.first))]
     pairs = scene.recall(known, threshold)
     if len(fresh):
+        order = scene.arrange(choose_order())
         mostly_old = 2 * len(fresh) < len(scene.first)
         search = partial(extend_pairs, pairs, among=fresh) if mostly_old else find_pairs
         pairs = search(
             scene.embeddings,
             threshold=threshold,
             alike=alike,
-            order=scene.arrange(choose_order()),
+            order=order,
             workers=workers,
             on_rows=on_rows,
             on_searched=told.append,
         )
+        if index:
+            part = told[-1].full or told[-1].cells
+            only_for = scene.name(threshold, alike, order) if part else ""
+            index.remember_search(roots, scene.as_search(pairs, threshold, only_for))
     else:
         on_rows(len(scene.rows))
     on_rows(len(embeddings.plain))
     on_searched(told[-1])
-    if index and len(fresh) and not (told[-1].full or told[-1].cells):
-        index.remember_search(roots, scene.as_search(pairs, threshold))
     return scene.join(pairs, find_same_pixels(embeddings))
+
+
+def _holds(
+    known: Search,
+    scene: _Detailed,
+    threshold: float,
+    alike: float,
+    choose_order: Callable[[], Sequence[int]],
+) -> bool:
+    """Whether a search from nothing would list just the pairs that are known.
+
+    Where all pairs are listed, any part of the contents has its pairs among them. Where they are
+    not, as in crowds, which are listed depends on everything: then nothing may have changed.
+    """
+    if known.only_for:
+        return known.only_for == scene.name(threshold, alike, scene.arrange(choose_order()))
+    return known.threshold >= threshold
 
 
 class _Detailed:
@@ -108,11 +129,17 @@ class _Detailed:
         order = np.lexsort((right, left))
         return Pairs(left[order], right[order], known.distance[stays][order])
 
-    def as_search(self, pairs: Pairs, threshold: float) -> Search:
+    def name(self, threshold: float, alike: float, order: Sequence[int]) -> str:
+        """Name all that a search depends on."""
+        digests = " ".join(photo.digest for photo in self.embeddings.photos)
+        asked = f"{threshold} {alike} {EXACT_UP_TO} {MOST} {digests}".encode()
+        return digest_bytes(asked + np.asarray(order, np.int64).tobytes())
+
+    def as_search(self, pairs: Pairs, threshold: float, only_for: str) -> Search:
         number = np.zeros(len(self.rows), np.int32)
         number[[*self.first.values()]] = np.arange(len(self.first))
         left, right = number[pairs.left], number[pairs.right]
-        return Search(threshold, tuple(self.first), left, right, pairs.distance)
+        return Search(threshold, only_for, tuple(self.first), left, right, pairs.distance)
 
     def arrange(self, order: Sequence[int]) -> list[int]:
         """An order of all rows as one of the new rows."""

@@ -43,7 +43,7 @@ _SCHEMA = f"""
     ) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS searches (
         roots BLOB NOT NULL, encoder TEXT NOT NULL, threshold REAL NOT NULL,
-        digests BLOB NOT NULL, pairs BLOB NOT NULL,
+        only_for TEXT NOT NULL, digests BLOB NOT NULL, pairs BLOB NOT NULL,
         PRIMARY KEY (roots, encoder)
     ) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS verdicts (
@@ -73,9 +73,10 @@ class Content:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Search:
-    """All pairs within a threshold among the contents that a scan met."""
+    """The pairs within a threshold among the contents that a scan met."""
 
     threshold: float  # distance within which pairs were looked for, in [0, 2]
+    only_for: str  # names what was searched, and how, if not all pairs are listed; else ""
     digests: tuple[str, ...]  # of the contents, each once
     left: NDArray[np.int32]  # (P,) position in `digests`
     right: NDArray[np.int32]  # (P,)
@@ -181,15 +182,16 @@ class EmbeddingIndex:
     def find_search(self, roots: bytes) -> Search | None:
         """Return what the last scan of the same roots, by this encoder, found close."""
         rows = self._read(
-            "SELECT threshold, digests, pairs FROM searches WHERE roots = ? AND encoder = ?",
+            "SELECT threshold, only_for, digests, pairs FROM searches"
+            " WHERE roots = ? AND encoder = ?",
             (roots, self._encoder),
         )
         if not rows:
             return None
-        threshold, digests, pairs = rows[0]
+        threshold, only_for, digests, pairs = rows[0]
         left, right, distance = np.frombuffer(pairs, np.int32).reshape(3, -1)
         names = tuple(digests.decode().split())
-        return Search(threshold, names, left, right, distance.view(np.float32))
+        return Search(threshold, only_for, names, left, right, distance.view(np.float32))
 
     def remember_search(self, roots: bytes, search: Search) -> None:
         """Keep the pairs of the last scan of some roots.
@@ -200,9 +202,11 @@ class EmbeddingIndex:
         columns = (search.left, search.right, search.distance.view(np.int32))
         pairs = np.stack(columns).astype(np.int32).tobytes()
         digests = " ".join(search.digests).encode()
-        row = (roots, self._encoder, search.threshold, digests, pairs)
+        row = (roots, self._encoder, search.threshold, search.only_for, digests, pairs)
         with self._lock, self._explained(), self._connection:
-            self._connection.execute("INSERT OR REPLACE INTO searches VALUES (?, ?, ?, ?, ?)", row)
+            self._connection.execute(
+                "INSERT OR REPLACE INTO searches VALUES (?, ?, ?, ?, ?, ?)", row
+            )
 
     def find_verdicts(self, pairs: Sequence[Digests], verifier: int) -> dict[Digests, Verdict]:
         """Return what is known of pairs of contents.

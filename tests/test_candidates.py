@@ -113,15 +113,34 @@ def test_each_set_of_roots_has_a_search_of_its_own(index: EmbeddingIndex) -> Non
     assert candidates(scene(range(20, 60)), index=index, roots=b"/b", choose_order=never) == other
 
 
-def test_a_crowd_is_searched_anew_as_its_pairs_are_not_all_listed(index: EmbeddingIndex) -> None:
-    crowd = scene([0] * 80)
+def crowd(size: int) -> Embeddings:
+    """Pictures that are one and the same to the encoder."""
+    every = scene([0] * size)
     photos = tuple(
-        Photo(photo.file, 10, 10, "PNG", f"one of {row}") for row, photo in enumerate(crowd.photos)
+        Photo(photo.file, 10, 10, "PNG", f"one-of-{row}") for row, photo in enumerate(every.photos)
     )
-    crowd = Embeddings(photos, crowd.vectors, (), "e")
-    found = candidates(crowd, index=index)
-    assert index.find_search(b"") is None
-    assert candidates(crowd, index=index) == found
+    return Embeddings(photos, every.vectors, (), "e")
+
+
+def test_a_crowd_that_did_not_change_is_not_searched_again(
+    index: EmbeddingIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = candidates(crowd(80), index=index)
+    with monkeypatch.context() as patch:
+        patch.setattr("dedupe.candidates.find_pairs", None)
+        patch.setattr("dedupe.candidates.extend_pairs", None)
+        assert candidates(crowd(80), index=index) == found
+
+
+@pytest.mark.parametrize(
+    "changed", [{"choose_order": lambda: range(79, -1, -1)}, {"threshold": 0.3}, {"alike": 0.2}]
+)
+def test_a_crowd_is_searched_again_where_what_is_listed_may_differ(
+    changed: dict[str, Any], index: EmbeddingIndex
+) -> None:
+    candidates(crowd(80), index=index)
+    assert candidates(crowd(80), index=index, **changed) == candidates(crowd(80), **changed)
+    assert candidates(crowd(75), index=index) == candidates(crowd(75))
 
 
 def test_plain_pictures_are_paired_where_their_pixels_agree_and_with_no_others() -> None:

@@ -293,26 +293,26 @@ def test_verdicts_are_remembered_by_both_digests_and_by_verifier(tmp_path: Path)
 # What a search found
 
 
-def searched(threshold: float = 0.5) -> Search:
+def searched(threshold: float = 0.5, only_for: str = "") -> Search:
     left, right = np.array([0, 1], np.int32), np.array([2, 2], np.int32)
     distance = np.array([0.25, 0.125], np.float32)
-    return Search(threshold, ("d1", "d2", "d3"), left, right, distance)
+    return Search(threshold, only_for, ("d1", "d2", "d3"), left, right, distance)
 
 
 def as_value(found: Search | None) -> tuple[object, ...]:
     assert found is not None
     pairs = (found.left.tolist(), found.right.tolist(), found.distance.tolist())
-    return (found.threshold, found.digests, *pairs)
+    return (found.threshold, found.only_for, found.digests, *pairs)
 
 
 def test_the_last_search_of_some_roots_is_remembered(tmp_path: Path) -> None:
     with opened(tmp_path) as index:
         assert index.find_search(b"/a") is None
         index.remember_search(b"/a", searched(0.25))
-        index.remember_search(b"/a", searched())
+        index.remember_search(b"/a", searched(only_for="this"))
         index.remember_search(b"/b", searched(0.125))
     with opened(tmp_path) as index:
-        assert as_value(index.find_search(b"/a")) == as_value(searched())
+        assert as_value(index.find_search(b"/a")) == as_value(searched(only_for="this"))
         assert as_value(index.find_search(b"/b")) == as_value(searched(0.125))
     with opened(tmp_path, encoder="e2") as index:
         assert index.find_search(b"/a") is None
@@ -321,8 +321,8 @@ def test_the_last_search_of_some_roots_is_remembered(tmp_path: Path) -> None:
 def test_a_search_that_found_nothing_is_remembered(tmp_path: Path) -> None:
     none = np.empty(0, np.int32)
     with opened(tmp_path) as index:
-        index.remember_search(b"", Search(0.5, (), none, none, none.view(np.float32)))
-        assert as_value(index.find_search(b"")) == (0.5, (), [], [], [])
+        index.remember_search(b"", Search(0.5, "", (), none, none, none.view(np.float32)))
+        assert as_value(index.find_search(b"")) == (0.5, "", (), [], [], [])
 
 
 def test_an_index_of_version_1_is_brought_up_to_date_and_keeps_its_verdicts(tmp_path: Path) -> None:
