@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,9 @@ from dedupe.search import EXACT_UP_TO, MOST, Searched, find_pairs
 from dedupe.types import Embeddings, Pairs
 
 Rows = NDArray[np.int64]
+
+_NOBODY = np.empty(0, np.int32)
+_NOTHING = Search(2.0, "", (), _NOBODY, _NOBODY, np.empty(0, np.float32))  # a search of no picture
 
 
 def find_candidates(
@@ -42,8 +45,8 @@ def find_candidates(
     Args:
         embeddings: of N files.
         threshold, alike, workers, on_rows, on_searched: as in `find_pairs`.
-        choose_order: gives the N rows from most to least worth keeping; not called if nothing is
-            searched.
+        choose_order: gives the N rows from most to least worth keeping; called once at most, and
+            not at all where all pairs are known.
         index: where the pairs of the last scan are looked up and kept; None to do without.
         roots: names what is scanned; the index keeps one search for each.
 
@@ -51,28 +54,28 @@ def find_candidates(
         IndexFileError: the index cannot be read or written.
     """
     scene = _Detailed(embeddings)
-    known = index.find_search(roots) if index else None
-    if known is not None and not _holds(known, scene, threshold, alike, choose_order):
-        known = None
+    order = cache(lambda: scene.arrange(choose_order()))
+    known = (index.find_search(roots) if index else None) or _NOTHING
+    if not _holds(known, scene, threshold, alike, order):
+        known = _NOTHING
     fresh = scene.find_fresh(known)
     told = [Searched(len(scene.first))]
     pairs = scene.recall(known, threshold)
     if len(fresh):
-        order = scene.arrange(choose_order())
         mostly_old = 2 * len(fresh) < len(scene.first)
         search = partial(extend_pairs, pairs, among=fresh) if mostly_old else find_pairs
         pairs = search(
             scene.embeddings,
             threshold=threshold,
             alike=alike,
-            order=order,
+            order=order(),
             workers=workers,
             on_rows=on_rows,
             on_searched=told.append,
         )
         if index:
             part = told[-1].full or told[-1].cells
-            only_for = scene.name(threshold, alike, order) if part else ""
+            only_for = scene.name(threshold, alike, order()) if part else ""
             index.remember_search(roots, scene.as_search(pairs, threshold, only_for))
     else:
         on_rows(len(scene.rows))
@@ -86,7 +89,7 @@ def _holds(
     scene: _Detailed,
     threshold: float,
     alike: float,
-    choose_order: Callable[[], Sequence[int]],
+    order: Callable[[], Sequence[int]],
 ) -> bool:
     """Whether a search from nothing would list just the pairs that are known.
 
@@ -94,7 +97,7 @@ def _holds(
     not, as in crowds, which are listed depends on everything: then nothing may have changed.
     """
     if known.only_for:
-        return known.only_for == scene.name(threshold, alike, scene.arrange(choose_order()))
+        return known.only_for == scene.name(threshold, alike, order())
     return known.threshold >= threshold
 
 
@@ -109,19 +112,15 @@ class _Detailed:
             photos = tuple(embeddings.photos[row] for row in self.rows.tolist())
             vectors = embeddings.vectors[self.rows]
             self.embeddings = replace(embeddings, photos=photos, vectors=vectors, plain=frozenset())
-        self.first: dict[str, int] = {}  # new row of the first file of each content
-        for row, photo in enumerate(self.embeddings.photos):
-            self.first.setdefault(photo.digest, row)
+        self.first = self.embeddings.first_rows()
 
-    def find_fresh(self, known: Search | None) -> Rows:
+    def find_fresh(self, known: Search) -> Rows:
         """New rows, ascending, of the contents that a known search did not meet."""
-        old = set() if known is None else {*known.digests}
+        old = {*known.digests}
         return np.array([r for digest, r in self.first.items() if digest not in old], np.int64)
 
-    def recall(self, known: Search | None, threshold: float) -> Pairs:
+    def recall(self, known: Search, threshold: float) -> Pairs:
         """The pairs of a known search between contents that are still there, as new rows."""
-        if known is None:
-            return Pairs(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float32))
         row = np.array([self.first.get(digest, -1) for digest in known.digests], np.int64)
         one, other = row[known.left], row[known.right]
         stays = (one >= 0) & (other >= 0) & (known.distance <= threshold)

@@ -19,7 +19,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from dedupe.errors import EncoderError, UsageError
+from dedupe.errors import EncoderError, UsageError, one_line
 from dedupe.manifest import (
     BUILT_IN,
     KERAS_FILE,
@@ -33,10 +33,6 @@ from dedupe.manifest import (
 Device = Literal["auto", "cpu", "gpu"]
 Runtime = Literal["auto", "litert", "keras"]
 _CPU_BATCH, _GPU_BATCH = 32, 256
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:300]
 
 
 class Encoder(Protocol):
@@ -65,7 +61,7 @@ class LiteRTEncoder:
                 self._start(folder / LITERT_FILE, threads or os.cpu_count() or 1)
         except (ValueError, RuntimeError) as error:
             raise EncoderError(
-                f"{folder / LITERT_FILE} cannot be run: {_one_line(error)}"
+                f"{folder / LITERT_FILE} cannot be run: {one_line(error)}"
             ) from error
 
     def _start(self, file: Path, threads: int) -> None:
@@ -123,7 +119,7 @@ class KerasEncoder:
                 self._model = keras.saving.load_model(folder / KERAS_FILE, compile=False)
         except (OSError, ValueError, TypeError, KeyError, zipfile.BadZipFile) as error:
             raise EncoderError(
-                f"{folder / KERAS_FILE} cannot be loaded: {_one_line(error)}"
+                f"{folder / KERAS_FILE} cannot be loaded: {one_line(error)}"
             ) from error
 
     @property
@@ -142,7 +138,7 @@ class KerasEncoder:
             except Exception as error:  # each backend has its own out-of-memory error
                 if not _out_of_memory(error) or self.batch_size == 1:
                     raise EncoderError(
-                        f"the encoder failed on the device: {_one_line(error)}"
+                        f"the encoder failed on the device: {one_line(error)}"
                     ) from error
                 self.batch_size = max(1, min(self.batch_size, len(batch)) // 2)
                 continue

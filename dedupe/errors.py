@@ -92,3 +92,8 @@ class ScheduleError(DedupeError):
     """A scheduler of the system (systemd, cron ...) that is missing or refuses a job."""
 
     exit_code = 12
+
+
+def one_line(error: Exception) -> str:
+    """Return what a library says of its error, as much of it as fits into a message of ours."""
+    return " ".join(str(error).split())[:300]

@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from dedupe.errors import EncoderError, UsageError
+from dedupe.errors import EncoderError, UsageError, one_line
 
 Engine = Literal["litert", "keras"]
 RATES = {"strict": 1e-7, "balanced": 1e-6, "loose": 1e-5, "wide": 1e-4}
@@ -127,8 +127,7 @@ def read_manifest(folder: Path, engine: Engine = "litert") -> Manifest:
     except KeyError as error:
         raise EncoderError(f"{folder / MANIFEST} is damaged: {error} is missing") from error
     except (ValueError, TypeError, AttributeError) as error:
-        line = " ".join(str(error).split())[:300]
-        raise EncoderError(f"{folder / MANIFEST} is damaged: {line}") from error
+        raise EncoderError(f"{folder / MANIFEST} is damaged: {one_line(error)}") from error
     _check_numbers(manifest, folder)
     return manifest
 

@@ -21,7 +21,7 @@ from dedupe.detail import list_plain
 from dedupe.embed import embed_files
 from dedupe.encoder import Device, Runtime, choose_engine, open_encoder
 from dedupe.errors import InputError, UsageError
-from dedupe.ignored import find_ignored
+from dedupe.ignored import IgnoredPairs, find_ignored
 from dedupe.index import EmbeddingIndex, default_index_path
 from dedupe.keep import DEFAULT_RULES, check_rules, explain_choice, order_photos
 from dedupe.manifest import BUILT_IN, RATES, Manifest, read_manifest
@@ -137,7 +137,7 @@ def scan(
             workers=workers,
             remembered=opened,
         )
-        found_pairs = find_candidates(
+        candidates = find_candidates(
             embeddings,
             threshold=limit,
             alike=SURE * limit if verify else limit,
@@ -148,13 +148,13 @@ def scan(
             on_rows=lambda done: on_progress("search", done, len(photos)),
             on_searched=on_searched,
         )
-        pairs = apart.drop_from(found_pairs, [photo.digest for photo in photos])
         stars, how = _form_stars(
-            pairs,
+            candidates,
             embeddings,
             limit,
             rules,
             protected,
+            apart,
             verifier.judge if verify else None,
             on_progress,
         )
@@ -206,17 +206,19 @@ def _order(
 
 
 def _form_stars(
-    pairs: Pairs,
+    candidates: Pairs,
     embeddings: Embeddings,
     limit: float,
     rules: Sequence[str],
     protected: frozenset[int],
+    apart: IgnoredPairs,
     judge: Judge | None,
     on_progress: OnProgress,
 ) -> tuple[list[Star], dict[RowPair, str]]:
     """Cluster and, with a judge, verify; also tell how the verified copies differ."""
     photos = embeddings.photos
     digests = [photo.digest for photo in photos]
+    pairs = apart.drop_from(candidates, digests)
     form_stars = functools.partial(
         cluster,
         digests=digests,

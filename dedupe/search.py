@@ -97,7 +97,7 @@ def find_pairs(
     Returns:
         Pairs sorted by (left, right), left < right. An image is never its own pair.
     """
-    rows = _first_of_each_content(embeddings)
+    rows = np.array([*embeddings.first_rows().values()], np.int64)
     asked = np.arange(len(rows)) if among is None else np.flatnonzero(np.isin(rows, among))
     search = _Search(
         embeddings.vectors if len(rows) == len(embeddings.photos) else embeddings.vectors[rows],
@@ -116,14 +116,6 @@ def find_pairs(
     pairs = _merge(lists, rows)
     on_searched(search.measure(pairs, rows, searched))
     return pairs
-
-
-def _first_of_each_content(embeddings: Embeddings) -> NDArray[np.int64]:
-    """Return the first row of every digest, ascending."""
-    first: dict[str, int] = {}
-    for row, photo in enumerate(embeddings.photos):
-        first.setdefault(photo.digest, row)
-    return np.fromiter(first.values(), np.int64, len(first))
 
 
 def _rank(

@@ -74,6 +74,13 @@ class Embeddings:
                 f"{len(self.photos)} photos do not fit vectors of shape {self.vectors.shape}"
             )
 
+    def first_rows(self) -> dict[str, int]:
+        """Return the first row of every content, by digest, ascending."""
+        first: dict[str, int] = {}
+        for row, photo in enumerate(self.photos):
+            first.setdefault(photo.digest, row)
+        return first
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pairs:

@@ -18,7 +18,7 @@ from typing import Any
 import keras
 from keras import initializers, layers, ops
 
-from dedupe.errors import EncoderError, UsageError
+from dedupe.errors import EncoderError, UsageError, one_line
 
 HEAD_FILE = "head.keras"  # beside the encoder's files, where a head was trained with it
 Tensor = Any  # a tensor of whichever backend Keras runs on
@@ -186,5 +186,4 @@ def load_head(folder: Path) -> Any:
     try:
         return keras.saving.load_model(path, compile=False)
     except (OSError, ValueError, TypeError, KeyError, zipfile.BadZipFile) as error:
-        line = " ".join(str(error).split())[:300]
-        raise EncoderError(f"{path} cannot be loaded: {line}") from error
+        raise EncoderError(f"{path} cannot be loaded: {one_line(error)}") from error

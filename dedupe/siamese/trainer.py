@@ -13,7 +13,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from dedupe.errors import EncoderError
+from dedupe.errors import EncoderError, one_line
 from dedupe.siamese import losses
 from dedupe.siamese.heads import build_head, safe_distance
 from dedupe.siamese.plan import TrainingPlan, takes_any_size
@@ -119,8 +119,9 @@ def build_trainer(plan: TrainingPlan, start: Path | None = None) -> SiameseTrain
         try:
             tower.load_weights(str(start))
         except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-            line = " ".join(str(error).split())[:300]
-            raise EncoderError(f"{start} holds no weights of this tower: {line}") from error
+            raise EncoderError(
+                f"{start} holds no weights of this tower: {one_line(error)}"
+            ) from error
     head = build_head(plan.head, tower) if plan.loss == "binary" else None
     trainer = SiameseTrainer(tower, plan, head)
     optimizer = _build_optimizer(plan)

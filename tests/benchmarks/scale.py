@@ -15,13 +15,13 @@ import argparse
 import json
 import os
 import random
-import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
 import cv2
+from processes import run as run_once
 
 from dedupe import decode, walk
 
@@ -67,15 +67,9 @@ def scan(folders: list[str], index: Path, options: list[str]) -> dict[str, float
     report = index.parent / "report.json"
     command = [sys.executable, "-m", "dedupe", "scan", *folders, "--index", str(index)]
     command += ["--report", str(report), "--format", "json", "--quiet", *options]
-    began = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    seconds = time.perf_counter() - began
-    if os.waitstatus_to_exitcode(status):
-        raise SystemExit(f"{' '.join(command)} failed")
+    usage = run_once(command)
     groups = json.loads(report.read_text())["groups"]
-    peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    return {"seconds": seconds, "bytes": float(peak), "groups": float(len(groups))}
+    return {"seconds": usage.seconds, "bytes": float(usage.memory), "groups": float(len(groups))}
 
 
 def walk_bare(folders: list[str]) -> float:

@@ -23,18 +23,20 @@ import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import simplejpeg
+from processes import Usage, run
 
 from dedupe import decode, walk
 
 LIMIT = "decode limit"
 SCANS = {"dedupe scan": [], "dedupe scan --no-verify": ["--no-verify"]}
-PEERS = {
-    "pHash@8, all cores": """
+PEERS = {  # what each imports, and what its user runs
+    "pHash@8, all cores": (
+        "imagehash",
+        """
 import sys, os
 from concurrent.futures import ProcessPoolExecutor
 import imagehash, numpy as np
@@ -49,12 +51,18 @@ bits = np.stack(rows).astype("float32")
 far = bits @ (1 - bits).T + (1 - bits) @ bits.T
 np.where(np.triu(far <= 8, 1))
 """,
-    "czkawka@10": """
+    ),
+    "czkawka@10": (
+        "czkawka",
+        """
 import sys
 from czkawka import ImageSimilarity
 z = ImageSimilarity(); z.set_directories([sys.argv[1]]); z.set_similarity(10); z.find_similar()
 """,
-    "fastdup@0.9": """
+    ),
+    "fastdup@0.9": (
+        "fastdup",
+        """
 import sys, os, tempfile
 import fastdup
 fd = fastdup.create(work_dir=tempfile.mkdtemp(), input_dir=sys.argv[1])
@@ -62,32 +70,8 @@ fd.run(ccthreshold=.9, threshold=.9, nearest_neighbors_k=30, overwrite=True,
        num_threads=os.cpu_count())
 fd.similarity()
 """,
+    ),
 }
-
-
-@dataclass(slots=True)
-class Times:
-    """What the rounds of one contender took."""
-
-    seconds: list[float] = field(default_factory=list)
-    memory: int = 0  # largest resident size of the process, bytes
-
-    @property
-    def median(self) -> float:
-        return statistics.median(self.seconds)
-
-
-def run(command: list[str], times: Times) -> None:
-    """Run a command and note its wall time and its largest size."""
-    began = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    assert process.stderr is not None
-    said = process.stderr.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    if os.waitstatus_to_exitcode(status):
-        raise SystemExit(f"{' '.join(command[:4])} failed:\n{said.decode()[-2000:]}")
-    times.seconds.append(time.perf_counter() - began)
-    times.memory = max(times.memory, usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024))
 
 
 def decode_all(folder: str) -> None:
@@ -148,8 +132,7 @@ def find_peers(python: str) -> dict[str, list[str]]:
     if not python:
         return {}
     commands = {}
-    for name, code in PEERS.items():
-        module = {"p": "imagehash", "c": "czkawka", "f": "fastdup"}[name[0]]
+    for name, (module, code) in PEERS.items():
         asked = subprocess.run([python, "-c", f"import {module}"], capture_output=True)
         if not asked.returncode:
             commands[name] = [python, "-c", code]
@@ -170,18 +153,18 @@ def main() -> None:
     if options.only == "stages":
         print(json.dumps(find_stages(options.photos)))
         return
-    times, images = race(options.photos, options.rounds, options.peers)
-    show(times, images)
+    taken, images = race(options.photos, options.rounds, options.peers)
+    show(taken, images)
     asked = [sys.executable, __file__, options.photos, "--only", "stages"]
     stages = json.loads(subprocess.run(asked, capture_output=True, check=True, text=True).stdout)
     print("\nwhere a scan's processor time goes (no verification), milliseconds an image")
     for stage, seconds in stages.items():
         print(f"  {stage:8} {1e3 * seconds / images:7.3f}  {seconds / sum(stages.values()):4.0%}")
     if options.plot:
-        plot(times, stages, images, options.plot)
+        plot(taken, stages, images, options.plot)
 
 
-def race(folder: str, rounds: int, peers: str) -> tuple[dict[str, Times], int]:
+def race(folder: str, rounds: int, peers: str) -> tuple[dict[str, list[Usage]], int]:
     """Run every contender in turn, round by round."""
     images = len(walk.walk([folder]).files)
     with tempfile.TemporaryDirectory() as scratch:
@@ -190,31 +173,35 @@ def race(folder: str, rounds: int, peers: str) -> tuple[dict[str, Times], int]:
         commands = {LIMIT: [sys.executable, __file__, folder, "--only", "limit"]}
         commands |= {name: [*scan, "--quiet", *options] for name, options in SCANS.items()}
         commands |= {n: [*command, folder] for n, command in find_peers(peers).items()}
-        times = {name: Times() for name in commands}
+        taken: dict[str, list[Usage]] = {name: [] for name in commands}
         for _ in range(rounds):
             for name, command in commands.items():
-                run(command, times[name])
-    return times, images
+                taken[name].append(run(command))
+    return taken, images
 
 
-def show(times: dict[str, Times], images: int) -> None:
-    limit = times[LIMIT].median
+def median(runs: list[Usage]) -> float:
+    return statistics.median(one.seconds for one in runs)
+
+
+def show(taken: dict[str, list[Usage]], images: int) -> None:
+    limit = median(taken[LIMIT])
     print(f"{images} images, {os.cpu_count()} cores, fresh processes, nothing remembered\n")
     print(f"{'':26} {'seconds':>8} {'images/s':>9} {'of the limit':>13} {'peak MB':>8}")
-    for name, one in times.items():
-        share = limit / one.median
+    for name, runs in taken.items():
+        seconds, memory = median(runs), max(one.memory for one in runs)
         print(
-            f"{name:26} {one.median:8.2f} {images / one.median:9.0f} {share:13.2f}"
-            f" {one.memory / 1e6:8.0f}"
+            f"{name:26} {seconds:8.2f} {images / seconds:9.0f} {limit / seconds:13.2f}"
+            f" {memory / 1e6:8.0f}"
         )
 
 
-def plot(times: dict[str, Times], stages: dict[str, float], images: int, out: str) -> None:
+def plot(taken: dict[str, list[Usage]], stages: dict[str, float], images: int, out: str) -> None:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(10, 3.4), layout="constrained")
     left, right = figure.subplots(1, 2)
-    left.barh(list(times), [images / one.median for one in times.values()], color="#3b6ea8")
+    left.barh(list(taken), [images / median(runs) for runs in taken.values()], color="#3b6ea8")
     left.invert_yaxis()
     left.set_xlabel("images a second, whole process")
     right.barh(list(stages), [1e3 * s / images for s in stages.values()], color="#b5763a")

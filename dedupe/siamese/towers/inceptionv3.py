@@ -10,11 +10,10 @@ from keras import layers
 from dedupe.siamese.towers.ends import centred, on_sphere, start
 from dedupe.siamese.towers.pretrained import Backbone, build_backbone
 
-_ANYTHING = Backbone()
 FEATURES = 2048
 
 
-def inceptionv3(side: int, embedding: int, backbone: Backbone = _ANYTHING) -> Any:
+def inceptionv3(side: int, embedding: int, backbone: Backbone) -> Any:
     """Build InceptionV3 -> global average (2048); the seed's input is 224 pixels.
 
     The backbone wants pixels in [-1, 1].

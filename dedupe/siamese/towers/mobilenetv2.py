@@ -10,10 +10,8 @@ from keras import layers
 from dedupe.siamese.towers.ends import centred, on_sphere, start
 from dedupe.siamese.towers.pretrained import Backbone, build_backbone
 
-_ANYTHING = Backbone()
 
-
-def mobilenetv2(side: int, embedding: int, backbone: Backbone = _ANYTHING) -> Any:
+def mobilenetv2(side: int, embedding: int, backbone: Backbone) -> Any:
     """Build MobileNetV2 -> global average -> 320 -> dropout 0.2 -> `embedding`, the seed's 101.
 
     The backbone wants pixels in [-1, 1]. Dropout stands between the dense layers, where it only

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 from keras import layers
 
-from dedupe.errors import EncoderError
+from dedupe.errors import EncoderError, one_line
 
 # keras.applications remember a hundred batches or more. While weights still move, that lags so far
 # behind through fifty layers that, outside of training, all embeddings are one point.
@@ -49,7 +49,7 @@ def build_backbone(name: str, side: int, chosen: Backbone) -> Any:
         if not chosen.imagenet:
             raise
         raise EncoderError(
-            f"the ImageNet weights of {name} cannot be fetched: {' '.join(str(error).split())}; "
+            f"the ImageNet weights of {name} cannot be fetched: {one_line(error)}; "
             "connect to the network, or leave out --weights imagenet"
         ) from error
     for layer in backbone.layers:

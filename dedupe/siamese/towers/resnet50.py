@@ -10,11 +10,10 @@ from keras import layers, ops
 from dedupe.siamese.towers.ends import centred, on_sphere, start_bytes
 from dedupe.siamese.towers.pretrained import Backbone, build_backbone
 
-_ANYTHING = Backbone()
 _IMAGENET_BGR = [103.939, 116.779, 123.68]  # mean pixel of ImageNet, blue first
 
 
-def resnet50(side: int, embedding: int, backbone: Backbone = _ANYTHING) -> Any:
+def resnet50(side: int, embedding: int, backbone: Backbone) -> Any:
     """Build ResNet50 -> flatten -> 1024 -> dropout 0.2 -> `embedding`, the seed's 512.
 
     The backbone was taught with Caffe's pixels: blue first, the mean of ImageNet taken away, no
