@@ -36,7 +36,8 @@ def cluster(
     Args:
         pairs: rows that count as copies; rows of one digest are represented by the first of them.
         digests: content digest of each of the N rows; rows of one digest are always copies.
-        order: rows from most to least worth keeping, `find_involved` rows at least.
+        order: the rows to group, from most to least worth keeping: `find_involved` rows at least,
+            or all of those that some of them are linked with.
         protected: rows that are never duplicates; each is a keeper before any other row.
         pixels: (N,) sizes; where given, a row with more than twice the keeper's is left alone.
 
@@ -75,7 +76,8 @@ class _Cover:
         self._protected = protected
         self._rank = {row: rank for rank, row in enumerate(order)}
         contents: dict[str, int] = {}
-        self._content = [contents.setdefault(digest, len(contents)) for digest in digests]
+        numbers = [contents.setdefault(digests[row], len(contents)) for row in order]
+        self._content = dict(zip(order, numbers, strict=True))  # by row
         self._free: list[list[int]] = [[] for _ in contents]  # takeable rows, best first
         self._pixels = np.zeros(len(contents), np.int64)
         for row in order:
@@ -83,7 +85,9 @@ class _Cover:
             if row not in protected:
                 self._free[self._content[row]].append(row)
         self._weight = np.array([len(rows) for rows in self._free], np.int64)
-        self._near = _adjacency(pairs, np.array(self._content, np.int64), len(contents))
+        content = np.zeros(len(digests), np.int64)
+        content[order] = numbers
+        self._near = _adjacency(pairs, content, len(contents))
 
     def form(self) -> list[Star]:
         first = sorted(self._protected & self._rank.keys(), key=self._rank.__getitem__)

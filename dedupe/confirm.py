@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from dedupe.types import Pairs, Photo, Star, Verdict
 
 RowPair = tuple[int, int]
+FormStars = Callable[[Pairs, NDArray[np.bool_]], list[Star]]
 Judge = Callable[[Sequence[RowPair]], list[Verdict]]
 Rows: TypeAlias = NDArray[np.int64]
 
@@ -29,7 +30,7 @@ def confirm_stars(
     pairs: Pairs,
     photos: Sequence[Photo],
     *,
-    form_stars: Callable[[Pairs], list[Star]],
+    form_stars: FormStars,
     judge: Judge,
     sure: float,
     on_pairs: Callable[[int, int], None] = lambda _done, _total: None,
@@ -37,12 +38,12 @@ def confirm_stars(
     """Form stars whose every duplicate is a verified copy of its own keeper.
 
     Looks at the pairs that stars rest on, and at no others: drops those that are no copies, forms
-    the stars again, and so on until all hold.
+    the stars again where one was dropped, and so on until all hold.
 
     Args:
         pairs: candidates, rows of `photos`.
         photos: what the rows are.
-        form_stars: groups the pairs it is given.
+        form_stars: groups the pairs it is given and the rows (N,) that are marked.
         judge: gives the verdicts on some hundred pairs (keeper, duplicate).
         sure: pairs at this distance or closer are copies unseen, in [0, 2]; below 0 for none.
         on_pairs: called with the number of pairs just looked at, and how many are known to be
@@ -53,17 +54,26 @@ def confirm_stars(
     """
     evidence = _Evidence(photos, sure)
     pairs = evidence.choose(pairs)
-    while True:
-        stars = form_stars(pairs)
-        fresh = evidence.open_questions(stars)
-        if not fresh:
-            return stars, evidence.differences(stars)
+    cluster_of = evidence.find_clusters(pairs)
+    stars = unsettled = form_stars(pairs, np.ones(len(photos), bool))
+    while fresh := evidence.open_questions(unsettled):
         total = len(evidence.verdicts) + len(fresh)
         for start in range(0, len(fresh), _CHUNK):
             some = fresh[start : start + _CHUNK]
             evidence.take(some, judge(some))
             on_pairs(len(some), total)
-        pairs = evidence.drop_refused(pairs)
+        asked = np.unique(cluster_of[[row for row, _ in fresh]])
+        keep = evidence.find_kept(pairs)
+        broken = np.unique(cluster_of[pairs.left[~keep]])
+        pairs = _only(pairs, keep)
+        again = np.isin(cluster_of, broken)
+        formed = form_stars(_only(pairs, again[pairs.left]), again)
+        stars = [star for star in stars if not again[star.keeper]] + formed
+        open_still = np.isin(cluster_of, asked)
+        unsettled = sorted(
+            (star for star in stars if open_still[star.keeper]), key=lambda star: star.keeper
+        )
+    return sorted(stars, key=lambda star: star.keeper), evidence.differences(stars)
 
 
 class _Evidence:
@@ -134,13 +144,28 @@ class _Evidence:
             self._has_copy[ends] |= verdict.is_copy
             self._refused[ends] += not verdict.is_copy
 
-    def drop_refused(self, pairs: Pairs) -> Pairs:
-        """Leave out the pairs that are no copies, and those of pictures that have none."""
+    def find_kept(self, pairs: Pairs) -> NDArray[np.bool_]:
+        """All pairs but those that are no copies, and those of pictures that have none."""
         wrong = [code for code, verdict in self.verdicts.items() if not verdict.is_copy]
         hopeless = self._given_up & ~self._has_copy
         either = hopeless[self._content[pairs.left]] | hopeless[self._content[pairs.right]]
         gone = np.isin(self._codes(pairs), wrong) | (either & self._is_doubtful(pairs))
-        return _only(pairs, ~gone)
+        return np.asarray(~gone)
+
+    def find_clusters(self, pairs: Pairs) -> Rows:
+        """The connected component (N,) of every row: what happens in one leaves others alone.
+
+        Every content takes the lowest number that it is linked to, until none changes. SciPy has
+        the same, and takes longer to load than this takes to run.
+        """
+        left, right = self._content[pairs.left], self._content[pairs.right]
+        lowest = np.arange(self._count)
+        while (lowest[left] != lowest[right]).any():
+            low = np.minimum(lowest[left], lowest[right])
+            np.minimum.at(lowest, lowest[left], low)
+            np.minimum.at(lowest, lowest[right], low)
+            lowest = lowest[lowest]
+        return lowest[self._content]
 
     def differences(self, stars: Sequence[Star]) -> dict[RowPair, str]:
         """What was seen to differ between keepers and their duplicates."""

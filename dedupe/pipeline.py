@@ -219,15 +219,15 @@ def _form_stars(
     photos = embeddings.photos
     digests = [photo.digest for photo in photos]
     pairs = apart.drop_from(candidates, digests)
-    form_stars = functools.partial(
-        cluster,
-        digests=digests,
-        order=_order(photos, rules, protected, find_involved(pairs, digests)),
-        protected=protected,
-        pixels=_pixels(embeddings, rules),
-    )
+    order = np.array(_order(photos, rules, protected, find_involved(pairs, digests)), np.int64)
+    sizes = _pixels(embeddings, rules)
+
+    def form_stars(some: Pairs, among: NDArray[np.bool_]) -> list[Star]:
+        rows = order[among[order]].tolist()
+        return cluster(some, digests, rows, protected=protected, pixels=sizes)
+
     if judge is None:
-        return form_stars(pairs), {}
+        return form_stars(pairs, np.ones(len(photos), bool)), {}
     return confirm_stars(
         pairs,
         photos,

@@ -202,13 +202,13 @@ class Verifier:
         index = self._remembered
         keys = [_content_pair(self._photos, *pair) for pair in pairs]
         verdicts = index.find_verdicts(keys, VERIFIER_VERSION) if index else {}
-        with one_thread_each():
-            fresh = self._compare(
-                {k: p for k, p in zip(keys, pairs, strict=True) if k not in verdicts}
-            )
-        if index and fresh:
-            index.remember_verdicts(fresh, VERIFIER_VERSION)
-        verdicts |= fresh
+        new = {key: pair for key, pair in zip(keys, pairs, strict=True) if key not in verdicts}
+        if new:
+            with one_thread_each():
+                fresh = self._compare(new)
+            if index and fresh:
+                index.remember_verdicts(fresh, VERIFIER_VERSION)
+            verdicts |= fresh
         return [verdicts.get(key, NOT_A_COPY) for key in keys]
 
     def _compare(self, pairs: Mapping[Digests, tuple[int, int]]) -> dict[Digests, Verdict]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from builders import a_photo
+from numpy.typing import NDArray
 
 from dedupe.cluster import cluster
 from dedupe.confirm import LAST_LOOK, NEAREST, PATIENCE, RowPair, confirm_stars
@@ -45,8 +46,8 @@ def confirm(
     photos = photos or photos_of(len(judge.scenes))
     digests = [photo.digest for photo in photos]
 
-    def form_stars(some: Pairs) -> list[Star]:
-        return cluster(some, digests, range(len(digests)))
+    def form_stars(some: Pairs, among: NDArray[np.bool_]) -> list[Star]:
+        return cluster(some, digests, np.flatnonzero(among).tolist())
 
     return confirm_stars(pairs, photos, form_stars=form_stars, judge=judge, sure=sure)
 
@@ -89,6 +90,34 @@ def test_a_sure_pair_is_a_copy_whatever_the_judge_would_say() -> None:
     stars, _ = confirm(all_within([0.0, 0.1, 0.9], 1), judge, sure=0.2)
     assert [star.duplicates[0][0] for star in stars] == [1]
     assert set(judge.asked) <= {(0, 2), (1, 2)}
+
+
+def test_only_groups_that_lost_a_pair_are_formed_again() -> None:
+    scenes = [row // 2 for row in range(40)] + [100, 101]  # the last two only look alike
+    photos = photos_of(len(scenes))
+    digests = [photo.digest for photo in photos]
+    formed: list[list[int]] = []
+
+    def form_stars(some: Pairs, among: NDArray[np.bool_]) -> list[Star]:
+        formed.append(np.flatnonzero(among).tolist())
+        assert among[some.left].all()
+        return cluster(some, digests, formed[-1])
+
+    pairs = all_within(
+        [5 * scene + row % 2 for row, scene in enumerate(scenes[:40])] + [900, 901], 2
+    )
+    stars, _ = confirm_stars(pairs, photos, form_stars=form_stars, judge=Judge(scenes), sure=-1)
+    assert [star.keeper for star in stars] == list(range(0, 40, 2))
+    assert formed == [list(range(42)), [40, 41]]
+
+
+def test_chains_of_any_length_are_one_group_to_form() -> None:
+    """Pairs in the least helpful order, among others that are nobody's business."""
+    scenes = [0] * 60
+    places = np.random.default_rng(1).permutation(60).tolist()
+    stars, _ = confirm(all_within(places, 1.5), Judge(scenes))
+    assert sum(1 + len(star.duplicates) for star in stars) <= 60
+    assert stars == confirm(all_within(places, 1.5), Judge(scenes), sure=3)[0]
 
 
 def test_the_answer_does_not_depend_on_the_order_of_the_pairs() -> None:
