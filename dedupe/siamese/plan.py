@@ -72,6 +72,7 @@ class TrainingPlan:
 # any size, so that it can see smaller views first.
 _SEED = {"loss": "binary", "learning_rate": 1e-3, "small_share": 0.0}
 RECIPES: dict[str, dict[str, Any]] = {
+    "fovea": {"small_share": 0.0},
     "tiny": {**_SEED, "side": 128, "embedding": 75, "head": "spatial", "learning_rate": 1e-2},
     "tiny_elu": {**_SEED, "side": 128, "embedding": 75, "head": "spatial", "learning_rate": 1e-2},
     "tiny_pooled": {**_SEED, "side": 128, "embedding": 3, "head": "spatial", "learning_rate": 1e-2},

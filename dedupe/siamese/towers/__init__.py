@@ -15,15 +15,16 @@ from dedupe.errors import UsageError
 from dedupe.siamese.towers.inceptionv3 import inceptionv3
 from dedupe.siamese.towers.mobilenetv2 import mobilenetv2
 from dedupe.siamese.towers.pretrained import Backbone
-from dedupe.siamese.towers.residual import GEM_FLOOR, residual
+from dedupe.siamese.towers.residual import GEM_FLOOR, MIDDLE_WEIGHT, fovea, residual
 from dedupe.siamese.towers.resnet50 import resnet50
 from dedupe.siamese.towers.signet import signet
 from dedupe.siamese.towers.tiny import tiny
 
-__all__ = ["GEM_FLOOR", "TOWERS", "Backbone", "build_tower", "check_tower"]
+__all__ = ["GEM_FLOOR", "MIDDLE_WEIGHT", "TOWERS", "Backbone", "build_tower", "check_tower"]
 
 TOWERS: dict[str, Callable[..., Any]] = {
     "residual": residual,
+    "fovea": fovea,
     "tiny": tiny,
     "tiny_elu": partial(tiny, activation="elu"),
     "tiny_pooled": partial(tiny, cell=None),
