@@ -19,12 +19,12 @@ def train(
     steps: Annotated[int, typer.Option(min=1, help="Training steps.")] = 4000,
     pairs: Annotated[int, typer.Option(min=2, help="Photos a step.")] = 256,
     tower: Annotated[
-        str,
+        str | None,
         typer.Option(
-            help="Network both images go through: residual, tiny, tiny_elu, tiny_pooled, "
-            "mobilenetv2, resnet50, signet or inceptionv3."
+            help="Network both images go through: residual, fovea, tiny, tiny_elu, tiny_pooled, "
+            "mobilenetv2, resnet50, signet or inceptionv3; else that of --weights, else residual."
         ),
-    ] = "residual",
+    ] = None,
     head: Annotated[
         str | None, typer.Option(help="Judge of pairs: l1, euclidean, cosine or spatial.")
     ] = None,
@@ -75,12 +75,13 @@ def train(
     if plot:
         check_can_plot(plot)
     # TensorFlow takes seconds to load; no other command needs it.
-    from dedupe.siamese.make import make_encoder
+    from dedupe.siamese.make import make_encoder, tower_of
     from dedupe.siamese.plan import plan_for
     from dedupe.siamese.train import Progress
 
+    start = Path(weights) if weights not in ("", _IMAGENET) else None
     plan = plan_for(
-        tower,
+        tower or tower_of(start) or "residual",
         side=side,
         embedding=embedding,
         steps=steps,
@@ -108,7 +109,7 @@ def train(
             Path(out),
             plan,
             sources=source or (),
-            start=Path(weights) if weights not in ("", _IMAGENET) else None,
+            start=start,
             on_step=on_step,
         )
     if plot:

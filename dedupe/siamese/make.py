@@ -66,6 +66,14 @@ def make_encoder(
         return export(trained, folder, plan, held_out, training)
 
 
+def tower_of(start: Path | None) -> str | None:
+    """Name the tower whose weights a file holds, if the manifest of its encoder stands beside."""
+    if start is not None:
+        with contextlib.suppress(EncoderError):
+            return read_manifest(start.parent).name
+    return None
+
+
 def _origin(start: Path) -> dict[str, Any]:
     """How the weights that training started from were made, if their manifest stands beside."""
     with contextlib.suppress(EncoderError):

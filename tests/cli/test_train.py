@@ -9,6 +9,7 @@ from drawings import save_photos
 from typer.testing import CliRunner, Result
 
 from dedupe.cli import app
+from dedupe.manifest import BUILT_IN, KERAS_FILE, read_manifest
 from dedupe.siamese.heads import HEADS
 from dedupe.siamese.plan import LOSSES, VIEWS
 from dedupe.siamese.towers import TOWERS
@@ -45,6 +46,20 @@ def test_help_names_every_tower_head_loss_and_views() -> None:
     told = run("--help").stdout
     for name in (*TOWERS, *HEADS, *LOSSES, *VIEWS):
         assert name in told, name
+
+
+def test_weights_of_an_encoder_are_those_of_its_tower(tmp_path: Path) -> None:
+    shipped = read_manifest(BUILT_IN)
+    told = f"tower {shipped.name} has no backbone to fetch or freeze"
+    result = run(
+        tmp_path, "--out", tmp_path / "out", "--weights", BUILT_IN / KERAS_FILE, "--frozen"
+    )
+    assert (result.exit_code, told in result.stderr) == (2, True)
+    (tmp_path / KERAS_FILE).write_bytes((BUILT_IN / KERAS_FILE).read_bytes())
+    result = run(
+        tmp_path, "--out", tmp_path / "out", "--weights", tmp_path / KERAS_FILE, "--frozen"
+    )
+    assert "tower residual has no backbone" in result.stderr
 
 
 def test_a_head_that_needs_places_says_which_tower_has_them(tmp_path: Path) -> None:
