@@ -53,6 +53,9 @@ def train(
     photo_side: Annotated[
         int | None, typer.Option(min=32, help="Edge of photos in memory; else 5/3 of --side.")
     ] = None,
+    precision: Annotated[
+        str, typer.Option(help="float32, or bfloat16 where the hardware has it: faster steps.")
+    ] = "float32",
     seed: Annotated[int, typer.Option(help="Of every random choice.")] = 0,
     source: Annotated[
         list[str] | None,
@@ -93,6 +96,7 @@ def train(
         temperature=temperature,
         margin=margin,
         small_share=small_share,
+        precision=precision,
         seed=seed,
         imagenet=weights == _IMAGENET,
         frozen=frozen,

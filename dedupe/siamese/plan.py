@@ -11,6 +11,7 @@ from dedupe.siamese.towers import Backbone, check_tower
 
 LOSSES = ("binary", "contrastive", "nt_xent", "triplet")
 VIEWS = ("edited", "turned")
+PRECISIONS = {"float32": "float32", "bfloat16": "mixed_bfloat16"}  # Keras's name for each
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,7 @@ class TrainingPlan:
     imagenet: bool = False  # begin from ImageNet weights
     frozen: bool = False  # leave the backbone as it is
     ema: float = 0.0  # share of the averaged weights that a step keeps; 0 for the last weights
+    precision: str = "float32"  # of what training computes; weights are float32 in any case
     seed: int = 0
 
     def side_at(self, step: int) -> int:
@@ -60,6 +62,10 @@ class TrainingPlan:
             raise UsageError(f"no loss is called {self.loss!r}; choose one of {', '.join(LOSSES)}")
         if self.views not in VIEWS:
             raise UsageError(f"no views are called {self.views!r}; choose {' or '.join(VIEWS)}")
+        if self.precision not in PRECISIONS:
+            raise UsageError(
+                f"no precision is called {self.precision!r}; choose {' or '.join(PRECISIONS)}"
+            )
         if self.head:
             check_head(self.head)
         elif self.loss == "binary":

@@ -6,7 +6,9 @@ photo, (i, i + B), as of two, (i, i + 1 + B), like the seeds.
 
 from __future__ import annotations
 
+import contextlib
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from keras import ops
 from dedupe.errors import EncoderError, one_line
 from dedupe.siamese import losses
 from dedupe.siamese.heads import build_head, safe_distance
-from dedupe.siamese.plan import TrainingPlan, takes_any_size
+from dedupe.siamese.plan import PRECISIONS, TrainingPlan, takes_any_size
 from dedupe.siamese.towers import build_tower
 
 Tensor = Any  # a tensor of whichever backend Keras runs on
@@ -46,6 +48,7 @@ class SiameseTrainer(keras.Model):  # type: ignore[misc]
         Any loss but `binary` shapes the embeddings alone; a head then learns afterwards, from what
         they have become (`fit_head`).
         """
+        y_pred = ops.cast(y_pred, "float32")  # where the tower computes in bfloat16
         self.accuracy.update_state(losses.pair_accuracy(y_pred))
         self.spread.update_state(losses.spread(y_pred))
         return self._judge(y_pred) if self.plan.loss == "binary" else self._compare(y_pred)
@@ -114,7 +117,8 @@ def build_trainer(plan: TrainingPlan, start: Path | None = None) -> SiameseTrain
     plan.check()
     keras.utils.set_random_seed(plan.seed)
     side = None if takes_any_size(plan.tower) else plan.side
-    tower = build_tower(plan.tower, side=side, embedding=plan.embedding, backbone=plan.backbone)
+    with _precision(plan):
+        tower = build_tower(plan.tower, side=side, embedding=plan.embedding, backbone=plan.backbone)
     if start is not None:
         try:
             tower.load_weights(str(start))
@@ -129,6 +133,17 @@ def build_trainer(plan: TrainingPlan, start: Path | None = None) -> SiameseTrain
     trainer.build((None, plan.side, plan.side, 3))
     optimizer.build(trainer.trainable_variables)
     return trainer
+
+
+@contextlib.contextmanager
+def _precision(plan: TrainingPlan) -> Iterator[None]:
+    """Have layers that are built meanwhile compute in the plan's precision."""
+    usual = keras.mixed_precision.dtype_policy()
+    keras.mixed_precision.set_global_policy(PRECISIONS[plan.precision])
+    try:
+        yield
+    finally:
+        keras.mixed_precision.set_global_policy(usual)
 
 
 def _build_optimizer(plan: TrainingPlan) -> Any:

@@ -29,6 +29,7 @@ def run(*arguments: str | Path) -> Result:
         (["--weights", "imagenet"], "tower residual has no backbone to fetch or freeze"),
         (["--tower", "signet", "--frozen"], "tower signet has no backbone to fetch or freeze"),
         (["--tower", "inceptionv3", "--side", "64"], "needs a side of 75 pixels or more"),
+        (["--precision", "float8"], "no precision is called 'float8'"),
         (["--tower", "tiny", "--small-share", "0.5"], "tower tiny takes one size only"),
     ],
 )

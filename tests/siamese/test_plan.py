@@ -29,6 +29,8 @@ def test_what_is_chosen_comes_before_the_recipe_and_none_leaves_it() -> None:
         ("residual", {"views": "upside"}, "no views are called 'upside'; choose edited or turned"),
         ("residual", {"loss": "binary"}, "loss binary is that of a head's answers; .* --head"),
         ("signet", {"small_share": 0.5}, "signet takes one size only; give --small-share 0"),
+        ("fovea", {"small_share": 0.5}, "fovea takes one size only; give --small-share 0"),
+        ("residual", {"precision": "int3"}, "no precision is called 'int3'; choose float32 or bf"),
         ("tiny", {"frozen": True}, "tiny has no backbone to fetch or freeze"),
     ],
 )

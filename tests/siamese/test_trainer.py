@@ -52,6 +52,19 @@ def test_every_loss_falls_while_tiny_trains(loss: str) -> None:
     assert np.mean(values[-8:]) < 0.8 * np.mean(values[:8])
 
 
+def test_training_in_bfloat16_keeps_weights_in_float32_and_tells_nobody_else() -> None:
+    plan = plan_for("fovea", side=32, embedding=16, pairs=8, steps=30, precision="bfloat16")
+    trainer = build_trainer(plan)
+    assert trainer.tower(PHOTOS[:2, :32, :32]).dtype == "bfloat16"
+    assert {str(weight.dtype) for weight in trainer.tower.weights} == {"float32"}
+    assert keras.mixed_precision.dtype_policy().name == "float32"
+    values = []
+    for step in range(plan.steps):
+        result = trainer.train_on_batch(make_batch(PHOTOS, plan, step), return_dict=True)
+        values.append(float(result["loss"]))
+    assert np.mean(values[-8:]) < 0.8 * np.mean(values[:8])
+
+
 def test_tiny_learns_its_task_in_a_hundred_steps() -> None:
     """The claim in small: pairs of photos that it never saw."""
     plan = replace(PLAN, steps=100)
