@@ -16,15 +16,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from dedupe.explain import Explanation
+from dedupe.siamese.contributions import contribute
 from dedupe.siamese.frames import draw_frames, fade
-from dedupe.siamese.maps import (
-    Floats,
-    Views,
-    between_places,
-    contribute,
-    lay_on,
-    warp_maps,
-)
+from dedupe.siamese.maps import Floats, Views
+from dedupe.siamese.places import between_places, lay_on, warp_maps
 from dedupe.siamese.shares import Shares
 from dedupe.siamese.sheet import BLUE, GREY, ORANGE, RED, TILE, Sheet
 
@@ -57,7 +52,7 @@ def compare_places(explanation: Explanation, views: Views) -> Places:
     if isinstance(views.head, Shares):
         difference = np.linalg.norm(first - second, axis=2)
         return Places(_colour(first, second), difference, views.head.places, 0.0, laid=False)
-    shares = contribute(views.head, first, second)
+    shares = contribute(views.head, views)
     warped, inside = second, np.ones(first.shape[:2], bool)
     laid, outside = shares.second, 0.0
     pixels = explanation.matrix if explanation.fits else None
@@ -144,6 +139,11 @@ def _caption(views: Views, places: Places) -> str:
         f"normalisation included. Each of the {rows} x {columns} places is drawn where it looks: "
         "padding shifts them right and down. "
     )
+    if views.middle is not None:
+        text += (
+            "The tower looks at the middle once more, enlarged: what it finds there is in the "
+            "weighted difference, at the places of the whole. "
+        )
     if not places.laid:
         return text + "No map lays B on A, so places are compared as they stand."
     text += "B's features were moved onto A by the map that verification found"

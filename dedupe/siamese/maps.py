@@ -1,7 +1,6 @@
-"""What a tower sees where: its last maps, and what each of their places adds to a distance.
+"""What a tower sees where: its last maps, what follows them, and where their places look.
 
-The pooling forgets places, so the distance between two embeddings can be written as a sum over the
-places of both pictures, exactly. Owns that sum; knows nothing of files and draws nothing.
+Owns how a tower is read; knows nothing of files and draws nothing.
 """
 
 from __future__ import annotations
@@ -9,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import cv2
 import keras
 import numpy as np
 from numpy.typing import NDArray
@@ -17,12 +15,11 @@ from numpy.typing import NDArray
 from dedupe.encoder import KerasEncoder
 from dedupe.errors import EncoderError
 from dedupe.siamese.shares import Shares, ends_in_cells, find_end, share_cells, share_swaps
-from dedupe.siamese.towers import GEM_FLOOR
+from dedupe.siamese.towers import GEM_FLOOR, MIDDLE_WEIGHT
 
 Floats = NDArray[np.float64]
 
-_FINE = 16  # parts of an edge into which a place is cut before it is laid elsewhere
-_NORM_FLOOR = 1e-12
+NORM_FLOOR = 1e-12
 _ALIKE = 1e-3  # how far coordinates of a unit vector may differ that are computed in two ways
 
 
@@ -35,12 +32,20 @@ class Head:
 
     def embed(self, maps: Floats) -> Floats:
         """Map (R, C, K) to the unit vector (D,) that the tower gives."""
-        raw = self.project(_pool(maps))
-        return np.asarray(raw / max(float(np.linalg.norm(raw)), _NORM_FLOOR))
+        raw = self.project(pool(maps))
+        return np.asarray(raw / max(float(np.linalg.norm(raw)), NORM_FLOOR))
 
     def project(self, pooled: Floats) -> Floats:
         """Map (K,) pooled channels to (D,) coordinates, not yet normalised."""
         return np.asarray(pooled @ self.kernel + self.offset)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Middle:
+    """What a tower that looks twice sees of the enlarged middle of the pictures."""
+
+    maps: Floats  # (B, R, C, K), >= 0
+    grid: Floats  # as that of `Views`
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,22 +55,7 @@ class Views:
     maps: Floats  # (B, R, C, K); >= 0 where GeM pools them
     head: Head | Shares
     grid: Floats  # (2, 3): x and y of the squashed picture, in [0, 1], to column and row
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Contributions:
-    """What every place of two pictures adds to the square of the distance of their embeddings.
-
-    The sum of all of them is the square of the distance, exactly; a place may take away.
-    """
-
-    first: Floats  # (R, C), by the places of the first picture
-    second: Floats  # (R, C), by those of the second
-
-    @property
-    def total(self) -> float:
-        """The square of the distance, in [0, 4]."""
-        return float(self.first.sum() + self.second.sum())
+    middle: Middle | None = None  # of a tower that looks twice
 
 
 def view(encoder: KerasEncoder, pixels: NDArray[np.uint8], judge: Any = None) -> Views:
@@ -88,8 +78,13 @@ def view(encoder: KerasEncoder, pixels: NDArray[np.uint8], judge: Any = None) ->
         outputs = [getattr(layer, "output", None) for layer in own]
         spatial = [output for output in outputs if len(getattr(output, "shape", ())) == 4]
         maps, vectors = _run(model, spatial[-1], pixels)
-        if _ends_so(head, maps, vectors):
-            return Views(maps, head, _find_grid(model.layers, side))
+        grid = _find_grid(model.layers, side)
+        views = Views(maps, head, grid)
+        if len(maps) == 2 * len(pixels):
+            whole, middle = np.split(maps, 2)
+            views = Views(whole, head, grid, Middle(middle, grid @ _find_middle(model, side)))
+        if _ends_so(head, views, vectors):
+            return views
     if ends_in_cells(model):
         maps, vectors = _run(model, model.layers[-3].input, pixels)
         shares = share_cells(model, maps, vectors, judge)
@@ -113,118 +108,15 @@ def _run(model: Any, maps: Any, pixels: NDArray[np.uint8]) -> tuple[Floats, Floa
     return np.asarray(both[0], np.float64), np.asarray(both[1], np.float64)
 
 
-def contribute(head: Head, first: Floats, second: Floats) -> Contributions:
-    """Share the squared distance of two embeddings out over the places of both pictures.
-
-    Exact, no first-order approximation, and the same seen from either picture. With v = g W + o the
-    coordinates before normalisation, u = v / |v|, and g the pooled channels, g^3 = mean f^3 + e:
-
-        |u_a - u_b|^2 = 2 / (|v_a| + |v_b|) (u_a - u_b) . (v_a - v_b)
-        v_a - v_b = (g_a - g_b) W
-        g_a - g_b = (g_a^3 - g_b^3) / (g_a^2 + g_a g_b + g_b^2)
-
-    and g_a^3 - g_b^3 is a sum over places: each of A adds its f^3, each of B takes its own away.
-    The weights of the channels are those of a gradient, as in Grad-CAM (Selvaraju et al. 2017), but
-    taken along the whole way from one picture to the other. One picture's part alone says little:
-    the two cancel wherever the pictures agree, so lay one on the other (`lay_on`) and add them.
-
-    Args:
-        head: of the tower.
-        first, second: (R, C, K) its maps.
-    """
-    pooled = [_pool(maps) for maps in (first, second)]
-    raw = [head.project(g) for g in pooled]
-    norms = [max(float(np.linalg.norm(v)), _NORM_FLOOR) for v in raw]
-    apart = raw[0] / norms[0] - raw[1] / norms[1]  # (D,)
-    secant = pooled[0] ** 2 + pooled[0] * pooled[1] + pooled[1] ** 2  # (K,)
-    places = first.shape[0] * first.shape[1]
-    weights = 2 / sum(norms) * (head.kernel @ apart) / secant / places  # (K,)
-    return Contributions(first**3 @ weights, -(second**3 @ weights))
+def add_looks(head: Head, views: Views, picture: int) -> Floats:
+    """The sum (D,) of what the looks see of a picture, whose direction is its embedding."""
+    whole = head.embed(views.maps[picture])
+    if views.middle is None:
+        return whole
+    return whole + MIDDLE_WEIGHT * head.embed(views.middle.maps[picture])
 
 
-def lay_on(second: Floats, matrix: Floats) -> tuple[Floats, float]:
-    """Carry the sums of the second picture's places to the places of the first.
-
-    Places are cut fine and moved, so that what they hold is neither made nor lost.
-
-    Args:
-        second: (R, C) sums.
-        matrix: (2, 3) from column and row in the first to those in the second, as from
-            `between_places`.
-
-    Returns:
-        (R, C) sums in the first picture's places, and the sum of what lies outside them.
-    """
-    rows, columns = second.shape
-    y, x = (np.mgrid[: rows * _FINE, : columns * _FINE] + 0.5) / _FINE - 0.5
-    fine = np.repeat(np.repeat(second, _FINE, 0), _FINE, 1) / _FINE**2
-    back = cv2.invertAffineTransform(matrix)
-    at = np.rint(back[:, :2] @ np.stack([x.ravel(), y.ravel()]) + back[:, 2:]).astype(np.int64)
-    inside = ((at >= 0) & (at < [[columns], [rows]])).all(axis=0)
-    laid = np.zeros((rows, columns))
-    np.add.at(laid, (at[1, inside], at[0, inside]), fine.ravel()[inside])
-    return laid, float(fine.ravel()[~inside].sum())
-
-
-def warp_maps(second: Floats, matrix: Floats) -> tuple[Floats, NDArray[np.bool_]]:
-    """Return the second picture's maps at the first's places, and where it has any.
-
-    Args:
-        second: (R, C, K).
-        matrix: as for `lay_on`.
-
-    Returns:
-        (R, C, K), interpolated between places, and (R, C): the place lies inside the second.
-    """
-    rows, columns, _ = second.shape
-    y, x = np.mgrid[:rows, :columns]
-    at = (matrix[:, :2] @ np.stack([x.ravel(), y.ravel()]) + matrix[:, 2:]).reshape(
-        2, rows, columns
-    )
-    inside = (at >= -0.5).all(axis=0) & (at[0] <= columns - 0.5) & (at[1] <= rows - 0.5)
-    at = np.clip(at, 0, [[[columns - 1]], [[rows - 1]]])
-    low = np.minimum(at.astype(np.int64), [[[max(columns - 2, 0)]], [[max(rows - 2, 0)]]])
-    part = at - low
-    warped = np.zeros_like(second)
-    for dx in (0, 1):
-        for dy in (0, 1):
-            weight = abs(1 - dx - part[0]) * abs(1 - dy - part[1])
-            corner = second[np.minimum(low[1] + dy, rows - 1), np.minimum(low[0] + dx, columns - 1)]
-            warped += weight[..., None] * corner
-    return warped, inside
-
-
-def between_places(
-    matrix: Floats, grid: Floats, first: tuple[int, int], second: tuple[int, int]
-) -> Floats:
-    """Turn a map between pictures into one between the places of their maps.
-
-    Args:
-        matrix: (2, 3) from pixels of the first picture to those of the second.
-        grid: of `Views`.
-        first, second: width and height of the two, pixels.
-
-    Returns:
-        (2, 3) from column and row in the first to those in the second.
-    """
-    unit_first, unit_second = (_to_unit(size) for size in (first, second))
-    return np.asarray(
-        (_square(grid) @ unit_second @ _square(matrix)
-         @ np.linalg.inv(unit_first) @ np.linalg.inv(_square(grid)))[:2]
-    )  # fmt: skip
-
-
-def _to_unit(size: tuple[int, int]) -> Floats:
-    """From pixels, counted from the centre of the first, to [0, 1]."""
-    width, height = size
-    return np.array([[1 / width, 0, 0.5 / width], [0, 1 / height, 0.5 / height], [0, 0, 1]])
-
-
-def _square(matrix: Floats) -> Floats:
-    return np.vstack([matrix, [0, 0, 1]])
-
-
-def _pool(maps: Floats) -> Floats:
+def pool(maps: Floats) -> Floats:
     """GeM: (R, C, K) to (K,)."""
     return np.asarray(np.cbrt((maps**3).mean(axis=(0, 1)) + GEM_FLOOR))
 
@@ -247,12 +139,21 @@ def _read_head(model: Any) -> Head | None:
     return Head(kernel, offset)
 
 
-def _ends_so(head: Head, maps: Floats, vectors: Floats) -> bool:
-    """Whether a head makes the tower's vectors (B, D) of its maps (B, R, C, K)."""
-    if maps.shape[3] != len(head.kernel):
+def _ends_so(head: Head, views: Views, vectors: Floats) -> bool:
+    """Whether head and looks make the tower's vectors (B, D)."""
+    if views.maps.shape[3] != len(head.kernel):
         return False
-    made = np.stack([head.embed(picture) for picture in maps])
+    made = np.stack([add_looks(head, views, picture) for picture in range(len(views.maps))])
+    made /= np.maximum(np.linalg.norm(made, axis=1, keepdims=True), NORM_FLOOR)
     return made.shape == vectors.shape and bool(np.abs(made - vectors).max() < _ALIKE)
+
+
+def _find_middle(model: Any, side: int) -> Floats:
+    """Return (3, 3) from x and y of the picture to those of the part that is looked at again."""
+    crops = [layer for layer in model.layers if isinstance(layer, keras.layers.Cropping2D)]
+    (top, _), (left, _) = crops[0].cropping if crops else ((0, 0), (0, 0))
+    x, y = side / (side - 2 * left), side / (side - 2 * top)
+    return np.array([[x, 0, -x * left / side], [0, y, -y * top / side], [0, 0, 1]])
 
 
 def _find_grid(layers: list[Any], side: int) -> Floats:
