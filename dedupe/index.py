@@ -171,13 +171,11 @@ class EmbeddingIndex:
         files = [
             (os.fsencode(f.path), f.size, f.mtime_ns, str(f.inode), c.digest) for f, c in seen
         ]  # fmt: skip
-        with self._lock, self._explained(), self._connection:
-            self._connection.executemany(
+        with self.writing() as connection:
+            connection.executemany(
                 "INSERT OR IGNORE INTO contents VALUES (?, ?, ?, ?, ?, ?, ?)", contents
             )
-            self._connection.executemany(
-                "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?)", files
-            )
+            connection.executemany("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?)", files)
 
     def find_search(self, roots: bytes) -> Search | None:
         """Return what the last scan of the same roots, by this encoder, found close."""
@@ -203,10 +201,8 @@ class EmbeddingIndex:
         pairs = np.stack(columns).astype(np.int32).tobytes()
         digests = " ".join(search.digests).encode()
         row = (roots, self._encoder, search.threshold, search.only_for, digests, pairs)
-        with self._lock, self._explained(), self._connection:
-            self._connection.execute(
-                "INSERT OR REPLACE INTO searches VALUES (?, ?, ?, ?, ?, ?)", row
-            )
+        with self.writing() as connection:
+            connection.execute("INSERT OR REPLACE INTO searches VALUES (?, ?, ?, ?, ?, ?)", row)
 
     def find_verdicts(self, pairs: Sequence[Digests], verifier: int) -> dict[Digests, Verdict]:
         """Return what is known of pairs of contents.
@@ -233,10 +229,20 @@ class EmbeddingIndex:
             IndexFileError: it could not be written.
         """
         rows = [(*pair, verifier, v.is_copy, v.score, v.how) for pair, v in verdicts.items()]
-        with self._lock, self._explained(), self._connection:
-            self._connection.executemany(
+        with self.writing() as connection:
+            connection.executemany(
                 "INSERT OR REPLACE INTO verdicts VALUES (?, ?, ?, ?, ?, ?)", rows
             )
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """Hold the file for one transaction: all of it is written, or nothing.
+
+        Raises:
+            IndexFileError: it could not be written.
+        """
+        with self._lock, self._explained(), self._connection:
+            yield self._connection
 
     def _read(self, statement: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:
         with self._lock, self._explained():

@@ -1,0 +1,67 @@
+"""`dedupe index`: what scans remember, and forgetting what is gone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dedupe.cli.console import console
+from dedupe.cli.summary import count, size
+from dedupe.errors import InputError, UsageError
+from dedupe.index import EmbeddingIndex, default_index_path
+from dedupe.manifest import BUILT_IN, read_manifest
+from dedupe.prune import Stock, prune, take_stock
+
+
+def index(
+    prune_it: Annotated[
+        bool, typer.Option("--prune", help="Forget files that are gone, and older versions.")
+    ] = False,
+    only: Annotated[
+        str,
+        typer.Option(
+            "--only-encoder",
+            help="With --prune: forget the vectors of all encoders but this: a folder, or default.",
+            show_default=False,
+        ),
+    ] = "",
+    file: Annotated[str, typer.Option("--index", help="Another file than the user's.")] = "",
+) -> None:
+    """Show what scans remember; with --prune, forget what no scan will ask for again.
+
+    Drives that are not plugged in count as gone: their photos are embedded anew next time.
+    """
+    if only and not prune_it:
+        raise UsageError("--only-encoder says what --prune keeps; give both")
+    path = Path(file) if file else default_index_path()
+    if not path.exists():
+        raise InputError(f"there is no index at {path}: no scan has remembered anything yet")
+    kept = _fingerprints(only) if only else []
+    with EmbeddingIndex(path, encoder="") as opened:
+        before = take_stock(opened)
+        if prune_it:
+            prune(opened, only=kept)
+            after = take_stock(opened)
+            console.say(
+                f"forgot {count(before.files - after.files, 'file')}, "
+                f"{count(before.vectors - after.vectors, 'vector')} and "
+                f"{count(before.verdicts - after.verdicts, 'verdict')}"
+            )
+            before = after
+    console.say(f"{path}: {_describe(before)}")
+
+
+def _fingerprints(encoder: str) -> list[str]:
+    """Of both files of an encoder."""
+    manifest = read_manifest(BUILT_IN if encoder == "default" else Path(encoder))
+    return [calibration.fingerprint for calibration in manifest.calibrations.values()]
+
+
+def _describe(stock: Stock) -> str:
+    return (
+        f"{count(stock.files, 'file')}, {count(stock.contents, 'content')}, "
+        f"{count(stock.vectors, 'vector')}, {count(stock.verdicts, 'verdict')}, "
+        f"{size(stock.size)}"
+    )
