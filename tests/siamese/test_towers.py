@@ -82,9 +82,9 @@ def test_fovea_adds_to_the_whole_its_enlarged_middle() -> None:
     once = build_tower("residual", side=side, embedding=16)
     twice = build_tower("fovea", side=side, embedding=16)
     twice.set_weights(once.get_weights())
-    middle = keras.ops.image.resize(pixels[:, 14:50, 14:50].astype(np.float32), (side, side))
+    middle = keras.ops.image.resize(pixels[:, 16:48, 16:48].astype(np.float32), (side, side))
     middle = np.rint(np.asarray(middle)).astype(np.uint8)
-    looks = once.predict_on_batch(pixels) + 0.4 * once.predict_on_batch(middle)
+    looks = once.predict_on_batch(pixels) + 0.5 * once.predict_on_batch(middle)
     expected = looks / np.linalg.norm(looks, axis=1, keepdims=True)
     np.testing.assert_allclose(twice.predict_on_batch(pixels), expected, atol=5e-3)
     # Each picture has a vector of its own, whoever stands beside it.

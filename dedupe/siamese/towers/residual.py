@@ -11,8 +11,8 @@ from keras import layers, ops
 from dedupe.siamese.towers.ends import centred, on_sphere, start
 
 GEM_FLOOR = 1e-6  # added to the mean of the cubes, so that its root has a gradient
-_MIDDLE = 9 / 16  # share of each side that the second look of `fovea` sees
-MIDDLE_WEIGHT = 0.4  # of the second look's vector, where that of the first counts 1
+_MIDDLE = 1 / 2  # share of each side that the second look of `fovea` sees
+MIDDLE_WEIGHT = 0.5  # of the second look's vector, where that of the first counts 1
 
 
 def _generalized_mean(features: Any) -> Any:
@@ -70,7 +70,7 @@ def fovea(side: int, embedding: int) -> Any:
     """Build the residual network that looks twice: at the picture, and at its middle enlarged.
 
     A deep crop resembles the middle of its photo more than the whole. The vector is the direction
-    of the sum of both, the middle counting 0.4: one vector still, of twice the work. The weights
+    of the sum of both, the middle counting half: one vector still, of twice the work. The weights
     are those of `residual`, and can be exchanged with it.
 
     Args:
