@@ -62,13 +62,13 @@ def confirm_stars(
             some = fresh[start : start + _CHUNK]
             evidence.take(some, judge(some))
             on_pairs(len(some), total)
-        asked = np.unique(cluster_of[[row for row, _ in fresh]])
         keep = evidence.find_kept(pairs)
         broken = np.unique(cluster_of[pairs.left[~keep]])
         pairs = _only(pairs, keep)
         again = np.isin(cluster_of, broken)
         formed = form_stars(_only(pairs, again[pairs.left]), again)
         stars = [star for star in stars if not again[star.keeper]] + formed
+        asked = np.union1d(broken, cluster_of[[row for row, _ in fresh]])
         open_still = np.isin(cluster_of, asked)
         unsettled = sorted(
             (star for star in stars if open_still[star.keeper]), key=lambda star: star.keeper

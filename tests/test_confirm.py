@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import pytest
 from builders import a_photo
 from numpy.typing import NDArray
 
@@ -109,6 +110,25 @@ def test_only_groups_that_lost_a_pair_are_formed_again() -> None:
     stars, _ = confirm_stars(pairs, photos, form_stars=form_stars, judge=Judge(scenes), sure=-1)
     assert [star.keeper for star in stars] == list(range(0, 40, 2))
     assert formed == [list(range(42)), [40, 41]]
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_groups_apart_are_confirmed_as_if_each_round_formed_all_of_them(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Crowds of look-alikes, some of them copies, that give up in different rounds."""
+    rng = np.random.default_rng(seed)
+    crowds = np.repeat(np.arange(5), rng.integers(2, 60, 5))
+    scenes = (100 * crowds + rng.integers(0, 12, len(crowds))).tolist()
+    places = (10 * crowds + rng.random(len(crowds))).tolist()
+    pairs, apart, together = all_within(places, 2), Judge(scenes), Judge(scenes)
+    found = confirm(pairs, apart)
+    monkeypatch.setattr(
+        "dedupe.confirm._Evidence.find_clusters",
+        lambda _self, _pairs: np.zeros(len(scenes), np.int64),
+    )
+    assert confirm(pairs, together) == found
+    assert sorted(together.asked) == sorted(apart.asked)
 
 
 def test_chains_of_any_length_are_one_group_to_form() -> None:
