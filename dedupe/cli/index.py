@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dedupe.cli.console import console
 from dedupe.cli.summary import count, size
 from dedupe.errors import InputError, UsageError
-from dedupe.index import EmbeddingIndex, default_index_path
 from dedupe.manifest import BUILT_IN, read_manifest
-from dedupe.prune import Stock, prune, take_stock
+
+if TYPE_CHECKING:
+    from dedupe.prune import Stock
 
 
 def index(
@@ -35,6 +36,9 @@ def index(
     """
     if only and not prune_it:
         raise UsageError("--only-encoder says what --prune keeps; give both")
+    from dedupe.index import EmbeddingIndex, default_index_path
+    from dedupe.prune import prune, take_stock  # loads OpenCV and joblib: not for --help
+
     path = Path(file) if file else default_index_path()
     if not path.exists():
         raise InputError(f"there is no index at {path}: no scan has remembered anything yet")

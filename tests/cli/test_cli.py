@@ -207,6 +207,18 @@ def test_a_name_cannot_write_to_the_terminal() -> None:
     assert readable(os.fsdecode(b"caf\xe9")) == "caf\\xe9"
 
 
+def test_help_loads_nothing_that_only_a_scan_needs() -> None:
+    script = (
+        "import sys\n"
+        "from dedupe.cli import app\n"
+        "try: app(['--help'])\n"
+        "except SystemExit as end: assert not end.code, end.code\n"
+        "heavy = {'scipy', 'joblib', 'dedupe.pipeline', 'dedupe.verify'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, stdout=subprocess.DEVNULL)
+
+
 def test_help_and_a_cpu_scan_load_no_tensorflow(archive: Path) -> None:
     script = (
         "import sys\n"
