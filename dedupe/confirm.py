@@ -68,12 +68,11 @@ def confirm_stars(
         again = np.isin(cluster_of, broken)
         formed = form_stars(_only(pairs, again[pairs.left]), again)
         stars = [star for star in stars if not again[star.keeper]] + formed
+        stars.sort(key=lambda star: star.keeper)
         asked = np.union1d(broken, cluster_of[[row for row, _ in fresh]])
-        open_still = np.isin(cluster_of, asked)
-        unsettled = sorted(
-            (star for star in stars if open_still[star.keeper]), key=lambda star: star.keeper
-        )
-    return sorted(stars, key=lambda star: star.keeper), evidence.differences(stars)
+        is_open = np.isin(cluster_of, asked)
+        unsettled = [star for star in stars if is_open[star.keeper]]
+    return stars, evidence.differences(stars)
 
 
 class _Evidence:

@@ -171,7 +171,7 @@ class EmbeddingIndex:
         files = [
             (os.fsencode(f.path), f.size, f.mtime_ns, str(f.inode), c.digest) for f, c in seen
         ]  # fmt: skip
-        with self.writing() as connection:
+        with self.transaction() as connection:
             connection.executemany(
                 "INSERT OR IGNORE INTO contents VALUES (?, ?, ?, ?, ?, ?, ?)", contents
             )
@@ -201,7 +201,7 @@ class EmbeddingIndex:
         pairs = np.stack(columns).astype(np.int32).tobytes()
         digests = " ".join(search.digests).encode()
         row = (roots, self._encoder, search.threshold, search.only_for, digests, pairs)
-        with self.writing() as connection:
+        with self.transaction() as connection:
             connection.execute("INSERT OR REPLACE INTO searches VALUES (?, ?, ?, ?, ?, ?)", row)
 
     def find_verdicts(self, pairs: Sequence[Digests], verifier: int) -> dict[Digests, Verdict]:
@@ -229,13 +229,13 @@ class EmbeddingIndex:
             IndexFileError: it could not be written.
         """
         rows = [(*pair, verifier, v.is_copy, v.score, v.how) for pair, v in verdicts.items()]
-        with self.writing() as connection:
+        with self.transaction() as connection:
             connection.executemany(
                 "INSERT OR REPLACE INTO verdicts VALUES (?, ?, ?, ?, ?, ?)", rows
             )
 
     @contextlib.contextmanager
-    def writing(self) -> Iterator[sqlite3.Connection]:
+    def transaction(self) -> Iterator[sqlite3.Connection]:
         """Hold the file for one transaction: all of it is written, or nothing.
 
         Raises:

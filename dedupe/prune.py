@@ -6,6 +6,7 @@ one encoder is named, to all others. It costs no photo anything: at worst, files
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 from collections.abc import Collection
@@ -33,7 +34,7 @@ def take_stock(index: EmbeddingIndex) -> Stock:
     Raises:
         IndexFileError: it cannot be read.
     """
-    with index.writing() as connection:
+    with index.transaction() as connection:
 
         def count(what: str, table: str) -> int:
             return int(connection.execute(f"SELECT count({what}) FROM {table}").fetchone()[0])
@@ -60,7 +61,7 @@ def prune(index: EmbeddingIndex, *, only: Collection[str] = ()) -> None:
     Raises:
         IndexFileError: it could not be written, for example on a full disk.
     """
-    with index.writing() as connection:
+    with index.transaction() as connection:
         paths = [path for (path,) in connection.execute("SELECT path FROM files")]
         gone = [(path,) for path in paths if _is_gone(path)]
         connection.executemany("DELETE FROM files WHERE path = ?", gone)
@@ -72,7 +73,7 @@ def prune(index: EmbeddingIndex, *, only: Collection[str] = ()) -> None:
             (VERIFIER_VERSION,),
         )
         _forget_searches(connection)
-    with index.writing() as connection:
+    with index.transaction() as connection:
         connection.execute("VACUUM")
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
@@ -80,10 +81,8 @@ def prune(index: EmbeddingIndex, *, only: Collection[str] = ()) -> None:
 def _is_gone(path: bytes) -> bool:
     try:
         os.lstat(path)
-    except (FileNotFoundError, NotADirectoryError):
-        return True
-    except OSError:
-        return False  # a folder that may not be entered, a share that does not answer
+    except OSError as error:  # others: a folder that may not be entered, a share that is silent
+        return error.errno in (errno.ENOENT, errno.ENOTDIR)
     return False
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 from dedupe.digest import digest_bytes
+from dedupe.manifest import KERAS_FILE, Calibration, Manifest, fingerprint
 from dedupe.types import Duplicate, Group, ImageFile, Kind, Photo, Report, Skipped, Statistics
 
 MTIME_NS = 1_600_000_000_123_456_789
@@ -60,3 +62,12 @@ def snapshot(*folders: Path) -> dict[str, tuple[bytes, int, int]]:
         str(path): (path.read_bytes(), path.lstat().st_mtime_ns, path.lstat().st_mode & 0o7777)
         for path in files
     }
+
+
+def write_tower(tower: Any, folder: Path) -> None:
+    """Write a Keras tower as an encoder for Keras alone, calibrated to nothing."""
+    tower.save(folder / KERAS_FILE)
+    blank = Calibration(fingerprint(folder / KERAS_FILE), {}, {}, {})
+    side, dimension = tower.inputs[0].shape[1], tower.outputs[0].shape[1]
+    calibrations = {"litert": blank, "keras": blank}
+    Manifest(tower.name, side, dimension, "keras", calibrations, {}).write(folder)  # type: ignore[arg-type]

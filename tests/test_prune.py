@@ -149,7 +149,7 @@ def test_a_folder_that_may_not_be_entered_is_not_gone(
 def test_an_index_that_cannot_be_written_says_so(tmp_path: Path, files: list[ImageFile]) -> None:
     with open_index(tmp_path) as index:
         fill(index, files)
-        with index.writing() as connection:
+        with index.transaction() as connection:
             connection.execute("DROP TABLE verdicts")
         with pytest.raises(IndexFileError, match="cannot be used: no such table"):
             prune(index)

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dedupe.siamese.maps import NORM_FLOOR, Floats, Head, Views, add_looks, pool
-from dedupe.siamese.places import lay_on, square
+from dedupe.siamese.maps import NORM_FLOOR, Head, Views, add_looks, pool
+from dedupe.siamese.places import Floats, lay_on, square
 from dedupe.siamese.towers import MIDDLE_WEIGHT
 
 

@@ -18,8 +18,8 @@ from PIL import Image
 from dedupe.explain import Explanation
 from dedupe.siamese.contributions import contribute
 from dedupe.siamese.frames import draw_frames, fade
-from dedupe.siamese.maps import Floats, Views
-from dedupe.siamese.places import between_places, lay_on, warp_maps
+from dedupe.siamese.maps import Views
+from dedupe.siamese.places import Floats, between_places, lay_on, warp_maps
 from dedupe.siamese.shares import Shares
 from dedupe.siamese.sheet import BLUE, GREY, ORANGE, RED, TILE, Sheet
 

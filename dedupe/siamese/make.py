@@ -68,14 +68,18 @@ def make_encoder(
 
 def tower_of(start: Path | None) -> str | None:
     """Name the tower whose weights a file holds, if the manifest of its encoder stands beside."""
-    if start is not None:
-        with contextlib.suppress(EncoderError):
-            return read_manifest(start.parent).name
-    return None
+    manifest = _read_beside(start) if start is not None else None
+    return manifest.name if manifest is not None else None
 
 
 def _origin(start: Path) -> dict[str, Any]:
     """How the weights that training started from were made, if their manifest stands beside."""
+    manifest = _read_beside(start)
+    return manifest.training if manifest is not None else {"file": start.name}
+
+
+def _read_beside(start: Path) -> Manifest | None:
+    """The manifest of the encoder that a file of weights belongs to, if it has one."""
     with contextlib.suppress(EncoderError):
-        return read_manifest(start.parent).training
-    return {"file": start.name}
+        return read_manifest(start.parent)
+    return None

@@ -14,10 +14,9 @@ from numpy.typing import NDArray
 
 from dedupe.encoder import KerasEncoder
 from dedupe.errors import EncoderError
+from dedupe.siamese.places import Floats
 from dedupe.siamese.shares import Shares, ends_in_cells, find_end, share_cells, share_swaps
 from dedupe.siamese.towers import GEM_FLOOR, MIDDLE_WEIGHT
-
-Floats = NDArray[np.float64]
 
 NORM_FLOOR = 1e-12
 _ALIKE = 1e-3  # how far coordinates of a unit vector may differ that are computed in two ways

@@ -17,8 +17,7 @@ from keras import layers, ops
 from numpy.typing import NDArray
 
 from dedupe.siamese.heads import Spatial
-
-Floats = NDArray[np.float64]
+from dedupe.siamese.places import Floats
 
 _ORDERS = 8  # in which places are given back, each also backwards
 _ROWS = 64  # maps at a time

@@ -8,12 +8,13 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+from builders import write_tower
 from drawings import draw_photos
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dedupe.encoder import KerasEncoder
-from dedupe.manifest import BUILT_IN, KERAS_FILE, Calibration, Manifest, fingerprint
+from dedupe.manifest import BUILT_IN
 from dedupe.siamese.contributions import contribute
 from dedupe.siamese.maps import Head, Middle, Views, add_looks, view
 from dedupe.siamese.towers import build_tower
@@ -134,9 +135,7 @@ def test_what_changed_in_the_middle_counts_in_the_middle() -> None:
 def test_a_tower_that_looks_twice_is_read_and_shared_out(tmp_path: Path) -> None:
     keras.utils.set_random_seed(1)
     tower = build_tower("fovea", side=64, embedding=8)
-    tower.save(tmp_path / KERAS_FILE)
-    blank = Calibration(fingerprint(tmp_path / KERAS_FILE), {}, {}, {})
-    Manifest("fovea", 64, 8, "keras", {"litert": blank, "keras": blank}, {}).write(tmp_path)
+    write_tower(tower, tmp_path)
     pixels = draw_photos(2, side=64)
     views = view(KerasEncoder(tmp_path, device="cpu"), pixels)
     assert isinstance(views.head, Head)

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+from builders import write_tower
 from drawings import draw_photos
 from PIL import Image
 from typer.testing import CliRunner
@@ -15,7 +16,7 @@ from typer.testing import CliRunner
 from dedupe.cli import app
 from dedupe.encoder import KerasEncoder
 from dedupe.errors import EncoderError
-from dedupe.manifest import KERAS_FILE, Calibration, Manifest, fingerprint, read_manifest
+from dedupe.manifest import read_manifest
 from dedupe.siamese.heads import build_head
 from dedupe.siamese.maps import view
 from dedupe.siamese.shares import Shares, ends_in_cells, find_end, share_swaps
@@ -25,14 +26,6 @@ from dedupe.siamese.towers import build_tower
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 SAMPLES = Path(__file__).parents[2] / "sample_data"
-
-
-def write_tower(tower: Any, folder: Path) -> None:
-    """Write a tower for Keras alone, calibrated to nothing."""
-    tower.save(folder / KERAS_FILE)
-    calibration = Calibration(fingerprint(folder / KERAS_FILE), {}, {}, {})
-    calibrations = {"litert": calibration, "keras": calibration}
-    Manifest("tiny", 128, 75, "keras", calibrations, {}).write(folder)  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")
