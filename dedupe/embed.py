@@ -16,11 +16,12 @@ from dataclasses import dataclass, replace
 import joblib
 import numpy as np
 
-from dedupe import decode, digest
-from dedupe.detail import LEAST, measure_detail
-from dedupe.encoder import Encoder
-from dedupe.index import Content, EmbeddingIndex
-from dedupe.manifest import Manifest
+from dedupe.decode import image as decode
+from dedupe.encoder.manifest import Manifest
+from dedupe.encoder.runtime import Encoder
+from dedupe.files import digest
+from dedupe.index.embedding_index import Content, EmbeddingIndex
+from dedupe.low_detail import LEAST, measure_detail
 from dedupe.types import Embeddings, ImageFile, Photo, Skipped
 
 CHANGED = "changed while it was read"

@@ -29,10 +29,10 @@ from typing import Any, Literal
 import numpy as np
 import platformdirs
 
-from dedupe.digest import DIGEST_NAME
 from dedupe.errors import ApplyError, InputError, UsageError
-from dedupe.lock import hold_lock
-from dedupe.report.files import replace_file
+from dedupe.files.digest import DIGEST_NAME
+from dedupe.files.lock import hold_lock
+from dedupe.files.replace import replace_file
 from dedupe.types import Pairs
 
 StrPath = str | os.PathLike[str]
@@ -46,7 +46,7 @@ _DIGEST = re.compile(r"[0-9a-f]{32}")
 class KnownFile:
     """A content, and a file that held it when it was last named."""
 
-    digest: str  # see dedupe.digest
+    digest: str  # see dedupe.files.digest
     path: str  # absolute
 
     def __post_init__(self) -> None:

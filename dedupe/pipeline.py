@@ -13,29 +13,28 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from dedupe import decode
-from dedupe.candidates import find_candidates
-from dedupe.cluster import cluster, find_involved
-from dedupe.confirm import Judge, RowPair, confirm_stars
-from dedupe.detail import list_plain
+from dedupe.decode import image as decode
 from dedupe.embed import embed_files
-from dedupe.encoder import Device, Runtime, choose_engine, open_encoder
-from dedupe.errors import InputError, UsageError
+from dedupe.encoder.manifest import BUILT_IN, read_manifest
+from dedupe.encoder.runtime import Device, Runtime, choose_engine, open_encoder
+from dedupe.encoder.threshold import choose_threshold, narrow
+from dedupe.errors import InputError
+from dedupe.group.cluster import cluster, find_involved
+from dedupe.group.keep import DEFAULT_RULES, check_rules, explain_choice, order_photos
+from dedupe.group.refine import Judge, RowPair, confirm_stars
 from dedupe.ignored import IgnoredPairs, find_ignored
-from dedupe.index import EmbeddingIndex, default_index_path
-from dedupe.keep import DEFAULT_RULES, check_rules, explain_choice, order_photos
-from dedupe.manifest import BUILT_IN, RATES, Manifest, read_manifest
-from dedupe.search import Searched
+from dedupe.index.embedding_index import EmbeddingIndex, default_index_path
+from dedupe.low_detail import list_plain
+from dedupe.search.candidates import find_candidates
+from dedupe.search.search import Searched
 from dedupe.types import Duplicate, Embeddings, Group, Pairs, Photo, Report, Star, Statistics
-from dedupe.verify import SURE, Verifier, load_pixels
+from dedupe.verify.verifier import SURE, Verifier, load_pixels
 from dedupe.walk import walk
 
 Stage = Literal["walk", "embed", "search", "verify"]
 OnProgress = Callable[[Stage, int, int], None]  # stage, just done, of how many
 
 StrPath = str | os.PathLike[str]
-
-_FALSE_CANDIDATES = 0.1  # pairs with a different photo that a picture may add to those looked at
 
 
 def scan(
@@ -74,7 +73,7 @@ def scan(
             to; "" for `balanced` where copies are not verified and for `wide` where they are, but
             narrower among more than 1,000 images, see `narrow`.
         threshold: largest distance of a copy, in [0, 2], instead of a sensitivity.
-        keep: rules that choose the file that stays, see `dedupe.keep.RULES`.
+        keep: rules that choose the file that stays, see `dedupe.group.keep.RULES`.
         protect: folders and files that are never duplicates, whichever way they are spelled.
         across: only groups with files from two roots or more.
         verify: look at every pair again that a group rests on, unless it is nearly identical.
@@ -84,11 +83,11 @@ def scan(
             look at, see `dedupe.walk.walk`.
         max_pixels: skip larger images; 0 for no limit.
         encoder: folder of the encoder.
-        device, runtime, batch_size: where it runs, see `dedupe.encoder.open_encoder`.
+        device, runtime, batch_size: where it runs, see `dedupe.encoder.runtime.open_encoder`.
         index: file of the index; "" for the user's, None for none.
         workers: decoding threads; None for one per core.
         on_progress: called as stages advance.
-        on_searched: called with how the pairs were found, see `dedupe.search.Searched`.
+        on_searched: called with how the pairs were found, see `dedupe.search.search.Searched`.
 
     Raises:
         UsageError: an option is unknown or out of range.
@@ -167,33 +166,6 @@ def scan(
         threshold=limit,
         statistics=Statistics(len(photos), embeddings.reused, time.perf_counter() - began),
     )
-
-
-def choose_threshold(
-    manifest: Manifest, sensitivity: str, threshold: float | None, *, verify: bool
-) -> float:
-    """Return the distance within which files are copies, from the options of `scan`.
-
-    Raises:
-        UsageError: there is no such sensitivity, or the threshold is out of range.
-        EncoderError: the encoder was never calibrated.
-    """
-    usual = "wide" if verify else "balanced"
-    limit = manifest.threshold(sensitivity or usual) if threshold is None else threshold
-    if not 0 <= limit <= 2:
-        raise UsageError(f"a threshold is a distance from 0 to 2, not {limit}")
-    return limit
-
-
-def narrow(manifest: Manifest, images: int) -> float:
-    """Return the distance at which a tenth of the pictures have a false candidate.
-
-    Every picture meets all others, so at a given rate the pairs that verification refuses grow
-    with the square of their number: `wide` holds up to 1,000 images; from there on the rate falls
-    in proportion, to that of `loose` at 10,000 and of `balanced` at 100,000 and more.
-    """
-    rate = _FALSE_CANDIDATES / max(images, 1)
-    return manifest.threshold_at(min(max(rate, RATES["balanced"]), RATES["wide"]))
 
 
 def _order(

@@ -45,7 +45,7 @@ class Photo:
     width: int  # pixels, after EXIF orientation
     height: int  # pixels, after EXIF orientation
     format: str  # as Pillow names it: JPEG, PNG, WEBP ...
-    digest: str  # hex content digest, see dedupe.digest
+    digest: str  # hex content digest, see dedupe.files.digest
 
     @property
     def path(self) -> str:

@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from dedupe.digest import digest_bytes
-from dedupe.manifest import KERAS_FILE, Calibration, Manifest, fingerprint
+from dedupe.encoder.manifest import KERAS_FILE, Calibration, Manifest, fingerprint
+from dedupe.files.digest import digest_bytes
 from dedupe.types import Duplicate, Group, ImageFile, Kind, Photo, Report, Skipped, Statistics
 
 MTIME_NS = 1_600_000_000_123_456_789

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from dedupe.manifest import Calibration, Manifest, Threshold
+from dedupe.encoder.manifest import Calibration, Manifest, Threshold
 
 SIDE = 8
 CALIBRATION = Calibration(

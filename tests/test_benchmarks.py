@@ -27,7 +27,7 @@ def cells(line: str) -> list[str]:
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads its memory from /proc")
 def test_the_benchmark_of_the_search_measures_exact_and_approximate_searches_and_crowds() -> None:
     sizes = ["--sizes", "500", "1500", "--exact-up-to", "1000", "--thresholds", "0.8"]
-    lines = run("search.py", *sizes, "--crowds", "150", "200")
+    lines = run("search_recall.py", *sizes, "--crowds", "150", "200")
     exact, in_cells = (dict(zip(cells(lines[0]), cells(line), strict=True)) for line in lines[2:4])
     assert (exact["vectors"], exact["how"], exact["recall"]) == ("500", "exact", "1.0000")
     assert exact["copies"] == exact["itself"] == "1.0000"

@@ -21,14 +21,14 @@ from pathlib import Path
 import pytest
 from builders import a_group, a_report, snapshot, write_photo
 
-from dedupe import move
-from dedupe.apply import apply_plan, resume
+from dedupe.apply import move
+from dedupe.apply.execute import apply_plan, resume
+from dedupe.apply.history import list_runs
+from dedupe.apply.journal import start_journal
+from dedupe.apply.plan import KINDS, ActionKind, plan_actions
+from dedupe.apply.undo import undo
 from dedupe.errors import ApplyError
-from dedupe.journal import start_journal
-from dedupe.plan import KINDS, ActionKind, plan_actions
-from dedupe.runs import list_runs
 from dedupe.types import Report
-from dedupe.undo import undo
 
 MOVES = int(os.environ.get("DEDUPE_CRASH_MOVES", "8"))
 MIDDLE = 2 * MOVES + 5  # the step at which a run dies that is to die again when it is resumed

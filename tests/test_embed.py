@@ -16,9 +16,9 @@ from pictures import MANIFEST, NumpyEncoder, draw, save
 
 from dedupe import embed
 from dedupe.embed import CHANGED, embed_files
-from dedupe.encoder import Encoder
+from dedupe.encoder.runtime import Encoder
 from dedupe.errors import EncoderError
-from dedupe.index import EmbeddingIndex
+from dedupe.index.embedding_index import EmbeddingIndex
 from dedupe.types import Embeddings, ImageFile, Photo, Skipped
 from dedupe.walk import walk
 

@@ -15,8 +15,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dedupe.digest import digest_bytes
 from dedupe.errors import InputError, LockedError, UsageError
+from dedupe.files.digest import digest_bytes
+from dedupe.files.lock import hold_lock
 from dedupe.ignored import (
     KnownFile,
     default_ignored_path,
@@ -25,7 +26,6 @@ from dedupe.ignored import (
     read_decisions,
     remember,
 )
-from dedupe.lock import hold_lock
 from dedupe.types import Pairs
 
 

@@ -12,10 +12,11 @@ import pytest
 from pictures import MANIFEST, NumpyEncoder, draw, save, write_encoder
 from PIL import Image
 
-from dedupe.digest import digest_file
+from dedupe.encoder.threshold import narrow
 from dedupe.errors import EncoderError, InputError, UsageError
+from dedupe.files.digest import digest_file
 from dedupe.ignored import KnownFile, remember
-from dedupe.pipeline import narrow, scan
+from dedupe.pipeline import scan
 from dedupe.report import format_report
 from dedupe.types import Group, Photo, Report, Statistics
 
@@ -339,7 +340,7 @@ def test_a_protected_keeper_takes_no_ignored_file(scanned: Scan, photos: Path) -
 def test_ignored_pairs_are_not_verified(
     scanned: Scan, photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dedupe.verify.Verifier.judge", None)
+    monkeypatch.setattr("dedupe.verify.verifier.Verifier.judge", None)
     dogs = [photos / "new/dog.jpg", photos / "new/dog again.jpg"]
     report = scanned(*dogs, verify=True, ignored=[digests(*dogs)])
     assert report.groups == ()
@@ -406,6 +407,6 @@ def test_a_second_scan_searches_nothing_and_finds_the_same(
 ) -> None:
     index = tmp_path / "index.sqlite"
     first = scanned(photos, index=index)
-    monkeypatch.setattr("dedupe.candidates.find_pairs", None)
-    monkeypatch.setattr("dedupe.candidates.extend_pairs", None)
+    monkeypatch.setattr("dedupe.search.candidates.find_pairs", None)
+    monkeypatch.setattr("dedupe.search.candidates.extend_pairs", None)
     assert scanned(photos, index=index) == first

@@ -6,9 +6,10 @@ from typing import Annotated
 
 import typer
 
-from dedupe.apply import resume as resume_run
-from dedupe.choose import choose
-from dedupe.cli.acting import (
+from dedupe.apply.execute import resume as resume_run
+from dedupe.apply.history import find_run, read_run
+from dedupe.apply.select import choose
+from dedupe.cli.actions import (
     Acting,
     Delete,
     Hardlink,
@@ -30,7 +31,6 @@ from dedupe.cli.acting import (
 from dedupe.cli.console import console
 from dedupe.errors import UsageError
 from dedupe.report import read_report
-from dedupe.runs import find_run, read_run
 from dedupe.types import Kind
 
 _WHICH = "Which duplicates"

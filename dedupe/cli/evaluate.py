@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dedupe.cli.console import console
-from dedupe.encoder import open_encoder
-from dedupe.manifest import BUILT_IN
+from dedupe.encoder.manifest import BUILT_IN
+from dedupe.encoder.runtime import open_encoder
 
 if TYPE_CHECKING:
     from dedupe.siamese.evaluate import Evaluation

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dedupe.cli.console import console
-from dedupe.encoder import KerasEncoder, LiteRTEncoder
-from dedupe.manifest import BUILT_IN
+from dedupe.encoder.manifest import BUILT_IN
+from dedupe.encoder.runtime import KerasEncoder, LiteRTEncoder
 
 if TYPE_CHECKING:
-    from dedupe.explain import Decision, Explanation, Seen
-    from dedupe.overlap import Overlap
+    from dedupe.explain.explain import Decision, Explanation, Seen
+    from dedupe.verify.overlap import Overlap
 
 _BAR = 10  # characters for a sign of 1
 
@@ -30,11 +30,11 @@ def explain(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Tell why two pictures are, or are not, copies. Changes neither."""
-    from dedupe.explain import explain as run_explanation  # loads OpenCV: not for --help
+    from dedupe.explain.explain import explain as run_explanation  # loads OpenCV: not for --help
 
     folder = Path(encoder) if encoder else BUILT_IN
     if out:
-        from dedupe.siamese.sheet import check_out
+        from dedupe.explain.canvas import check_out
 
         check_out(out)
     found = run_explanation(a, b, encoder=LiteRTEncoder(folder), sensitivity=sensitivity)
@@ -51,10 +51,10 @@ def _draw(found: Explanation, folder: Path, out: str) -> None:
     import numpy as np
 
     tower = KerasEncoder(folder, device="cpu")  # first: it knows how to load Keras quietly
-    from dedupe.siamese.figure import draw_figure
+    from dedupe.explain.canvas import write
+    from dedupe.explain.feature_maps import view
+    from dedupe.explain.figure import draw_figure
     from dedupe.siamese.heads import load_head
-    from dedupe.siamese.maps import view
-    from dedupe.siamese.sheet import write
 
     squares = np.stack([found.first.square, found.second.square])
     views = view(tower, squares, load_head(folder))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dedupe.cli.acting import describe_action
+from dedupe.apply.history import Run, list_runs
+from dedupe.cli.actions import describe_action
 from dedupe.cli.console import console
-from dedupe.runs import Run, list_runs
 
 
 def history() -> None:

@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 from dedupe.cli.console import console
-from dedupe.cli.summary import count
-from dedupe.digest import digest_file
+from dedupe.cli.output import count
 from dedupe.errors import InputError, UsageError
+from dedupe.files.digest import digest_file
 from dedupe.ignored import Decision, KnownFile, forget, read_decisions, remember
 from dedupe.report import read_report
 from dedupe.types import Group

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dedupe.cli.console import console
-from dedupe.cli.summary import count, size
+from dedupe.cli.output import count, size
+from dedupe.encoder.manifest import BUILT_IN, read_manifest
 from dedupe.errors import InputError, UsageError
-from dedupe.manifest import BUILT_IN, read_manifest
 
 if TYPE_CHECKING:
-    from dedupe.prune import Stock
+    from dedupe.index.prune import Stock
 
 
 def index(
@@ -36,8 +36,8 @@ def index(
     """
     if only and not prune_it:
         raise UsageError("--only-encoder says what --prune keeps; give both")
-    from dedupe.index import EmbeddingIndex, default_index_path
-    from dedupe.prune import prune, take_stock  # loads OpenCV and joblib: not for --help
+    from dedupe.index.embedding_index import EmbeddingIndex, default_index_path
+    from dedupe.index.prune import prune, take_stock
 
     path = Path(file) if file else default_index_path()
     if not path.exists():
@@ -46,7 +46,10 @@ def index(
     with EmbeddingIndex(path, encoder="") as opened:
         before = take_stock(opened)
         if prune_it:
-            prune(opened, only=kept)
+            from dedupe.decode.image import DECODER_VERSION
+            from dedupe.verify.verifier import VERIFIER_VERSION
+
+            prune(opened, decoder=DECODER_VERSION, verifier=VERIFIER_VERSION, only=kept)
             after = take_stock(opened)
             console.say(
                 f"forgot {count(before.files - after.files, 'file')}, "

@@ -11,7 +11,7 @@ from typing import Annotated, Any, cast
 
 import typer
 
-from dedupe.cli.acting import (
+from dedupe.cli.actions import (
     Acting,
     Delete,
     Hardlink,
@@ -30,17 +30,26 @@ from dedupe.cli.acting import (
 )
 from dedupe.cli.config import Config, roots_of
 from dedupe.cli.console import console
-from dedupe.cli.record import Brief, Clock, Lock, Log, Summary, one_line, summarise, write_summary
-from dedupe.cli.summary import read_earlier, show_report, tell_search
-from dedupe.decode import DEFAULT_MAX_PIXELS
-from dedupe.detail import REASON as LOW_DETAIL
-from dedupe.encoder import Device, Runtime
+from dedupe.cli.output import read_earlier, show_report, tell_search
+from dedupe.cli.run_summary import (
+    Brief,
+    Clock,
+    Lock,
+    Log,
+    Summary,
+    one_line,
+    summarise,
+    write_summary,
+)
+from dedupe.decode.image import DEFAULT_MAX_PIXELS
+from dedupe.encoder.manifest import BUILT_IN
+from dedupe.encoder.runtime import Device, Runtime
 from dedupe.errors import DUPLICATES_FOUND, SOME_SKIPPED, UsageError
-from dedupe.keep import DEFAULT_RULES, RULES
-from dedupe.lock import hold_lock
-from dedupe.manifest import BUILT_IN
+from dedupe.files.lock import hold_lock
+from dedupe.files.paths import is_below
+from dedupe.group.keep import DEFAULT_RULES, RULES
+from dedupe.low_detail import REASON as LOW_DETAIL
 from dedupe.report import Format, news_since, stream_report, write_report
-from dedupe.targets import is_below
 from dedupe.types import Report
 
 _LOOK, _DECIDE, _RUN, _REPORT = "What to look at", "What is a duplicate", "How to run", "Report"

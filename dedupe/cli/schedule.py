@@ -14,13 +14,14 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from dedupe.cli.acting import check_sidecars, choose_action
+from dedupe.cli.actions import check_sidecars, choose_action
 from dedupe.cli.config import PATHS, make_absolute, roots_of
 from dedupe.cli.console import console, ends_cleanly
 from dedupe.cli.scan import check_choices, scan
+from dedupe.encoder.manifest import BUILT_IN, read_manifest
+from dedupe.encoder.threshold import choose_threshold
 from dedupe.errors import InputError, ScheduleError, UsageError
-from dedupe.keep import check_rules
-from dedupe.manifest import BUILT_IN, read_manifest
+from dedupe.group.keep import check_rules
 from dedupe.schedule import (
     KINDS,
     Job,
@@ -188,8 +189,6 @@ def _environment() -> list[str]:
 
 def _check(options: Mapping[str, Any]) -> None:
     """Refuse at once what would only fail at night."""
-    from dedupe.pipeline import choose_threshold  # loads SciPy and OpenCV
-
     check_choices(options)
     check_sidecars(options["sidecars"])
     choose_action(**{name: options[name] for name in _ACTIONS})

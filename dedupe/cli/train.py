@@ -78,8 +78,8 @@ def train(
     if plot:
         check_can_plot(plot)
     # TensorFlow takes seconds to load; no other command needs it.
-    from dedupe.siamese.make import make_encoder, tower_of
-    from dedupe.siamese.plan import plan_for
+    from dedupe.siamese.build import make_encoder, tower_of
+    from dedupe.siamese.config import plan_for
     from dedupe.siamese.train import Progress
 
     start = Path(weights) if weights not in ("", _IMAGENET) else None

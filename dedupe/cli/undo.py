@@ -6,13 +6,13 @@ from typing import Annotated
 
 import typer
 
-from dedupe.choose import fits
-from dedupe.cli.acting import show_failed
+from dedupe.apply.history import list_runs
+from dedupe.apply.select import fits
+from dedupe.apply.undo import undo as undo_run
+from dedupe.cli.actions import show_failed
 from dedupe.cli.console import console
-from dedupe.cli.summary import count
+from dedupe.cli.output import count
 from dedupe.errors import ApplyError
-from dedupe.runs import list_runs
-from dedupe.undo import undo as undo_run
 
 
 def undo(

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import BinaryIO, Literal
 
 from dedupe.errors import ReportError
+from dedupe.files.replace import replace_file
 from dedupe.report.csv_format import csv_lines, parse_csv
-from dedupe.report.files import replace_file
+from dedupe.report.diff import news_since
 from dedupe.report.json_format import json_lines, parse_json
-from dedupe.report.news import news_since
 from dedupe.types import Report
 
 __all__ = [

@@ -12,7 +12,7 @@ from pathlib import Path
 import platformdirs
 
 from dedupe.errors import ScheduleError, UsageError
-from dedupe.report.files import replace_file
+from dedupe.files.replace import replace_file
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _TIME = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])")

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dedupe.siamese.augment import MILD, STRONG, augment
+from dedupe.siamese.config import TrainingPlan
+from dedupe.siamese.dataset import PhotoArray, squash
 from dedupe.siamese.mining import LookAlikes
-from dedupe.siamese.photos import PhotoArray, squash
-from dedupe.siamese.plan import TrainingPlan
 
 Views = NDArray[np.uint8]  # (2 B, S, S, 3) RGB; rows i and i + B show one photo
 

@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize, special
 
-from dedupe.features import Features
-from dedupe.manifest import RATES, Threshold
+from dedupe.encoder.manifest import RATES, Threshold
 from dedupe.siamese.augment import MILD, STRONG, augment
-from dedupe.siamese.photos import PhotoArray, squash
-from dedupe.verify import compare
+from dedupe.siamese.dataset import PhotoArray, squash
+from dedupe.verify.features import Features
+from dedupe.verify.verifier import compare
 
 Distances = NDArray[np.float32]
 

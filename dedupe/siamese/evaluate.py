@@ -17,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from dedupe import decode, walk
-from dedupe.encoder import Encoder
+from dedupe import walk
+from dedupe.decode import image as decode
+from dedupe.encoder.runtime import Encoder
 from dedupe.errors import InputError
 from dedupe.siamese.edits import EDITS, LEVELS, encode
 

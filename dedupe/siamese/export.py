@@ -21,14 +21,21 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from dedupe.encoder import KerasEncoder, LiteRTEncoder, quiet_native_output
+from dedupe.encoder.manifest import (
+    KERAS_FILE,
+    LITERT_FILE,
+    Calibration,
+    Engine,
+    Manifest,
+    fingerprint,
+)
+from dedupe.encoder.runtime import KerasEncoder, LiteRTEncoder, quiet_native_output
 from dedupe.errors import EncoderError
-from dedupe.manifest import KERAS_FILE, LITERT_FILE, Calibration, Engine, Manifest, fingerprint
 from dedupe.siamese.augment import MILD, STRONG, augment
 from dedupe.siamese.calibrate import Measured, calibrate, leave_out_repeats
+from dedupe.siamese.config import TrainingPlan
+from dedupe.siamese.dataset import PhotoArray
 from dedupe.siamese.heads import HEAD_FILE
-from dedupe.siamese.photos import PhotoArray
-from dedupe.siamese.plan import TrainingPlan
 from dedupe.siamese.train import Trained
 
 Numbers = Literal["int8", "float16"]

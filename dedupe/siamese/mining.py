@@ -8,7 +8,7 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
-from dedupe.siamese.photos import PhotoArray, squash
+from dedupe.siamese.dataset import PhotoArray, squash
 
 LookAlikes = NDArray[np.int64]  # (N, K) photo numbers; a photo's own number where it has fewer
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dedupe.errors import EncoderError, UsageError
-from dedupe.report.files import replace_file
+from dedupe.files.replace import replace_file
 from dedupe.siamese.evaluate import Evaluation
 from dedupe.siamese.log import LOG_COLUMNS
 

@@ -22,11 +22,11 @@ from keras import ops
 from dedupe.errors import CollapseError, EncoderError, InputError
 from dedupe.siamese import losses
 from dedupe.siamese.batches import Views, make_batch
+from dedupe.siamese.config import TrainingPlan
+from dedupe.siamese.dataset import PhotoArray
 from dedupe.siamese.heads import build_head
 from dedupe.siamese.log import TrainingLog
 from dedupe.siamese.mining import find_look_alikes
-from dedupe.siamese.photos import PhotoArray
-from dedupe.siamese.plan import TrainingPlan
 from dedupe.siamese.towers import build_tower
 from dedupe.siamese.trainer import SiameseTrainer, build_trainer, fit_head
 

@@ -17,8 +17,8 @@ from keras import ops
 
 from dedupe.errors import EncoderError, one_line
 from dedupe.siamese import losses
+from dedupe.siamese.config import PRECISIONS, TrainingPlan, takes_any_size
 from dedupe.siamese.heads import build_head, safe_distance
-from dedupe.siamese.plan import PRECISIONS, TrainingPlan, takes_any_size
 from dedupe.siamese.towers import build_tower
 
 Tensor = Any  # a tensor of whichever backend Keras runs on

@@ -21,9 +21,9 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 import test_crash as crash
 
-from dedupe.apply import resume
+from dedupe.apply.execute import resume
+from dedupe.apply.undo import undo
 from dedupe.errors import ApplyError
-from dedupe.undo import undo
 
 Facts = dict[str, tuple[bytes, int, int]]
 

@@ -23,7 +23,8 @@ from pathlib import Path
 import cv2
 from processes import run as run_once
 
-from dedupe import decode, walk
+from dedupe import walk
+from dedupe.decode import image as decode
 
 PER_FOLDER = 1000
 

@@ -34,12 +34,12 @@ from numpy.typing import NDArray
 sys.path.insert(0, str(Path(__file__).parents[1]))
 import words
 
-from dedupe.encoder import LiteRTEncoder
+from dedupe.encoder.runtime import LiteRTEncoder
 from dedupe.siamese import losses
 from dedupe.siamese.batches import make_batch, turn
+from dedupe.siamese.config import TrainingPlan, plan_for
+from dedupe.siamese.dataset import PhotoArray, load_photos, split_photos, squash
 from dedupe.siamese.export import export
-from dedupe.siamese.photos import PhotoArray, load_photos, split_photos, squash
-from dedupe.siamese.plan import TrainingPlan, plan_for
 from dedupe.siamese.train import Progress, Trained, finish, fit
 from dedupe.siamese.trainer import build_trainer
 

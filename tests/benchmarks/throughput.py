@@ -29,7 +29,8 @@ from typing import Any
 import simplejpeg
 from processes import Usage, run
 
-from dedupe import decode, walk
+from dedupe import walk
+from dedupe.decode import image as decode
 
 LIMIT = "decode limit"
 SCANS = {"dedupe scan": [], "dedupe scan --no-verify": ["--no-verify"]}
@@ -94,7 +95,9 @@ def decode_all(folder: str) -> None:
 def find_stages(folder: str) -> dict[str, float]:
     """Return the processor seconds of the stages of a scan that does not verify."""
     import dedupe
-    from dedupe import digest, encoder, pipeline
+    from dedupe import pipeline
+    from dedupe.encoder import runtime as encoder
+    from dedupe.files import digest
 
     spent: dict[str, float] = {}
 

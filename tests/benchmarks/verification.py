@@ -25,12 +25,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dedupe import decode
-from dedupe.align import align_frames, align_points, one_thread_each
-from dedupe.encoder import LiteRTEncoder
-from dedupe.features import Features
-from dedupe.overlap import measure
-from dedupe.verify import weigh
+from dedupe.decode import image as decode
+from dedupe.encoder.runtime import LiteRTEncoder
+from dedupe.verify.align import align_frames, align_points, one_thread_each
+from dedupe.verify.features import Features
+from dedupe.verify.overlap import measure
+from dedupe.verify.verifier import weigh
 
 Pixels = NDArray[np.uint8]
 Signs = dict[str, float]
@@ -91,7 +91,7 @@ def _accepts(signs: list[Signs], keeps: Callable[[str], bool]) -> bool:
 
 
 def _weigh_pair(first: Features, second: Features) -> list[Signs]:
-    """Return the signs of both ways to lay the pictures, as `dedupe.verify.compare` tries them."""
+    """Return the signs of both alignments that `compare` tries."""
     found: list[Signs] = []
     for align in (align_frames, align_points):
         alignment = align(first, second)

@@ -12,7 +12,7 @@ from pictures import NumpyEncoder, draw, save, write_encoder
 from typer.testing import CliRunner, Result
 
 from dedupe.cli import app
-from dedupe.digest import digest_file
+from dedupe.files.digest import digest_file
 from dedupe.ignored import default_ignored_path
 
 Run = Callable[..., Result]

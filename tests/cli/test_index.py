@@ -10,7 +10,7 @@ from pictures import NumpyEncoder, draw, save, write_encoder
 from typer.testing import CliRunner, Result
 
 from dedupe.cli import app
-from dedupe.index import default_index_path
+from dedupe.index.embedding_index import default_index_path
 
 
 def run(*arguments: str | Path) -> Result:

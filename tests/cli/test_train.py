@@ -9,9 +9,9 @@ from drawings import save_photos
 from typer.testing import CliRunner, Result
 
 from dedupe.cli import app
-from dedupe.manifest import BUILT_IN, KERAS_FILE, read_manifest
+from dedupe.encoder.manifest import BUILT_IN, KERAS_FILE, read_manifest
+from dedupe.siamese.config import LOSSES, VIEWS
 from dedupe.siamese.heads import HEADS
-from dedupe.siamese.plan import LOSSES, VIEWS
 from dedupe.siamese.towers import TOWERS
 
 

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from dedupe.manifest import RATES, SENSITIVITIES
+from dedupe.encoder.manifest import RATES, SENSITIVITIES
 from dedupe.siamese import calibrate as calibration
 from dedupe.siamese.calibrate import calibrate, fit_head, leave_out_repeats
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dedupe.encoder import open_encoder
+from dedupe.encoder.runtime import open_encoder
 from dedupe.errors import InputError
 from dedupe.siamese.edits import EDITS
 from dedupe.siamese.evaluate import evaluate, score

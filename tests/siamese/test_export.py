@@ -10,8 +10,7 @@ import pytest
 from drawings import draw_photos
 from scipy.spatial.distance import pdist
 
-from dedupe.encoder import KerasEncoder, LiteRTEncoder
-from dedupe.manifest import (
+from dedupe.encoder.manifest import (
     BUILT_IN,
     KERAS_FILE,
     LITERT_FILE,
@@ -20,9 +19,10 @@ from dedupe.manifest import (
     fingerprint,
     read_manifest,
 )
+from dedupe.encoder.runtime import KerasEncoder, LiteRTEncoder
 from dedupe.siamese import export as exporting
+from dedupe.siamese.config import TrainingPlan
 from dedupe.siamese.export import export
-from dedupe.siamese.plan import TrainingPlan
 from dedupe.siamese.train import Trained
 
 # Keras saves weights through an older protocol than NumPy 2 wants.

@@ -12,8 +12,8 @@ from drawings import draw_photos
 from keras import layers, ops
 
 from dedupe.errors import EncoderError, UsageError
+from dedupe.siamese.config import RECIPES, plan_for
 from dedupe.siamese.heads import HEADS, IDENTICAL, build_head
-from dedupe.siamese.plan import RECIPES, plan_for
 from dedupe.siamese.towers import TOWERS, Backbone, build_tower
 from dedupe.siamese.trainer import build_trainer
 

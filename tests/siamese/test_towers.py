@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dedupe.errors import UsageError
-from dedupe.siamese.photos import squash
-from dedupe.siamese.plan import TrainingPlan
+from dedupe.siamese.config import TrainingPlan
+from dedupe.siamese.dataset import squash
 from dedupe.siamese.towers import TOWERS, build_tower
 from dedupe.siamese.trainer import SiameseTrainer
 

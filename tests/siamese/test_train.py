@@ -21,8 +21,8 @@ from dedupe.siamese import batches
 from dedupe.siamese import train as training
 from dedupe.siamese.augment import MILD, STRONG, Strength
 from dedupe.siamese.batches import make_batch
+from dedupe.siamese.config import TrainingPlan
 from dedupe.siamese.log import LOG_COLUMNS
-from dedupe.siamese.plan import TrainingPlan
 from dedupe.siamese.towers import TOWERS, build_tower
 from dedupe.siamese.train import Progress, train
 from dedupe.siamese.trainer import build_trainer

@@ -16,8 +16,8 @@ from words import WORDS, batches, make_hand
 from dedupe.errors import CollapseError
 from dedupe.siamese import losses
 from dedupe.siamese.batches import make_batch, turn
+from dedupe.siamese.config import LOSSES, TrainingPlan, plan_for
 from dedupe.siamese.heads import IDENTICAL, build_head
-from dedupe.siamese.plan import LOSSES, TrainingPlan, plan_for
 from dedupe.siamese.towers import build_tower
 from dedupe.siamese.towers.pretrained import Backbone, build_backbone
 from dedupe.siamese.train import guard, train

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import layers
 
-from dedupe.siamese.towers.ends import centred, on_sphere, start
+from dedupe.siamese.towers.layers import centred, on_sphere, start
 from dedupe.siamese.towers.pretrained import Backbone, build_backbone
 
 FEATURES = 2048

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from dedupe.siamese.towers.ends import centred, on_sphere, start
+from dedupe.siamese.towers.layers import centred, on_sphere, start
 
 GEM_FLOOR = 1e-6  # added to the mean of the cubes, so that its root has a gradient
 _MIDDLE = 1 / 2  # share of each side that the second look of `fovea` sees

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import layers, ops
 
-from dedupe.siamese.towers.ends import centred, on_sphere, start_bytes
+from dedupe.siamese.towers.layers import centred, on_sphere, start_bytes
 from dedupe.siamese.towers.pretrained import Backbone, build_backbone
 
 _IMAGENET_BGR = [103.939, 116.779, 123.68]  # mean pixel of ImageNet, blue first

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import layers, ops
 
-from dedupe.siamese.towers.ends import on_sphere, start_bytes
+from dedupe.siamese.towers.layers import on_sphere, start_bytes
 
 _LUMA = [[0.299], [0.587], [0.114]]  # ITU-R BT.601
 # Filters and kernel of each convolution, and whether a pooling of 3 / 2 follows.

@@ -14,7 +14,7 @@ import keras
 from keras import layers
 
 from dedupe.errors import UsageError
-from dedupe.siamese.towers.ends import on_sphere, start
+from dedupe.siamese.towers.layers import on_sphere, start
 
 FILTERS = 3
 CELL = 6  # places of a map that are averaged into one, each way

@@ -1,0 +1,1 @@
+"""Report to changes on disk: plan, re-check, journal, execute, undo."""

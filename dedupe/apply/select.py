@@ -1,0 +1,82 @@
+"""Which duplicates of a report an action is for, and how many are too many. Pure."""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+
+from dedupe.apply.plan import Plan
+from dedupe.errors import ApplyError, UsageError
+from dedupe.types import Duplicate, Kind, Report
+
+
+def choose(
+    report: Report,
+    *,
+    only: Kind | None = None,
+    max_distance: float | None = None,
+    select: Sequence[str] = (),
+) -> Report:
+    """Return the report with the wanted duplicates alone, and the groups that have some.
+
+    Args:
+        only: duplicates of this kind.
+        max_distance: duplicates at this distance to their keeper or closer, in [0, 2].
+        select: globs; duplicates whose name, or whose absolute path, fits one of them.
+    """
+
+    def wanted(duplicate: Duplicate) -> bool:
+        path = duplicate.photo.path
+        return (
+            only in (None, duplicate.kind)
+            and (max_distance is None or duplicate.distance <= max_distance)
+            and (not select or any(fits(path, glob) for glob in select))
+        )
+
+    chosen = ((group, tuple(filter(wanted, group.duplicates))) for group in report.groups)
+    groups = tuple(replace(group, duplicates=some) for group, some in chosen if some)
+    return replace(report, groups=groups)
+
+
+def fits(path: str, glob: str) -> bool:
+    """Whether a glob fits a file's name or its whole path; `*` also stands for slashes."""
+    return fnmatch.fnmatchcase(os.path.basename(path), glob) or fnmatch.fnmatchcase(path, glob)
+
+
+def check_limits(
+    plan: Plan, images: int, *, max_actions: int | None = None, max_fraction: float | None = None
+) -> None:
+    """Refuse a plan that takes away more photos than anybody expects of one run.
+
+    Args:
+        images: how many pictures the scan saw; 0 if the report does not say.
+        max_actions: largest number of photos, sidecars not counted.
+        max_fraction: largest share of the pictures, in [0, 1].
+
+    Raises:
+        ApplyError: the plan goes beyond a limit.
+        UsageError: the share cannot be told.
+    """
+    count = sum(action.leader is None for action in plan.actions)
+    if max_actions is not None and count > max_actions:
+        raise _too_many(f"{count} photos, more than the {max_actions} of --max-actions")
+    if max_fraction is None or not count:
+        return
+    if not images:
+        raise UsageError(
+            "--max-fraction needs to know how many images were scanned, which a CSV report does "
+            "not say: use a JSON report, or --max-actions"
+        )
+    if count > max_fraction * images:
+        raise _too_many(
+            f"{count} of {images} photos, more than the {max_fraction:g} of --max-fraction"
+        )
+
+
+def _too_many(what: str) -> ApplyError:
+    return ApplyError(
+        f"this would take away {what}: nothing was touched; look at the report, and if it is "
+        "right, apply it with a higher limit"
+    )

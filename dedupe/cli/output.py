@@ -1,0 +1,139 @@
+"""The words in which a scan is told on the terminal."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from dedupe.cli.console import console
+from dedupe.errors import ReportError
+from dedupe.report import read_report
+from dedupe.types import Duplicate, Group, Report
+
+if TYPE_CHECKING:
+    from dedupe.search.search import Searched
+
+_GROUPS_SHOWN = 5
+_MEMBERS_SHOWN = 6
+
+
+def show_report(report: Report, path: str, *, news: Report | None = None) -> None:
+    """Print the first groups and the totals; on stderr where the report itself is on stdout.
+
+    Args:
+        report: what the scan found.
+        path: where it was written; "-" for stdout.
+        news: the part of it that is new, where only that is to be shown.
+    """
+    on_stdout = path == "-"
+    for line in _lines(report, path, news):
+        console.say(line, to_stderr=on_stdout)
+    for skipped in report.skipped:
+        console.note(f"skipped {skipped.path}: {skipped.reason} {skipped.detail}".rstrip())
+
+
+def read_earlier(path: str) -> Report | None:
+    """Read the report that stands where a new one will; None where none does, or none to trust."""
+    if not os.path.lexists(path):
+        return None
+    try:
+        return read_report(path)
+    except ReportError as error:
+        console.warn(f"everything counts as new: {error}")
+        return None
+
+
+def _lines(report: Report, path: str, news: Report | None) -> list[str]:
+    lines = []
+    shown = (report if news is None else news).groups
+    for group in shown[:_GROUPS_SHOWN]:
+        lines += _group_lines(group)
+    if len(shown) > _GROUPS_SHOWN:
+        lines.append(f"... and {len(shown) - _GROUPS_SHOWN} more groups")
+    lines += totals(report, news)
+    if path != "-":
+        lines.append(f"report: {path}")
+    return lines
+
+
+def totals(report: Report, news: Report | None = None) -> list[str]:
+    """What was found, what was skipped, if anything was, and how much of it is new: a line each."""
+    seen = report.statistics
+    lines = [
+        f"{count(seen.images, 'image')} in {seen.seconds:.1f} s: "
+        f"{count(len(report.groups), 'group')}, {count(len(report.duplicates), 'duplicate')}, "
+        f"{size(report.bytes_freed)} could be freed"
+    ]
+    if report.skipped:
+        listed = ", ".join(f"{number} {reason}" for reason, number in skip_reasons(report).items())
+        lines.append(f"{count(len(report.skipped), 'file')} skipped: {listed}")
+    if news is not None:
+        lines.append(
+            f"{count(len(news.groups), 'new group')}, "
+            f"{count(len(news.duplicates), 'new duplicate')} since the last report"
+        )
+    return lines
+
+
+def tell_search(searched: Searched) -> str:
+    """How the pairs were found, what share of them that is, and what became of crowds."""
+    line = f"compared {count(searched.contents, 'content')}: "
+    if searched.cells:
+        line += (
+            f"each looked into {searched.probes:,} of {searched.cells:,} cells, which finds "
+            f"{searched.recall:.2%} of the pairs (of {searched.sampled:,} sampled)"
+        )
+    else:
+        line += "each with all others"
+    if searched.full:
+        line += (
+            f"; {searched.full:,} have more neighbours than are listed, "
+            f"for {searched.represented:,} of these another one stands"
+        )
+    return line
+
+
+def skip_reasons(report: Report) -> dict[str, int]:
+    """How many files were skipped for each reason, in the order of the reasons' names."""
+    return dict(sorted(Counter(skipped.reason for skipped in report.skipped).items()))
+
+
+def _group_lines(group: Group) -> list[str]:
+    lines = [f"keep  {_short(group.keeper.path)}  ({group.reason})"]
+    for duplicate in group.duplicates[:_MEMBERS_SHOWN]:
+        lines.append(f"      {_short(duplicate.photo.path)}  {_relation(duplicate)}")
+    if len(group.duplicates) > _MEMBERS_SHOWN:
+        lines.append(f"      ... and {len(group.duplicates) - _MEMBERS_SHOWN} more")
+    return lines
+
+
+def _relation(duplicate: Duplicate) -> str:
+    if duplicate.kind == "exact":
+        return "the same bytes"
+    distance = f"distance {duplicate.distance:.2f}"
+    return f"{distance}, {duplicate.how}" if duplicate.how else distance
+
+
+def _short(path: str) -> str:
+    """The path as seen from the current folder, where that is shorter."""
+    try:
+        near = os.path.relpath(path)
+    except ValueError:  # another drive
+        return path
+    return near if len(near) < len(path) and not near.startswith("..") else path
+
+
+def count(number: int, noun: str) -> str:
+    """`1 image`, `2 images`, `12,345 images`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def size(number: int) -> str:
+    """Bytes in decimal units, as disks are sold: 1.2 MB."""
+    value = float(number)
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if value < 1000:
+            return f"{value:.0f} {unit}" if unit == "bytes" else f"{value:.1f} {unit}"
+        value /= 1000
+    return f"{value:.1f} TB"

@@ -1,0 +1,1 @@
+"""Files to pixels: formats, decoders and conversion to RGB."""

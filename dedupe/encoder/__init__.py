@@ -1,0 +1,1 @@
+"""The saved encoder: its manifest, its thresholds and the runtimes that execute it."""

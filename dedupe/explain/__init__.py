@@ -1,0 +1,1 @@
+"""Why two images are, or are not, a copy: numbers and figure."""

@@ -1,0 +1,176 @@
+"""Why two pictures are, or are not, copies: every number that the decision of a scan rests on.
+
+Compares two files just as a scan would, and keeps what a scan forgets. Has no words for it and
+draws nothing.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dedupe.decode import image as decode
+from dedupe.encoder.manifest import Manifest
+from dedupe.encoder.runtime import Encoder
+from dedupe.errors import InputError
+from dedupe.files.digest import digest_bytes
+from dedupe.verify.align import Matrix, invert, one_thread_each
+from dedupe.verify.features import Features
+from dedupe.verify.verifier import SURE, Comparison, decode_small, examine, weigh
+
+Decision = Literal["same bytes", "too far apart", "close enough", "verified", "another shot"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Seen:
+    """One of the two pictures, in every form in which it is looked at."""
+
+    path: str
+    width: int  # pixels, upright
+    height: int
+    format: str  # what the bytes are: JPEG, PNG ...
+    digest: str
+    square: NDArray[np.uint8]  # (side, side, 3) RGB, as the encoder sees it
+    pixels: NDArray[np.uint8]  # (H, W, 3) RGB, as verification gets it, its shape kept
+    features: Features
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels at the working size of verification."""
+        height, width = self.features.grey.shape
+        return width, height
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Explanation:
+    """Two pictures, how far apart they lie, and how they lie on each other."""
+
+    first: Seen
+    second: Seen
+    manifest: Manifest  # of the encoder
+    sensitivity: str  # that of the scan which is explained
+    distance: float  # of the embeddings, in [0, 2], rounded to 6 decimals as in a report
+    comparison: Comparison  # what verification says, asked or not
+
+    @property
+    def probability(self) -> float:
+        """That of a copy, in [0, 1], by the distance alone: the encoder's logistic head."""
+        head = self.manifest.head
+        return 1 / (1 + math.exp(head["scale"] * self.distance - head["bias"]))
+
+    @property
+    def threshold(self) -> float:
+        """The largest distance of a copy at the sensitivity."""
+        return self.manifest.threshold(self.sensitivity)
+
+    @property
+    def decision(self) -> Decision:
+        """What makes a scan at the sensitivity take the two for copies, or not."""
+        if self.first.digest == self.second.digest:
+            return "same bytes"
+        if self.distance > self.threshold:
+            return "too far apart"
+        if self.distance <= SURE * self.threshold:
+            return "close enough"
+        return "verified" if self.comparison.verdict.is_copy else "another shot"
+
+    @property
+    def is_copy(self) -> bool:
+        """Whether a scan at the sensitivity takes the two for copies."""
+        return self.decision in ("same bytes", "close enough", "verified")
+
+    @property
+    def signs(self) -> dict[str, float]:
+        """Return the signs of `dedupe.verify.verifier.weigh`, empty if the images do not align."""
+        overlap = self.comparison.overlap
+        return {} if overlap is None else weigh(overlap)
+
+    @property
+    def fits(self) -> bool:
+        """Whether half of the structure agrees where one picture lies on the other.
+
+        Otherwise `matrix` is but the best guess, and says nothing of the two.
+        """
+        return self.signs.get("agreeing", 0.0) > 0
+
+    @property
+    def first_is_wide(self) -> bool:
+        """Whether the first is the wide one of the overlap; also where there is none."""
+        alignment = self.comparison.alignment
+        return alignment is None or alignment.wide is self.first.features
+
+    @property
+    def shares(self) -> tuple[float, float]:
+        """How much of the first the second shows, and of the second the first, in [0, 1]."""
+        overlap = self.comparison.overlap
+        if overlap is None:
+            return 0.0, 0.0
+        shares = overlap.wide, overlap.tight
+        return shares if self.first_is_wide else shares[::-1]
+
+    @property
+    def matrix(self) -> Matrix | None:
+        """The map (2, 3) from the first picture to the second, pixels at the working size."""
+        alignment = self.comparison.alignment
+        if alignment is None:
+            return None
+        return alignment.matrix if self.first_is_wide else invert(alignment.matrix)
+
+
+def explain(
+    first: str | os.PathLike[str],
+    second: str | os.PathLike[str],
+    *,
+    encoder: Encoder,
+    sensitivity: str = "wide",
+) -> Explanation:
+    """Compare two files as a scan does.
+
+    Args:
+        first, second: paths of two pictures; `first` may be `second`.
+        encoder: an open encoder.
+        sensitivity: one of the encoder's thresholds; a scan that verifies takes `wide`.
+
+    Raises:
+        InputError: one of the two cannot be read, or is no picture.
+        UsageError: there is no such sensitivity.
+        EncoderError: the encoder was not finished, or fails.
+    """
+    encoder.manifest.threshold(sensitivity)
+    seen = [_look(os.fspath(path), encoder.manifest.side) for path in (first, second)]
+    vectors = encoder.embed(np.stack([one.square for one in seen])).astype(np.float64)
+    low, high = sorted(seen, key=lambda one: one.digest)  # the order in which a scan compares
+    with one_thread_each():
+        comparison = examine(low.features, high.features)
+    return Explanation(
+        first=seen[0],
+        second=seen[1],
+        manifest=encoder.manifest,
+        sensitivity=sensitivity,
+        distance=round(float(np.linalg.norm(vectors[0] - vectors[1])), 6),
+        comparison=comparison,
+    )
+
+
+def _look(path: str, side: int) -> Seen:
+    try:
+        data = decode.read(path)
+        picture = decode.decode(data, side=side)
+        pixels = decode_small(data, picture.width, picture.height)
+    except decode.Unreadable as error:
+        raise InputError(f"cannot read {path}: {error}") from error
+    return Seen(
+        path=path,
+        width=picture.width,
+        height=picture.height,
+        format=picture.format,
+        digest=digest_bytes(data),
+        square=picture.pixels,
+        pixels=pixels,
+        features=Features(pixels),
+    )

@@ -1,0 +1,1 @@
+"""Files on disk: digests, locks, atomic replacement, paths."""

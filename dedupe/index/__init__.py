@@ -1,0 +1,1 @@
+"""The index: embeddings, pairs and verdicts of earlier scans, in SQLite."""

@@ -1,0 +1,1 @@
+"""Embeddings to candidate pairs: exact, by cells (IVF) and incremental."""

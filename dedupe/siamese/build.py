@@ -1,0 +1,85 @@
+"""From a folder of photos to an encoder's folder: load, split, train, calibrate, export."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from dedupe.encoder.manifest import Manifest, read_manifest
+from dedupe.errors import EncoderError
+from dedupe.siamese.config import TrainingPlan
+from dedupe.siamese.dataset import load_photos, split_photos
+from dedupe.siamese.export import export
+from dedupe.siamese.train import Progress, train, writing
+
+
+def make_encoder(
+    roots: Sequence[str],
+    folder: Path,
+    plan: TrainingPlan,
+    *,
+    sources: Sequence[str] = (),
+    start: Path | None = None,
+    on_photo: Callable[[], None] = lambda: None,
+    on_step: Callable[[Progress], None] = lambda _: None,
+) -> Manifest:
+    """Train an encoder on the photos below `roots` and write it to `folder`.
+
+    The training log and checkpoints go to `folder/training`; a run that was stopped goes on there.
+
+    Args:
+        roots: folders of photos.
+        folder: where the encoder is written.
+        plan: how to train.
+        sources: what the manifest says of the photos' origin and licences.
+        start: weights to start from, for fine-tuning.
+        on_photo: called after each photo is read.
+        on_step: called after each training step.
+
+    Raises:
+        UsageError: the parts of the plan do not fit together.
+        InputError: too few photos.
+        EncoderError: training failed, or `folder` cannot be written.
+    """
+    plan.check()
+    with writing(folder):
+        (folder / "training").mkdir(parents=True, exist_ok=True)
+    photos, digests = load_photos(roots, side=plan.photo_side, on_photo=on_photo)
+    learned, held_out = split_photos(photos, digests, held_out=plan.held_out)
+    del photos
+    trained = train(learned, plan, folder=folder / "training", start=start, on_step=on_step)
+    training = {
+        "photos": len(learned),
+        "sources": list(sources),
+        "plan": asdict(plan),
+        "keras": keras.__version__,
+        "backend": keras.backend.backend(),
+    }
+    if start is not None:
+        training["started_from"] = _origin(start)
+    with writing(folder):
+        return export(trained, folder, plan, held_out, training)
+
+
+def tower_of(start: Path | None) -> str | None:
+    """Name the tower whose weights a file holds, if the manifest of its encoder stands beside."""
+    manifest = _read_beside(start) if start is not None else None
+    return manifest.name if manifest is not None else None
+
+
+def _origin(start: Path) -> dict[str, Any]:
+    """How the weights that training started from were made, if their manifest stands beside."""
+    manifest = _read_beside(start)
+    return manifest.training if manifest is not None else {"file": start.name}
+
+
+def _read_beside(start: Path) -> Manifest | None:
+    """The manifest of the encoder that a file of weights belongs to, if it has one."""
+    with contextlib.suppress(EncoderError):
+        return read_manifest(start.parent)
+    return None

@@ -1,0 +1,1 @@
+"""Candidate pair to verdict: copy or not."""

@@ -1,0 +1,251 @@
+"""What is left over where one picture lies on another: numbers, no judgement.
+
+A caption, a mark and another thing in the same place, a stretch of frame that the other picture
+does not show, a change of brightness or colour: all that tells a changed copy from another shot.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from dedupe.verify.align import BACKWARDS, Alignment, Layers, Matrix, fill, outline, smooth_part
+from dedupe.verify.features import Array, Features
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Overlap:
+    """How two pictures lie on each other under one affine map, and what that map leaves over."""
+
+    matrix: Matrix  # from the wide picture, whose pixels span more of the scene, to the tight one
+    places: int  # distinct places whose features agree; 0 where whole frames were laid together
+    wide: float  # share of the wide picture that the tight one shows, in [0, 1]
+    tight: float  # share of the tight picture that the wide one shows, in [0, 1]
+    wide_framed: bool  # the rest of the wide picture is of one colour
+    tight_framed: bool  # the rest of the tight picture is of one colour
+    texture: float  # how much of the overlap has structure that can be compared, in [0, 1]
+    agreeing: float  # share of that structure whose windows correlate above 0.6, in [0, 1]
+    displaced: float  # three quarters of the overlap lie closer than this to the map, pixels
+    bent: float  # the same of the smooth part of the displacement, pixels
+    blur: float  # sharpness of the less sharp picture, the spread of a point in pixels
+    odd: float  # share of the overlap that shows another thing, in [0, 1]
+    overlaid: float  # share of the overlap under a caption, a mark or a flat patch, in [0, 1]
+    light: float  # correlation of the two brightnesses over the overlap, in [-1, 1]
+    hue: float  # correlation of the two colours (without brightness), in [-1, 1]
+    colourful: tuple[float, float]  # spread of the colours of the wide and of the tight picture
+    gain: float  # mean brightness of the tight picture over that of the wide one
+    exposure: float  # how strongly brightness was changed; above 1 more than people do to a photo
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Patches:
+    """Where the tight picture shows what the wide one does not, in the frame of the wide one."""
+
+    odd: Array  # (H, W) bool: another thing stands there
+    overlaid: Array  # (H, W) bool: a caption, a mark or a flat patch lies there
+    tone: tuple[Array, Array]  # ascending brightnesses of the wide picture, and the tight one's
+
+
+def measure(alignment: Alignment) -> Overlap | None:
+    """Measure the overlap; None where there is next to none."""
+    wide, tight, matrix = alignment.wide, alignment.tight, alignment.matrix
+    layers = alignment.layers
+    shared = layers.mask > 0
+    if shared.mean() < 0.02:
+        return None
+    alike = layers.correlate()
+    structure = np.minimum(np.maximum(layers.std_a, layers.std_b) / 12, 1) * layers.mask
+    total = float(structure.sum())
+    bent = smooth_part(*layers.displacement(3))
+    moved, firm = layers.displacement(9)
+    lengths = np.hypot(moved[..., 0], moved[..., 1])[firm]
+    patches = find_patches(layers, alike)
+    area = float(shared.sum())
+    (share_wide, wide_framed), (share_tight, tight_framed) = (
+        _covered(wide, layers.quad),
+        _covered(tight, outline(wide.grey, matrix)),
+    )
+    light, hue, colourful, gain = _compare_colours(wide, tight, matrix)
+    return Overlap(
+        matrix=matrix,
+        places=alignment.places,
+        wide=share_wide,
+        tight=share_tight,
+        wide_framed=wide_framed,
+        tight_framed=tight_framed,
+        texture=total / float(layers.mask.sum()),
+        agreeing=float(structure[alike > 0.6].sum()) / max(total, 1e-6),
+        displaced=float(np.quantile(lengths, 0.75)) if len(lengths) >= 12 else 0.0,
+        bent=bent,
+        blur=alignment.blur,
+        odd=float(patches.odd.sum()) / area,
+        overlaid=float(patches.overlaid.sum()) / area,
+        light=light,
+        hue=hue,
+        colourful=colourful,
+        gain=gain,
+        exposure=_exposure(*patches.tone),
+    )
+
+
+def _covered(picture: Features, quad: Array) -> tuple[float, bool]:
+    """Return which share of a picture lies in `quad`, and whether the rest is of one colour."""
+    area, _ = cv2.intersectConvexConvex(quad, outline(picture.grey, np.eye(2, 3)))
+    share = min(1.0, area / picture.grey.size)
+    inside = cv2.dilate(fill(picture.grey, quad), np.ones((5, 5), np.uint8))
+    rest = picture.grey[inside == 0].astype(np.int32)
+    if len(rest) < 0.005 * picture.grey.size:
+        return share, False
+    return share, bool(np.mean(np.abs(rest - np.median(rest)) <= 3) > 0.9)
+
+
+def find_patches(layers: Layers, alike: Array | None = None) -> Patches:
+    """Find what does not correlate and whose brightness the rest of the overlap does not explain.
+
+    In a patch under a caption, a mark or a flat colour, the brightness of one picture is one linear
+    function of the other's; where another thing stands, it is not.
+
+    Args:
+        layers: the two pictures on each other.
+        alike: what `layers.correlate()` gives, where it is at hand.
+    """
+    alike = layers.correlate() if alike is None else alike
+    shared = layers.mask > 0
+    nowhere = np.zeros(shared.shape, bool)
+    same = shared & (alike > 0.6)
+    if same.sum() < 64:
+        return Patches(shared, nowhere, (np.empty(0), np.empty(0)))
+    tone = _find_tone(layers.a[same][::3], layers.b[same][::3])
+    _, labels, boxes, _ = cv2.connectedComponentsWithStats(
+        (shared & (alike < 0.4)).astype(np.uint8)
+    )
+    large = boxes[:, cv2.CC_STAT_AREA] >= 150
+    large[0] = False  # everything that is not bad
+    if not large.any():
+        return Patches(nowhere, nowhere, tone)
+    expected = np.interp(layers.a, *tone).astype(np.float32)
+    error = np.abs(layers.b - expected)
+    changed = shared & (error > max(16.0, 4 * float(np.median(error[same]))))
+    large &= np.bincount(labels[changed], minlength=len(boxes)) >= 30
+    patches = changed & large[labels]
+    bars = _find_bars(patches, changed, layers)
+    if _is_mark(expected[patches & ~bars], layers.b[patches & ~bars]):
+        return Patches(nowhere, patches, tone)
+    return Patches(patches & ~bars, patches & bars, tone)
+
+
+def _find_tone(a: Array, b: Array) -> tuple[Array, Array]:
+    """Return the brightness in `b` of up to 16 brightnesses in `a`; both are (N,) samples."""
+    step = (a / 16).astype(np.int32)
+    count = np.bincount(step, minlength=16)
+    known = count >= min(20, count.max())
+    x = np.bincount(step, a, 16)[known] / count[known]
+    return x, np.bincount(step, b, 16)[known] / count[known]
+
+
+def _exposure(dark: Array, bright: Array) -> float:
+    """Return how strong a change of brightness is: 1 for a gain of 1.5, or a gamma of 0.5.
+
+    A gain, clipped at white, is what a camera does between two exposures; people shift sliders
+    less far, or bend the curve and leave white where it is.
+    """
+    if len(dark) and bright.mean() < dark.mean():
+        dark, bright = bright, dark
+    middle = (dark > 16) & (dark < 224)
+    if middle.sum() < 3:
+        return 0.0
+    x, y = dark[middle] / 255, np.clip(bright[middle] / 255, 0.01, 0.999)
+    clear = y < 0.94
+    gain = float(x[clear] @ y[clear] / (x[clear] @ x[clear])) if clear.sum() >= 2 else 2.0
+    gamma = float(np.median(np.log(y) / np.log(x)))
+    if ((np.minimum(1, gain * x) - y) ** 2).sum() < ((x**gamma - y) ** 2).sum():
+        return max(0.0, math.log(gain) / math.log(1.5))
+    return max(0.0, math.log(gamma) / math.log(0.5))
+
+
+def _find_bars(patches: Array, changed: Array, layers: Layers) -> Array:
+    """Return where a bar along an edge of the overlap is what changed, (H, W) bool.
+
+    In a bar one picture is largely of one colour, and a good part of it has changed.
+    """
+    bars = np.zeros(patches.shape, bool)
+    inside = layers.mask > 0
+    for axis in (0, 1):  # bars that lie, bars that stand
+        lines = np.flatnonzero(inside.any(axis=1 - axis))
+        counts = patches.sum(axis=1 - axis)[lines[0] : lines[-1] + 1]
+        for flip in (1, -1):
+            deep = np.cumsum(counts[::flip][: len(counts) // 4])
+            if not len(deep) or deep[-1] < 30:
+                continue
+            depth = int(np.searchsorted(deep, 0.98 * deep[-1])) + 1
+            first = lines[0] if flip == 1 else lines[-1] + 1 - depth
+            strip = (
+                np.s_[first : first + depth, :] if axis == 0 else np.s_[:, first : first + depth]
+            )
+            where = inside[strip]
+            if changed[strip].sum() > 0.25 * where.sum() and any(
+                np.mean(np.abs(p[strip][where] - np.median(p[strip][where])) <= 8) > 0.3
+                for p in (layers.a, layers.b)
+            ):
+                bars[strip] = True
+    return bars
+
+
+def _is_mark(x: Array, y: Array) -> bool:
+    """Whether what changed is a mark: all lighter or all darker, and towards one colour.
+
+    Args:
+        x: (N,) brightness expected from the one picture.
+        y: (N,) brightness in the other.
+    """
+    if len(x) < 30:
+        return True
+    change = y - x
+    lighter = float(np.mean(change > 0))
+    full = np.abs(change) >= np.quantile(np.abs(change), 0.4)  # strokes rather than their edges
+    x, y = x[full], y[full]
+    return max(lighter, 1 - lighter) > 0.97 and max(_on_one_line(x, y), _on_one_line(y, x)) > 0.6
+
+
+def _on_one_line(x: Array, y: Array) -> float:
+    """Return the largest share of points within 12 of a line whose slope is from 0 to 0.9."""
+    best = 0
+    for slope in np.arange(0, 1, 0.1):
+        counts = np.bincount(((y - slope * x + 256) / 8).astype(np.int32))
+        best = max(best, int(np.convolve(counts, [1, 1, 1]).max()))
+    return best / len(x)
+
+
+def _compare_colours(
+    wide: Features, tight: Features, matrix: Matrix
+) -> tuple[float, float, tuple[float, float], float]:
+    """Return what `Overlap` calls light, hue, colourful and gain."""
+    height, width = wide.colour.shape[:2]
+    small = matrix.copy()
+    small[:, 2] = (matrix[:, :2].sum(axis=1) * 1.5 + matrix[:, 2] - 1.5) / 4
+    a = cv2.blur(wide.colour, (3, 3))
+    b = cv2.warpAffine(cv2.blur(tight.colour, (3, 3)), small, (width, height), flags=BACKWARDS)
+    ones = np.ones(tight.colour.shape[:2], np.uint8)
+    shared = cv2.erode(
+        cv2.warpAffine(ones, small, (width, height), flags=BACKWARDS), np.ones((3, 3), np.uint8)
+    )
+    first, second = (p[shared > 0].astype(np.float64) for p in (a, b))  # (N, 3)
+    if len(first) < 16:
+        return 0.0, 0.0, (0.0, 0.0), 1.0
+    hues = [_opponents(p) for p in (first, second)]
+    spread = [float(np.sqrt((h * h).mean())) for h in hues]
+    hue = float((hues[0] * hues[1]).mean()) / max(spread[0] * spread[1], 1e-6)
+    grey = [p.mean(axis=1) for p in (first, second)]
+    flat = min(g.std() for g in grey) < 0.5
+    light = 0.0 if flat else float(np.corrcoef(grey[0], grey[1])[0, 1])
+    gain = float((grey[1].mean() + 1) / (grey[0].mean() + 1))
+    return light, hue, (spread[0], spread[1]), gain
+
+
+def _opponents(rgb: Array) -> Array:
+    """Return red minus green and yellow minus blue, (N, 2), each with its mean taken away."""
+    pairs = np.stack([rgb[:, 0] - rgb[:, 1], rgb[:, :2].mean(axis=1) - rgb[:, 2]], axis=1)
+    return np.asarray(pairs - pairs.mean(axis=0))

@@ -1,0 +1,87 @@
+"""Which files go with a photo."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dedupe.apply.sidecars import Companions
+
+
+def files(folder: Path, *names: str) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        (folder / name).write_bytes(name.encode())
+
+
+def sidecars(folder: Path, photo: str, *going: str) -> list[str]:
+    companions = Companions(str(folder / name) for name in (photo, *going))
+    return [Path(path).name for path in companions.of(str(folder / photo))]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["a.xmp", "A.XMP", "a.jpg.xmp", "a.aae", "a.dng", "a.CR3", "a.nef", "a.mov", "a.mp4", "a.thm"],
+)
+def test_edits_raw_files_and_live_movies_belong_to_the_photo(tmp_path: Path, name: str) -> None:
+    files(tmp_path, "a.jpg", name)
+    assert sidecars(tmp_path, "a.jpg") == [name]
+
+
+@pytest.mark.parametrize("name", ["a.txt", "ab.xmp", "b.xmp", "a", "a.jpg.mov", "a (2).xmp"])
+def test_other_files_do_not(tmp_path: Path, name: str) -> None:
+    files(tmp_path, "a.jpg", name)
+    assert sidecars(tmp_path, "a.jpg") == []
+
+
+def test_a_sidecar_in_another_folder_is_not_its_own(tmp_path: Path) -> None:
+    files(tmp_path, "a.jpg")
+    files(tmp_path / "x", "a.xmp")
+    assert sidecars(tmp_path, "a.jpg") == []
+
+
+def test_what_two_photos_share_stays_with_the_one_that_stays(tmp_path: Path) -> None:
+    files(tmp_path, "a.jpg", "a.heic", "a.mov", "a.jpg.xmp")
+    assert sidecars(tmp_path, "a.jpg") == ["a.jpg.xmp"]
+    assert sidecars(tmp_path, "a.jpg", "a.heic") == ["a.jpg.xmp", "a.mov"]
+
+
+def test_what_two_photos_share_goes_with_the_last_of_them(tmp_path: Path) -> None:
+    files(tmp_path, "a.jpg", "a.heic", "a.mov", "a.jpg.xmp")
+    companions = Companions([str(tmp_path / "a.heic"), str(tmp_path / "a.jpg")])
+    assert companions.taken_by(str(tmp_path / "a.heic")) == []
+    assert companions.taken_by(str(tmp_path / "a.jpg")) == [
+        str(tmp_path / "a.jpg.xmp"),
+        str(tmp_path / "a.mov"),
+    ]
+
+
+def test_a_photo_with_a_longer_name_shares_nothing(tmp_path: Path) -> None:
+    files(tmp_path, "a.jpg", "a.edited.jpg", "a.xmp", "a.edited.xmp")
+    assert sidecars(tmp_path, "a.jpg") == ["a.xmp"]
+
+
+def test_names_that_differ_in_case_alone_share(tmp_path: Path) -> None:
+    files(tmp_path, "a.jpg", "a.JPG", "a.JPG.xmp")
+    if len(list(tmp_path.iterdir())) < 3:
+        pytest.skip("this file system does not tell case")
+    assert sidecars(tmp_path, "a.jpg") == []
+    assert sidecars(tmp_path, "a.jpg", "a.JPG") == ["a.JPG.xmp"]
+
+
+def test_a_photo_is_nobody_s_sidecar(tmp_path: Path) -> None:
+    files(tmp_path, "a.jpg", "a.dng", "a.thm")
+    known = [str(tmp_path / name) for name in ("a.dng", "a.thm")]
+    assert Companions([str(tmp_path / "a.jpg")], known).of(str(tmp_path / "a.jpg")) == []
+
+
+def test_links_and_folders_are_no_sidecars(tmp_path: Path) -> None:
+    files(tmp_path, "a.jpg", "elsewhere")
+    (tmp_path / "a.xmp").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "a.mov").mkdir()
+    assert sidecars(tmp_path, "a.jpg") == []
+
+
+def test_a_folder_that_vanished_has_none(tmp_path: Path) -> None:
+    assert sidecars(tmp_path / "gone", "a.jpg") == []

@@ -1,0 +1,191 @@
+"""What becomes of duplicates, as a user asks for it: one action, with care, and back again."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+from builders import a_group, a_report, snapshot, write_photo
+from typer.testing import CliRunner, Result
+
+from dedupe.cli import app
+from dedupe.report import write_report
+
+
+def run(*arguments: str | Path, typed: str = "") -> Result:
+    return CliRunner().invoke(app, [str(argument) for argument in arguments], input=typed)
+
+
+@pytest.fixture
+def report(tmp_path: Path) -> Path:
+    """A report of an exact and a near duplicate, in JSON, which says how many images there were."""
+    photos = tmp_path / "photos"
+    write_report(
+        a_report(
+            a_group(
+                write_photo(photos / "a.jpg", b"a"),
+                write_photo(photos / "copy of a.jpg", b"a"),
+                kind="exact",
+                distance=0.0,
+            ),
+            a_group(write_photo(photos / "b.jpg", b"b"), write_photo(photos / "small b.jpg", b"c")),
+        ),
+        str(tmp_path / "r.json"),
+        format="json",
+    )
+    return tmp_path / "r.json"
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    return tmp_path / "photos"
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [("--hardlink", "1 file replaced by hard links"), ("--symlink", "1 file replaced by symbolic")],
+)
+def test_links_replace_the_same_bytes_and_nothing_else(
+    report: Path, photos: Path, option: str, said: str
+) -> None:
+    before = snapshot(photos)
+    result = run("apply", report, option)
+    assert result.exit_code == 0
+    assert said in result.stdout
+    assert "1 duplicate left in place" in result.stdout
+    assert os.path.samefile(photos / "a.jpg", photos / "copy of a.jpg")
+    assert run("undo").exit_code == 0
+    assert snapshot(photos) == before
+
+
+def test_deleting_needs_a_yes(report: Path, photos: Path) -> None:
+    before = snapshot(photos)
+    refused = run("apply", report, "--delete")
+    assert refused.exit_code == 2
+    assert "add --yes where nobody can be asked" in refused.stderr
+    assert snapshot(photos) == before
+    assert run("apply", report, "--delete", "--yes").exit_code == 0
+    assert sorted(Path(path).name for path in snapshot(photos)) == ["a.jpg", "b.jpg"]
+
+
+def test_undo_brings_back_the_deleted_file_that_had_a_twin_and_names_the_other(
+    report: Path, photos: Path
+) -> None:
+    run("apply", report, "--delete", "--yes")
+    result = run("undo")
+    assert result.exit_code == 8
+    assert "small b.jpg: was deleted, and no other file had its bytes" in result.stderr
+    assert "brought 1 file back" in result.stdout
+    assert (photos / "copy of a.jpg").read_bytes() == b"a"
+
+
+@pytest.mark.parametrize(
+    ("options", "gone"),
+    [
+        (["--only", "exact"], ["copy of a.jpg"]),
+        (["--only", "near"], ["small b.jpg"]),
+        (["--select", "small*"], ["small b.jpg"]),
+        (["--max-distance", "0.05"], ["copy of a.jpg"]),
+        (["--select", "none*"], []),
+    ],
+)
+def test_part_of_a_report_can_be_applied(
+    report: Path, photos: Path, options: list[str], gone: list[str]
+) -> None:
+    before = snapshot(photos)
+    assert run("apply", report, "--move-to", photos.parent / "out", *options).exit_code == 0
+    assert sorted(Path(p).name for p in before.keys() - snapshot(photos).keys()) == gone
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--max-actions", "1"], "2 photos, more than the 1 of --max-actions"),
+        (["--max-fraction", "0.01"], "2 of 100 photos, more than the 0.01 of --max-fraction"),
+    ],
+)
+def test_a_mass_removal_is_stopped_before_it_begins(
+    report: Path, photos: Path, options: list[str], words: str
+) -> None:
+    before = snapshot(photos)
+    result = run("apply", report, "--move-to", photos.parent / "out", *options)
+    assert result.exit_code == 8
+    assert words in result.stderr
+    assert snapshot(photos) == before
+    assert "no run touched anything yet" in run("history").stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--trash", "--hardlink"], "--trash and --hardlink do not go together"),
+        (["--move-to", "x", "--delete"], "--move-to and --delete do not go together"),
+        ([], "say which report, and what to do"),
+        (["--trash", "--only", "twins"], "--only 'twins' is unknown"),
+        (["--trash", "--sidecars", "eat"], "--sidecars 'eat' is unknown"),
+    ],
+)
+def test_what_does_not_fit_together_is_a_mistake_of_usage(
+    report: Path, photos: Path, options: list[str], words: str
+) -> None:
+    before = snapshot(photos)
+    result = run("apply", report, *options)
+    assert result.exit_code == 2
+    assert words in result.stderr
+    assert snapshot(photos) == before
+
+
+def test_part_of_a_run_can_be_undone(report: Path, photos: Path) -> None:
+    before = snapshot(photos)
+    run("apply", report, "--move-to", photos.parent / "out")
+    assert run("undo", "--select", "small*").exit_code == 0
+    assert sorted(Path(p).name for p in before.keys() - snapshot(photos).keys()) == [
+        "copy of a.jpg"
+    ]
+    assert "taken back in part" in run("history").stdout
+    assert run("undo").exit_code == 0
+    assert snapshot(photos) == before
+
+
+def test_a_damaged_journal_of_another_run_is_told_and_does_not_stand_in_the_way(
+    report: Path, photos: Path
+) -> None:
+    run("apply", report, "--move-to", photos.parent / "out")
+    [journal] = Path(os.environ["XDG_STATE_HOME"]).rglob("*.jsonl")
+    (journal.parent / "20200101T000000Z-000000.jsonl").write_bytes(b"no journal\n")
+    history = run("history")
+    assert history.exit_code == 0
+    assert "is damaged in line 1" in history.stderr
+    assert "moved 2 files to" in history.stdout
+    assert run("undo").exit_code == 0
+    assert (photos / "small b.jpg").exists()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [["--select", "*"], ["--only", "exact"], ["--max-actions", "0"], ["--sidecars", "stay"]],
+)
+def test_what_would_not_hold_for_a_resumed_run_is_refused(options: list[str]) -> None:
+    result = run("apply", "--resume", "20260512T023004Z-5f2c1e", *options)
+    assert result.exit_code == 2
+    assert "give nothing beside it" in result.stderr
+
+
+def test_who_interrupts_is_told_how_to_go_on(
+    report: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    before = snapshot(photos)
+    with monkeypatch.context() as patch:
+        patch.setattr("dedupe.apply.execute.carry_out", interrupt)
+        result = run("apply", report, "--move-to", photos.parent / "out")
+    assert result.exit_code == 130
+    [told] = re.findall("dedupe apply --resume ([^`]+)`", result.stderr)
+    assert snapshot(photos) == before
+    assert run("apply", "--resume", told).exit_code == 0
+    assert run("undo", told).exit_code == 0
+    assert snapshot(photos) == before

@@ -1,0 +1,492 @@
+"""Reading image files, good and bad, and turning them into pixels."""
+
+from __future__ import annotations
+
+import io
+import os
+import pickle
+import struct
+import sys
+import threading
+import warnings
+import zlib
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pillow_heif
+import pytest
+import skimage
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from PIL import Image
+
+from dedupe.decode.image import Unreadable, decode, read, supported_extensions
+from dedupe.walk import IMAGE_EXTENSIONS
+
+Pixels = NDArray[np.uint8]
+ORIENTATION = 0x0112
+
+pillow_heif.register_heif_opener()  # so that the tests can write HEIF; `decode` does it by itself
+
+
+@cache
+def cat() -> Image.Image:
+    """Return a photo of 225 x 150 pixels that comes with scikit-image."""
+    path = Path(skimage.__file__).parent / "data" / "chelsea.png"
+    return Image.open(path).convert("RGB").resize((225, 150))
+
+
+def encode(image: Image.Image, container: str, **options: Any) -> bytes:
+    file = io.BytesIO()
+    image.save(file, container, **options)
+    return file.getvalue()
+
+
+def from_array(pixels: NDArray[Any]) -> Image.Image:
+    return Image.fromarray(pixels)
+
+
+@cache
+def samples() -> dict[str, bytes]:
+    """Return the photo in every format that can be written here."""
+    photo = cat()
+    return {
+        "JPEG": encode(photo, "JPEG"),
+        "progressive": encode(photo, "JPEG", progressive=True),
+        "PNG": encode(photo, "PNG"),
+        "WEBP": encode(photo, "WEBP"),
+        "BMP": encode(photo, "BMP"),
+        "GIF": encode(photo, "GIF"),
+        "TIFF": encode(photo, "TIFF"),
+        "AVIF": encode(photo, "AVIF", quality=90),
+        "HEIF": encode(photo, "HEIF", quality=90),
+        "MPO": encode(photo, "MPO", save_all=True, append_images=[photo.rotate(180)]),
+    }
+
+
+def mean_error(left: NDArray[Any], right: NDArray[Any]) -> float:
+    return float(np.abs(left.astype(np.float64) - right.astype(np.float64)).mean())
+
+
+def trouble(data: bytes, **options: Any) -> str:
+    """Return the reason for which `decode` refuses `data`."""
+    with pytest.raises(Unreadable) as caught:
+        decode(data, **options)
+    assert "\n" not in caught.value.detail
+    return caught.value.reason
+
+
+def png(width: int, height: int, *, bits: int = 8, colour: int = 0, rows: bytes = b"") -> bytes:
+    """Build a PNG by hand, to claim what no encoder would write."""
+    header = struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, 0)
+    parts = ((b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        for kind, body in parts
+    )
+
+
+@pytest.mark.parametrize("name", sorted(samples()))
+def test_every_format_is_decoded_and_named_by_its_bytes(name: str) -> None:
+    picture = decode(samples()[name])
+    assert picture.format == {"progressive": "JPEG"}.get(name, name)
+    assert (picture.width, picture.height) == (225, 150)
+    assert picture.pixels.shape == (150, 225, 3)
+    assert picture.pixels.dtype == np.uint8
+    assert mean_error(picture.pixels, np.asarray(cat())) < 8
+
+
+@pytest.mark.parametrize("name", ["PNG", "BMP", "TIFF"])
+def test_lossless_formats_give_back_every_pixel(name: str) -> None:
+    np.testing.assert_array_equal(decode(samples()[name]).pixels, np.asarray(cat()))
+
+
+@pytest.mark.parametrize("name", sorted(samples()))
+@pytest.mark.parametrize("side", [32, 96, 300])
+def test_a_square_holds_the_whole_picture_and_its_true_size(name: str, side: int) -> None:
+    picture = decode(samples()[name], side=side)
+    assert picture.pixels.shape == (side, side, 3)
+    assert (picture.width, picture.height) == (225, 150)
+    expected = np.asarray(cat().resize((side, side), Image.Resampling.HAMMING))
+    assert mean_error(picture.pixels, expected) < 8
+
+
+@pytest.mark.parametrize("scale", [1, 2, 4, 8])
+def test_a_jpeg_is_squashed_close_to_the_mean_over_areas(scale: int) -> None:
+    large = cat().resize((480 * scale, 288 * scale), Image.Resampling.BICUBIC)
+    areas = np.asarray(large).reshape(96, 3 * scale, 96, 5 * scale, 3).mean((1, 3))
+    assert mean_error(decode(encode(large, "JPEG", quality=95), side=96).pixels, areas) < 2
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 500), (500, 1), (3000, 2), (17, 13)])
+@pytest.mark.parametrize("name", ["JPEG", "PNG", "WEBP"])
+def test_thin_and_tiny_images_fill_the_square(size: tuple[int, int], name: str) -> None:
+    picture = decode(encode(Image.new("RGB", size, (200, 100, 50)), name), side=96)
+    assert (picture.width, picture.height) == size
+    assert mean_error(picture.pixels, np.array([200, 100, 50])) < 4
+
+
+STORED: dict[int, Callable[[Pixels], Pixels]] = {  # what a camera stores (EXIF 2.32, 4.6.4 A)
+    1: lambda upright: upright,
+    2: lambda upright: upright[:, ::-1],
+    3: lambda upright: upright[::-1, ::-1],
+    4: lambda upright: upright[::-1],
+    5: lambda upright: upright.swapaxes(0, 1),
+    6: lambda upright: np.rot90(upright),
+    7: lambda upright: upright[::-1, ::-1].swapaxes(0, 1),
+    8: lambda upright: np.rot90(upright, -1),
+}
+
+
+@pytest.mark.parametrize("name", ["PNG", "TIFF", "WEBP", "JPEG", "AVIF"])
+@pytest.mark.parametrize("side", [None, 96])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_each_exif_orientation_comes_out_upright(
+    orientation: int, side: int | None, name: str
+) -> None:
+    upright = np.asarray(cat())
+    stored = from_array(np.ascontiguousarray(STORED[orientation](upright)))
+    exif = Image.Exif()
+    exif[ORIENTATION] = orientation
+    options: dict[str, Any] = {"lossless": True} if name == "WEBP" else {"quality": 95, "speed": 9}
+    picture = decode(encode(stored, name, exif=exif, **options), side=side)
+    plain = decode(encode(cat(), name, **options), side=side)
+    assert (picture.width, picture.height) == (225, 150)
+    # A JPEG's scaled blocks start at its first row, so half a block may be cut from either end.
+    allowed = {"JPEG": 5 if side else 3, "AVIF": 3}
+    assert mean_error(picture.pixels, plain.pixels) < allowed.get(name, 0.2)
+    if side is None and name in ("PNG", "TIFF", "WEBP"):
+        np.testing.assert_array_equal(picture.pixels, upright)
+
+
+@pytest.mark.parametrize("value", [0, 9, 77])
+def test_an_orientation_that_means_nothing_is_ignored(value: int) -> None:
+    exif = Image.Exif()
+    exif[ORIENTATION] = value
+    picture = decode(encode(cat(), "PNG", exif=exif))
+    np.testing.assert_array_equal(picture.pixels, np.asarray(cat()))
+
+
+@pytest.mark.parametrize("exif", [b"Exif\0\0", b"Exif\0\0II*\0\x08\0\0\0\xff\xff", b"Exif\0\0junk"])
+def test_broken_exif_costs_only_the_orientation(exif: bytes) -> None:
+    picture = decode(encode(cat(), "JPEG", exif=exif))
+    np.testing.assert_array_equal(picture.pixels, decode(samples()["JPEG"]).pixels)
+
+
+GRADIENT = np.linspace(0, 65535, 256 * 4).reshape(4, 256)  # from black to white, over four rows
+
+
+@pytest.mark.parametrize("name", ["PNG", "TIFF"])
+def test_16_bit_grey_is_scaled_not_clipped(name: str) -> None:
+    picture = decode(encode(from_array(GRADIENT.astype(np.uint16)), name))
+    expected = np.rint(GRADIENT.astype(np.uint16) / 257)[..., None].repeat(3, -1)
+    np.testing.assert_array_equal(picture.pixels, expected)
+
+
+def test_16_bit_grey_fills_the_square_like_its_8_bit_twin() -> None:
+    grey = np.asarray(cat().convert("L"))
+    deep = decode(encode(from_array(grey.astype(np.uint16) * 257), "PNG"), side=96)
+    shallow = decode(encode(from_array(grey), "PNG"), side=96)
+    np.testing.assert_array_equal(deep.pixels, shallow.pixels)
+
+
+def test_16_bit_colour_is_scaled_not_clipped() -> None:
+    values = (np.asarray(cat()).astype(">u2") * 257).tobytes()
+    rows = b"".join(b"\0" + values[at : at + 1350] for at in range(0, len(values), 1350))
+    picture = decode(png(225, 150, bits=16, colour=2, rows=rows))
+    np.testing.assert_array_equal(picture.pixels, np.asarray(cat()))
+
+
+@pytest.mark.parametrize(
+    ("values", "black", "white"),
+    [
+        (GRADIENT.astype(np.int32), 0, 65535),
+        ((GRADIENT // 257).astype(np.int32), 0, 255),
+        (GRADIENT.astype(np.int32) * 7 - 99, -99, 65535 * 7 - 99),
+        ((GRADIENT / 65535).astype(np.float32), 0, 1),
+        ((GRADIENT / 257).astype(np.float32), 0, 255),
+        (GRADIENT.astype(np.float32), 0, 65535),
+        (GRADIENT.astype(np.float32) - 5e4, -5e4, 15535),
+    ],
+)
+def test_32_bit_greys_are_read_in_the_range_they_lie_in(
+    values: NDArray[Any], black: float, white: float
+) -> None:
+    picture = decode(encode(from_array(values), "TIFF"))
+    expected = np.rint((values.astype(np.float64) - black) / (white - black) * 255)
+    assert np.abs(picture.pixels[..., 0] - expected).max() <= 1
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e30, -7.0])
+def test_floats_that_are_no_number_or_all_alike_are_decoded(value: float) -> None:
+    values = np.full((20, 30), value, np.float32)
+    assert decode(encode(from_array(values), "TIFF"), side=8).pixels.max() <= 255
+    values[0] = 0.5
+    assert decode(encode(from_array(values), "TIFF"), side=8).pixels.shape == (8, 8, 3)
+
+
+@pytest.mark.parametrize("side", [None, 96])
+def test_cmyk_looks_like_the_rgb_it_came_from(side: int | None) -> None:
+    picture = decode(encode(cat().convert("CMYK"), "JPEG", quality=95), side=side)
+    plain = decode(encode(cat(), "PNG"), side=side)
+    assert mean_error(picture.pixels, plain.pixels) < 4
+
+
+@pytest.mark.parametrize("name", ["PNG", "WEBP", "TIFF", "AVIF", "HEIF"])
+@pytest.mark.parametrize("side", [None, 32])
+def test_transparency_is_laid_on_white(name: str, side: int | None) -> None:
+    pixels = np.zeros((40, 60, 4), np.uint8)  # clear black on the left, red in the middle
+    pixels[:, 20:, 0] = 255
+    pixels[:, 20:40, 3] = 255
+    options = {"lossless": True} if name == "WEBP" else {"quality": 100}
+    seen = decode(encode(from_array(pixels), name, **options), side=side).pixels
+    width = seen.shape[1]
+    assert mean_error(seen[:, : width // 4], np.array([255, 255, 255])) < 5
+    assert mean_error(seen[:, width * 4 // 10 : width * 6 // 10], np.array([255, 0, 0])) < 5
+    assert mean_error(seen[:, width * 3 // 4 :], np.array([255, 255, 255])) < 5
+
+
+def test_half_transparent_grey_is_laid_on_white() -> None:
+    pixels = np.full((5, 5, 2), (100, 51), np.uint8)  # 20 % of grey 100, 80 % of white
+    assert set(decode(encode(from_array(pixels), "PNG")).pixels.flat) == {224}
+
+
+@pytest.mark.parametrize("name", ["PNG", "GIF"])
+def test_a_clear_palette_colour_is_laid_on_white(name: str) -> None:
+    palette = Image.new("P", (8, 8), 1)
+    palette.putpalette([0, 0, 0, 10, 20, 30])
+    palette.paste(0, (0, 0, 4, 8))
+    seen = decode(encode(palette, name, transparency=0)).pixels
+    assert [tuple(seen[0, 0]), tuple(seen[0, 7])] == [(255, 255, 255), (10, 20, 30)]
+
+
+def test_a_clear_colour_of_a_png_without_alpha_is_laid_on_white() -> None:
+    image = Image.new("RGB", (8, 8), (1, 2, 3))
+    seen = decode(encode(image, "PNG", transparency=(1, 2, 3))).pixels
+    assert set(seen.flat) == {255}
+
+
+@pytest.mark.parametrize("name", ["PNG", "TIFF", "BMP", "GIF"])
+def test_bilevel_images_are_black_and_white_and_squash_to_grey(name: str) -> None:
+    board = (np.indices((64, 64)).sum(0) % 2).astype(bool)
+    data = encode(from_array(board), name)
+    np.testing.assert_array_equal(decode(data).pixels[..., 1], board * 255)
+    assert mean_error(decode(data, side=8).pixels, np.full(3, 127.5)) < 2
+
+
+@pytest.mark.parametrize("mode", ["L", "P", "LA", "RGBA", "RGBX", "CMYK", "YCbCr", "1"])
+def test_every_mode_of_a_tiff_becomes_rgb(mode: str) -> None:
+    photo = cat().convert(mode)
+    picture = decode(encode(photo, "TIFF"))
+    assert mean_error(picture.pixels, np.asarray(photo.convert("RGB"))) < 0.01
+
+
+def test_a_mode_that_pillow_cannot_convert_is_unsupported(monkeypatch: pytest.MonkeyPatch) -> None:
+    def convert(image: Image.Image, mode: str) -> Image.Image:
+        raise ValueError(f"conversion from {image.mode} to {mode} not supported")
+
+    data = encode(cat().convert("CMYK"), "TIFF")
+    monkeypatch.setattr(Image.Image, "convert", convert)
+    assert trouble(data) == "unsupported format"
+
+
+@pytest.mark.parametrize("name", ["GIF", "WEBP", "PNG", "AVIF", "TIFF", "MPO"])
+@pytest.mark.parametrize("side", [None, 16])
+def test_an_animation_gives_its_first_frame(name: str, side: int | None) -> None:
+    frames = [Image.new("RGB", (48, 32), colour) for colour in ("red", "lime", "blue")]
+    data = encode(frames[0], name, save_all=True, append_images=frames[1:])
+    assert mean_error(decode(data, side=side).pixels, np.array([255, 0, 0])) < 5
+
+
+@pytest.mark.parametrize("side", [None, 96])
+@pytest.mark.parametrize("part", [0.001, 0.02, 0.1, 0.5, 0.9, 0.98])
+@pytest.mark.parametrize("name", sorted(samples().keys() - {"MPO"}))
+def test_a_truncated_file_is_refused(name: str, part: float, side: int | None) -> None:
+    data = samples()[name]
+    cut = data[: max(12, int(len(data) * part))]
+    assert trouble(cut, side=side) == "truncated or broken"
+
+
+def test_what_follows_the_first_picture_of_an_mpo_may_be_missing() -> None:
+    data = samples()["MPO"]
+    whole = decode(data)
+    np.testing.assert_array_equal(decode(data[: len(data) * 3 // 4]).pixels, whole.pixels)
+    assert trouble(data[: len(data) // 3]) == "truncated or broken"
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"", "empty file"),
+        (b"Dear diary,", "not an image"),
+        (b"\0" * 1000, "not an image"),
+        (b"%!PS-Adobe-3.0\n(%pipe%id) run", "not an image"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "not an image"),
+        (b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom", "unsupported format"),
+        (b"\xff\xd8\xff", "truncated or broken"),
+        (b"BM", "truncated or broken"),
+        (b"\x89PNG\r\n\x1a\n", "truncated or broken"),
+        (b"II*\0", "truncated or broken"),
+        (b"GIF89a", "truncated or broken"),
+        (b"RIFF\0\0\0\0WEBP", "truncated or broken"),
+        (b"\0\0\0\x18ftypheic", "truncated or broken"),
+        (b"\0\0\0\x18ftypavif", "truncated or broken"),
+    ],
+)
+def test_what_is_no_picture_is_refused_with_its_reason(data: bytes, reason: str) -> None:
+    assert trouble(data) == reason
+    assert trouble(data, side=96) == reason
+
+
+@pytest.mark.parametrize("module", ["pillow_heif", "pillow_jxl"])
+def test_a_format_whose_plugin_is_missing_is_unsupported(
+    module: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+    monkeypatch.delitem(Image.OPEN, "HEIF", raising=False)
+    data = samples()["HEIF"] if module == "pillow_heif" else b"\xff\x0a\0\0"
+    assert trouble(data) == "unsupported format"
+
+
+def test_a_bomb_is_refused_by_its_header() -> None:
+    claims = png(60000, 60000, rows=b"\0" * 1000)
+    assert len(claims) < 100
+    assert trouble(claims) == "too many pixels"
+    assert trouble(claims, side=96) == "too many pixels"
+
+
+@pytest.mark.parametrize("name", sorted(samples()))
+def test_the_limit_of_pixels_is_exact(name: str) -> None:
+    assert trouble(samples()[name], max_pixels=225 * 150 - 1) == "too many pixels"
+    assert decode(samples()[name], max_pixels=225 * 150).width == 225
+    assert decode(samples()[name], max_pixels=0).width == 225
+
+
+@pytest.mark.parametrize("name", ["PNG", "GIF", "WEBP", "TIFF"])
+def test_the_limit_of_pillow_does_not_stand_in_the_way(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
+    assert decode(samples()[name]).width == 225
+    assert decode(samples()[name], max_pixels=40000).width == 225
+
+
+def test_a_text_chunk_that_explodes_is_refused() -> None:
+    data = samples()["PNG"]
+    body = b"zTXt" + b"Comment\0\0" + zlib.compress(b"\0" * (1 << 26))
+    chunk = struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
+    assert trouble(data[:33] + chunk + data[33:]) == "truncated or broken"
+
+
+def test_warnings_of_pillow_do_not_surface() -> None:
+    data = samples()["PNG"]
+    body = b"acTL" + struct.pack(">II", 0, 0)  # an animation of no frames makes Pillow warn
+    chunk = struct.pack(">I", 8) + body + struct.pack(">I", zlib.crc32(body))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        picture = decode(data[:33] + chunk + data[33:])
+    np.testing.assert_array_equal(picture.pixels, np.asarray(cat()))
+
+
+def test_threads_get_the_pixels_that_one_thread_gets() -> None:
+    jobs = [(data, side) for data in samples().values() for side in (None, 96)] * 4
+    with ThreadPoolExecutor(8) as pool:
+        pictures = list(pool.map(lambda job: decode(job[0], side=job[1]), jobs))
+    for picture, (data, side) in zip(pictures, jobs, strict=True):
+        np.testing.assert_array_equal(picture.pixels, decode(data, side=side).pixels)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.sampled_from(sorted(samples())),
+    st.lists(st.tuples(st.integers(0, 1 << 16), st.integers(0, 255)), min_size=1, max_size=9),
+    st.booleans(),
+    st.sampled_from([None, 32]),
+)
+def test_flipped_bytes_never_raise_anything_but_unreadable(
+    name: str, changes: list[tuple[int, int]], near_the_start: bool, side: int | None
+) -> None:
+    data = bytearray(samples()[name])
+    for position, value in changes:
+        data[position % (300 if near_the_start else len(data))] = value
+    try:
+        picture = decode(bytes(data), side=side, max_pixels=100_000)
+    except Unreadable:
+        return
+    assert picture.pixels.shape[2] == 3
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.sampled_from(sorted(samples())), st.binary(max_size=200))
+def test_any_bytes_behind_a_signature_never_raise_anything_but_unreadable(
+    name: str, junk: bytes
+) -> None:
+    assert trouble(samples()[name][:16] + junk, max_pixels=100_000)
+
+
+def test_extensions_are_those_of_the_walk() -> None:
+    assert supported_extensions() - {"jxl"} == IMAGE_EXTENSIONS
+
+
+def test_an_unreadable_survives_the_way_between_processes() -> None:
+    error = pickle.loads(pickle.dumps(Unreadable("truncated or broken", "two\n lines")))
+    assert (error.reason, error.detail) == ("truncated or broken", "two lines")
+    assert str(error) == "truncated or broken: two lines"
+    assert str(Unreadable("empty file")) == "empty file"
+
+
+def refusal(path: Path, **options: Any) -> str:
+    """Return the reason for which `read` refuses a path."""
+    with pytest.raises(Unreadable) as caught:
+        read(str(path), **options)
+    return caught.value.reason
+
+
+def test_a_file_is_read_whole_whatever_its_name(tmp_path: Path) -> None:
+    path = tmp_path / "really a png\n.jpg"
+    path.write_bytes(samples()["PNG"])
+    assert read(str(path)) == samples()["PNG"]
+    assert decode(read(str(path))).format == "PNG"
+
+
+def test_a_file_larger_than_allowed_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.jpg"
+    path.write_bytes(b"x" * 100)
+    assert read(str(path), max_bytes=100) == b"x" * 100
+    assert refusal(path, max_bytes=99) == "file too large"
+
+
+def test_what_cannot_be_read_is_refused_with_its_reason(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").touch()
+    (tmp_path / "knot.jpg").symlink_to("knot.jpg")
+    assert read(str(tmp_path / "a.jpg")) == b""
+    assert refusal(tmp_path / "gone.jpg") == "vanished"
+    assert refusal(tmp_path / "a.jpg/b.jpg") == "vanished"
+    assert refusal(tmp_path) == "not a regular file"
+    assert refusal(tmp_path / "knot.jpg") == "read error"
+
+
+def test_a_pipe_is_refused_without_waiting_for_a_writer(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.jpg")
+    reasons: list[str] = []
+    reader = threading.Thread(
+        target=lambda: reasons.append(refusal(tmp_path / "pipe.jpg")), daemon=True
+    )
+    reader.start()
+    reader.join(timeout=10)
+    assert reasons == ["not a regular file"]
+
+
+def test_a_file_without_permission_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def denied(*_: object) -> int:  # a permission would not stop root, who may run the tests
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "open", denied)
+    assert refusal(tmp_path / "a.jpg") == "permission denied"

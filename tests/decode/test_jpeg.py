@@ -1,0 +1,111 @@
+"""The fast way for JPEG files, and where it does not lead."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from drawings import draw_photo
+from PIL import Image
+
+from dedupe.decode import jpeg
+from dedupe.decode.image import decode
+
+PHOTO = Image.fromarray(draw_photo(5, width=400, height=240))
+
+
+def encode(image: Image.Image = PHOTO, **options: Any) -> bytes:
+    file = io.BytesIO()
+    image.save(file, "JPEG", **{"quality": 95, **options})
+    return file.getvalue()
+
+
+def with_exif() -> bytes:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    return encode(exif=exif)
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": 0}])
+def test_the_header_tells_the_size(options: dict[str, Any]) -> None:
+    assert jpeg.measure(encode(**options)) == (400, 240)
+    assert jpeg.measure(encode(PHOTO.convert("L"), **options)) == (400, 240)
+
+
+@pytest.mark.parametrize(
+    ("least", "shape"), [(1, (30, 50)), (31, (60, 100)), (96, (120, 200)), (300, (240, 400))]
+)
+def test_the_smallest_eighth_that_is_large_enough_is_decoded(
+    least: int, shape: tuple[int, int]
+) -> None:
+    pixels = jpeg.decode_jpeg(encode(), least)
+    assert pixels is not None
+    assert pixels.shape == (*shape, 3)
+    expected = cv2.resize(np.asarray(PHOTO), shape[::-1], interpolation=cv2.INTER_AREA)
+    assert np.abs(pixels.astype(int) - expected).mean() < 4
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": 0}])
+def test_the_whole_picture_has_the_pixels_that_pillow_gives(options: dict[str, Any]) -> None:
+    data = encode(**options)
+    with Image.open(io.BytesIO(data)) as image:
+        np.testing.assert_array_equal(jpeg.decode_jpeg(data), np.asarray(image))
+
+
+def test_grey_comes_out_in_three_equal_colours() -> None:
+    pixels = jpeg.decode_jpeg(encode(PHOTO.convert("L")), 96)
+    assert pixels is not None
+    assert pixels.shape == (120, 200, 3)
+    assert (pixels == pixels[:, :, :1]).all()
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"\xff\xd8\xff", encode()[:300], encode(PHOTO.convert("CMYK"))]
+)
+def test_what_has_no_plain_header_is_left_to_pillow(data: bytes) -> None:
+    assert jpeg.measure(data) is None
+
+
+@pytest.mark.parametrize("cut", [0.3, 0.9])
+def test_what_libjpeg_warns_of_is_left_to_pillow(cut: float) -> None:
+    data = encode()
+    assert jpeg.decode_jpeg(data[: int(cut * len(data))], 96) is None
+
+
+def test_a_file_is_bare_unless_something_could_turn_it_or_name_another_format() -> None:
+    assert jpeg.is_bare(encode())
+    assert jpeg.is_bare(encode(progressive=True, comment="a remark"))
+    assert jpeg.is_bare(encode(icc_profile=b"some profile"))
+    assert not jpeg.is_bare(with_exif())
+    assert not jpeg.is_bare(encode(xmp=b'<x:xmpmeta tiff:Orientation="6"/>'))
+
+
+def test_a_file_of_several_pictures_is_not_bare() -> None:
+    file = io.BytesIO()
+    PHOTO.save(file, "MPO", save_all=True, append_images=[PHOTO])
+    assert not jpeg.is_bare(file.getvalue())
+    assert decode(file.getvalue(), side=96).format == "MPO"
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"\xff\xd8", b"\xff\xd8\xff", b"\xff\xd8\xff\xdb\0", b"\xff" * 9]
+)
+def test_a_file_whose_segments_lead_nowhere_is_not_bare(data: bytes) -> None:
+    assert not jpeg.is_bare(data)
+
+
+def test_fill_bytes_before_a_marker_are_passed_over() -> None:
+    data = encode()
+    assert jpeg.is_bare(data[:2] + b"\xff\xff\xff" + data[2:])
+
+
+def test_orientation_in_exif_or_xmp_turns_the_square() -> None:
+    xmp = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><r tiff:Orientation="6"/></x:xmpmeta>'
+    for data in (with_exif(), encode(xmp=xmp)):
+        picture = decode(data, side=96)
+        assert (picture.width, picture.height) == (240, 400)
+        upright = decode(encode(PHOTO.transpose(Image.Transpose.ROTATE_270)), side=96)
+        assert np.abs(picture.pixels.astype(int) - upright.pixels).mean() < 4

@@ -1,0 +1,164 @@
+"""Which pairs are looked at again, with a judge who knows the truth and counts its work."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from builders import a_photo
+from numpy.typing import NDArray
+
+from dedupe.group.cluster import cluster
+from dedupe.group.refine import LAST_LOOK, NEAREST, PATIENCE, RowPair, confirm_stars
+from dedupe.search.search import MOST, find_pairs
+from dedupe.types import Embeddings, Pairs, Photo, Star, Verdict
+
+
+class Judge:
+    """Knows which picture each row shows."""
+
+    def __init__(self, scenes: Sequence[int]) -> None:
+        self.scenes = scenes
+        self.asked: list[RowPair] = []
+
+    def __call__(self, pairs: Sequence[RowPair]) -> list[Verdict]:
+        self.asked += pairs
+        alike = [self.scenes[a] == self.scenes[b] for a, b in pairs]
+        return [Verdict(same, float(same), "seen" if same else "") for same in alike]
+
+
+def photos_of(count: int) -> list[Photo]:
+    return [a_photo(f"/{row:05}.jpg", b"%d" % row) for row in range(count)]
+
+
+def all_within(places: Sequence[float], threshold: float) -> Pairs:
+    """Pairs of points on a line."""
+    line = np.array(places)
+    left, right = np.triu_indices(len(line), 1)
+    distance = np.abs(line[left] - line[right]).astype(np.float32)
+    near = distance < threshold
+    return Pairs(left[near].astype(np.int64), right[near].astype(np.int64), distance[near])
+
+
+def confirm(
+    pairs: Pairs, judge: Judge, *, photos: Sequence[Photo] | None = None, sure: float = -1.0
+) -> tuple[list[Star], dict[RowPair, str]]:
+    photos = photos or photos_of(len(judge.scenes))
+    digests = [photo.digest for photo in photos]
+
+    def form_stars(some: Pairs, among: NDArray[np.bool_]) -> list[Star]:
+        return cluster(some, digests, np.flatnonzero(among).tolist())
+
+    return confirm_stars(pairs, photos, form_stars=form_stars, judge=judge, sure=sure)
+
+
+def test_a_crowd_of_look_alikes_costs_a_few_looks_at_each() -> None:
+    crowd = Judge(range(600))
+    pairs = all_within(np.random.default_rng(0).random(600).tolist(), 2)
+    assert confirm(pairs, crowd) == ([], {})
+    assert len(pairs) == 179_700
+    assert len(crowd.asked) <= 600 * (PATIENCE + LAST_LOOK)
+
+
+def test_copies_are_found_in_the_middle_of_a_crowd() -> None:
+    scenes = [row // 2 for row in range(400)]  # pairs of copies, all of them near all others
+    places = [scene + 0.1 * (row % 2) for row, scene in enumerate(scenes)]
+    stars, how = confirm(all_within(places, 500), Judge(scenes))
+    assert [(star.keeper, star.duplicates[0][0]) for star in stars] == [
+        (row, row + 1) for row in range(0, 400, 2)
+    ]
+    assert set(how.values()) == {"seen"}
+
+
+def test_a_large_group_is_confirmed_whole() -> None:
+    judge = Judge([0] * (NEAREST + 1))
+    [star], how = confirm(all_within(np.linspace(0, 1, NEAREST + 1).tolist(), 2), judge)
+    assert len(star.duplicates) == len(how) == len(judge.asked) == NEAREST
+
+
+def test_the_same_bytes_are_judged_once_and_never_against_each_other() -> None:
+    photos = [a_photo(f"/{row}.jpg", b"%d" % (row % 2)) for row in range(6)]
+    judge = Judge([0] * 6)
+    [star], how = confirm(all_within([0, 1, 0, 1, 0, 1], 2), judge, photos=photos)
+    assert len(star.duplicates) == 5
+    assert len(judge.asked) == 1
+    assert how == {(0, row): "seen" for row in (1, 3, 5)}
+
+
+def test_a_sure_pair_is_a_copy_whatever_the_judge_would_say() -> None:
+    judge = Judge([0, 1, 2])
+    stars, _ = confirm(all_within([0.0, 0.1, 0.9], 1), judge, sure=0.2)
+    assert [star.duplicates[0][0] for star in stars] == [1]
+    assert set(judge.asked) <= {(0, 2), (1, 2)}
+
+
+def test_only_groups_that_lost_a_pair_are_formed_again() -> None:
+    scenes = [row // 2 for row in range(40)] + [100, 101]  # the last two only look alike
+    photos = photos_of(len(scenes))
+    digests = [photo.digest for photo in photos]
+    formed: list[list[int]] = []
+
+    def form_stars(some: Pairs, among: NDArray[np.bool_]) -> list[Star]:
+        formed.append(np.flatnonzero(among).tolist())
+        assert among[some.left].all()
+        return cluster(some, digests, formed[-1])
+
+    pairs = all_within(
+        [5 * scene + row % 2 for row, scene in enumerate(scenes[:40])] + [900, 901], 2
+    )
+    stars, _ = confirm_stars(pairs, photos, form_stars=form_stars, judge=Judge(scenes), sure=-1)
+    assert [star.keeper for star in stars] == list(range(0, 40, 2))
+    assert formed == [list(range(42)), [40, 41]]
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_groups_apart_are_confirmed_as_if_each_round_formed_all_of_them(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Crowds of look-alikes, some of them copies, that give up in different rounds."""
+    rng = np.random.default_rng(seed)
+    crowds = np.repeat(np.arange(5), rng.integers(2, 60, 5))
+    scenes = (100 * crowds + rng.integers(0, 12, len(crowds))).tolist()
+    places = (10 * crowds + rng.random(len(crowds))).tolist()
+    pairs, apart, together = all_within(places, 2), Judge(scenes), Judge(scenes)
+    found = confirm(pairs, apart)
+    monkeypatch.setattr(
+        "dedupe.group.refine._Evidence.find_clusters",
+        lambda _self, _pairs: np.zeros(len(scenes), np.int64),
+    )
+    assert confirm(pairs, together) == found
+    assert sorted(together.asked) == sorted(apart.asked)
+
+
+def test_chains_of_any_length_are_one_group_to_form() -> None:
+    """Pairs in the least helpful order, among others that are nobody's business."""
+    scenes = [0] * 60
+    places = np.random.default_rng(1).permutation(60).tolist()
+    stars, _ = confirm(all_within(places, 1.5), Judge(scenes))
+    assert sum(1 + len(star.duplicates) for star in stars) <= 60
+    assert stars == confirm(all_within(places, 1.5), Judge(scenes), sure=3)[0]
+
+
+def test_the_answer_does_not_depend_on_the_order_of_the_pairs() -> None:
+    rng = np.random.default_rng(3)
+    scenes = rng.integers(0, 40, 120).tolist()
+    pairs = all_within((rng.random(120) + scenes).tolist(), 6)
+    order = rng.permutation(len(pairs))
+    shuffled = Pairs(pairs.left[order], pairs.right[order], pairs.distance[order])
+    assert confirm(pairs, Judge(scenes)) == confirm(shuffled, Judge(scenes))
+
+
+def test_the_nearest_that_a_search_lists_are_all_that_a_crowd_needs() -> None:
+    """Hundreds of look-alikes, a few of them copies: as if all pairs had been kept."""
+    rng = np.random.default_rng(5)
+    scenes = [row // 3 for row in range(300)]
+    places = rng.normal(size=(100, 12))[scenes] * 0.06 + rng.normal(size=(300, 12)) * 0.01 + 1
+    vectors = (places / np.linalg.norm(places, axis=1, keepdims=True)).astype(np.float32)
+    embeddings = Embeddings(tuple(photos_of(300)), vectors, (), "e1")
+    listed, every = (
+        find_pairs(embeddings, threshold=0.4, alike=0.02, most=most) for most in (MOST, 300)
+    )
+    assert len(listed) < len(every) / 3
+    assert confirm(listed, Judge(scenes), sure=0.02) == confirm(every, Judge(scenes), sure=0.02)
+    assert confirm(listed, Judge(scenes), sure=0.02)[0]

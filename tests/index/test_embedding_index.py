@@ -1,0 +1,342 @@
+"""The index: what it remembers, when it is not believed, and how it fails."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dedupe.errors import IndexFileError
+from dedupe.index.embedding_index import Content, EmbeddingIndex, Search, default_index_path
+from dedupe.types import ImageFile, Verdict
+
+FILE = ImageFile("/p/a.jpg", root=0, size=10, mtime_ns=20, device=1, inode=30)
+Plain = tuple[str, int, int, str, float, list[float]]
+Known = dict[str, Plain]
+
+
+def content(digest: str = "d1", *, width: int = 640, values: Sequence[float] = (1, 0)) -> Content:
+    return Content(digest, width, 480, "JPEG", 30.5, np.array(values, np.float32))
+
+
+def opened(folder: Path, *, encoder: str = "e1") -> EmbeddingIndex:
+    return EmbeddingIndex(folder / "index.sqlite", encoder=encoder)
+
+
+def plain(found: Content) -> Plain:
+    """Return a content as a value that can be compared."""
+    size = (found.width, found.height)
+    return (found.digest, *size, found.format, found.detail, found.vector.tolist())
+
+
+def known(index: EmbeddingIndex, *files: ImageFile) -> Known:
+    return {path: plain(found) for path, found in index.find_files(files).items()}
+
+
+def refusal(path: Path) -> str:
+    """Return the one line in which an index at `path` is refused."""
+    with pytest.raises(IndexFileError) as caught:
+        EmbeddingIndex(path, encoder="e1")
+    message = str(caught.value)
+    assert str(path) in message
+    assert "--index" in message
+    assert "\n" not in message
+    return message
+
+
+def test_what_was_remembered_is_found_again(tmp_path: Path) -> None:
+    other = replace(FILE, path="/p/b.jpg", inode=31)
+    with opened(tmp_path) as index:
+        index.remember([(FILE, content()), (other, content("d2", values=[0, -1]))])
+        assert known(index, FILE, other, replace(FILE, path="/p/c.jpg")) == {
+            "/p/a.jpg": ("d1", 640, 480, "JPEG", 30.5, [1, 0]),
+            "/p/b.jpg": ("d2", 640, 480, "JPEG", 30.5, [0, -1]),
+        }
+
+
+def test_an_index_survives_being_closed(tmp_path: Path) -> None:
+    with opened(tmp_path) as index:
+        index.remember([(FILE, content())])
+    with opened(tmp_path) as index:
+        assert known(index, FILE) == {"/p/a.jpg": plain(content())}
+
+
+def test_missing_folders_are_made(tmp_path: Path) -> None:
+    with opened(tmp_path / "a/b") as index:
+        assert known(index, FILE) == {}
+    assert (tmp_path / "a/b/index.sqlite").exists()
+
+
+def test_the_index_of_a_user_lies_in_the_cache() -> None:
+    assert default_index_path().parts[-2:] == ("dedupe", "index.sqlite")
+    assert default_index_path().is_relative_to(os.environ["XDG_CACHE_HOME"])
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [replace(FILE, size=11), replace(FILE, mtime_ns=21), replace(FILE, inode=31)],
+    ids=["size", "mtime", "inode"],
+)
+def test_a_file_that_changed_is_not_believed(tmp_path: Path, changed: ImageFile) -> None:
+    with opened(tmp_path) as index:
+        index.remember([(FILE, content())])
+        assert known(index, changed) == {}
+
+
+def test_the_last_content_of_a_path_counts(tmp_path: Path) -> None:
+    changed = replace(FILE, mtime_ns=21)
+    with opened(tmp_path) as index:
+        index.remember([(FILE, content())])
+        index.remember([(changed, content("d2", width=3))])
+        assert known(index, FILE) == {}
+        assert known(index, changed) == {"/p/a.jpg": plain(content("d2", width=3))}
+
+
+def test_numbers_as_large_as_a_file_system_gives_are_held(tmp_path: Path) -> None:
+    large = replace(FILE, size=2**63 - 1, mtime_ns=2**63 - 1, inode=2**64 - 1)
+    with opened(tmp_path) as index:
+        index.remember([(large, content())])
+        assert known(index, large) == {"/p/a.jpg": plain(content())}
+
+
+def test_another_encoder_sees_nothing(tmp_path: Path) -> None:
+    with opened(tmp_path, encoder="e1") as index:
+        index.remember([(FILE, content())])
+    with opened(tmp_path, encoder="e2") as index:
+        assert known(index, FILE) == {}
+        assert index.find_content("d1") is None
+
+
+def test_two_encoders_remember_the_same_file_side_by_side(tmp_path: Path) -> None:
+    with opened(tmp_path, encoder="e1") as first, opened(tmp_path, encoder="e2") as second:
+        first.remember([(FILE, content(values=[1, 0]))])
+        second.remember([(FILE, content(values=[0, 1, 0]))])
+        assert known(first, FILE) == {"/p/a.jpg": plain(content(values=[1, 0]))}
+        assert known(second, FILE) == {"/p/a.jpg": plain(content(values=[0, 1, 0]))}
+
+
+def test_a_content_is_found_whatever_path_held_it(tmp_path: Path) -> None:
+    with opened(tmp_path) as index:
+        index.remember([(FILE, content())])
+        found = index.find_content("d1")
+        assert found is not None
+        assert plain(found) == plain(content())
+        assert index.find_content("d2") is None
+
+
+def test_a_path_that_is_not_utf8_is_remembered(tmp_path: Path) -> None:
+    odd = replace(FILE, path=os.fsdecode(b"/p/caf\xe9.jpg"))
+    with opened(tmp_path) as index:
+        index.remember([(odd, content())])
+        assert known(index, odd) == {odd.path: plain(content())}
+
+
+def test_more_files_than_one_question_holds_are_found(tmp_path: Path) -> None:
+    files = [replace(FILE, path=f"/p/{i}.jpg", inode=i) for i in range(1203)]
+    with opened(tmp_path) as index:
+        index.remember((file, content(f"d{file.inode % 7}")) for file in files)
+        found = index.find_files(files)
+    assert {path: c.digest for path, c in found.items()} == {
+        file.path: f"d{file.inode % 7}" for file in files
+    }
+
+
+def test_two_open_indexes_see_what_the_other_writes(tmp_path: Path) -> None:
+    other = replace(FILE, path="/p/b.jpg")
+    with opened(tmp_path) as first, opened(tmp_path) as second:
+        first.remember([(FILE, content())])
+        second.remember([(other, content("d2"))])
+        assert known(first, FILE, other) == known(second, FILE, other)
+        assert set(known(first, FILE, other)) == {"/p/a.jpg", "/p/b.jpg"}
+
+
+@pytest.mark.parametrize("attempt", range(5))
+def test_scans_that_start_together_may_create_the_same_index(tmp_path: Path, attempt: int) -> None:
+    start = threading.Barrier(6)
+    troubles: list[Exception] = []
+
+    def scan(number: int) -> None:
+        start.wait()
+        try:
+            with opened(tmp_path / str(attempt)) as index:
+                index.remember([(replace(FILE, path=f"/p/{number}.jpg"), content())])
+        except IndexFileError as error:
+            troubles.append(error)
+
+    threads = [threading.Thread(target=scan, args=(number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert troubles == []
+    with opened(tmp_path / str(attempt)) as index:
+        assert len(known(index, *(replace(FILE, path=f"/p/{i}.jpg") for i in range(6)))) == 6
+
+
+def test_threads_may_share_one_index(tmp_path: Path) -> None:
+    files = [replace(FILE, path=f"/p/{i}.jpg") for i in range(40)]
+    with opened(tmp_path) as index:
+
+        def work(some: Sequence[ImageFile]) -> None:
+            for file in some:
+                index.remember([(file, content())])
+                assert index.find_content("d1") is not None
+
+        threads = [threading.Thread(target=work, args=(files[i::4],)) for i in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert set(known(index, *files)) == {file.path for file in files}
+
+
+@pytest.mark.parametrize("data", [b"Dear diary,", b"\xff\xd8\xff" + b"\0" * 5000])
+def test_a_file_that_is_no_database_is_refused_and_kept(tmp_path: Path, data: bytes) -> None:
+    path = tmp_path / "photo.jpg"
+    path.write_bytes(data)
+    message = refusal(path)
+    assert "not a database" in message
+    assert "delete" not in message  # it may be a photo
+    assert path.read_bytes() == data
+
+
+def foreign_database(path: Path, statement: str) -> bytes:
+    connection = sqlite3.connect(path)
+    connection.executescript(statement)
+    connection.close()
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "statement", ["CREATE TABLE songs (name TEXT)", "PRAGMA application_id = 1234"]
+)
+def test_the_database_of_another_program_is_refused_and_kept(
+    tmp_path: Path, statement: str
+) -> None:
+    path = tmp_path / "songs.sqlite"
+    data = foreign_database(path, statement)
+    assert "is not an index of dedupe" in refusal(path)
+    assert path.read_bytes() == data
+    assert os.listdir(tmp_path) == ["songs.sqlite"]
+
+
+def test_an_index_of_a_newer_version_is_refused(tmp_path: Path) -> None:
+    opened(tmp_path).close()
+    foreign_database(tmp_path / "index.sqlite", "PRAGMA user_version = 99")
+    assert "was written by a newer dedupe" in refusal(tmp_path / "index.sqlite")
+
+
+def test_a_refused_index_is_not_held_locked(tmp_path: Path) -> None:
+    path = tmp_path / "songs.sqlite"
+    foreign_database(path, "CREATE TABLE songs (name TEXT)")
+    with pytest.raises(IndexFileError) as caught:
+        EmbeddingIndex(path, encoder="e1")
+    connection = sqlite3.connect(path, timeout=0)
+    connection.executescript("BEGIN EXCLUSIVE; DROP TABLE songs; COMMIT;")
+    connection.close()
+    assert caught.value.exit_code == 5
+
+
+def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    refusal(tmp_path / "file" / "index.sqlite")
+    refusal(tmp_path / "file" / "deeper" / "index.sqlite")
+
+
+def test_a_folder_in_place_of_the_index_is_refused(tmp_path: Path) -> None:
+    assert "delete" not in refusal(tmp_path)
+
+
+def test_a_damaged_index_may_be_deleted(tmp_path: Path) -> None:
+    path = tmp_path / "index.sqlite"
+    with opened(tmp_path) as index:
+        index.remember([(replace(FILE, path=f"/p/{i}.jpg"), content(f"d{i}")) for i in range(999)])
+    with path.open("r+b") as file:
+        file.seek(4096)
+        file.write(b"\xff" * (path.stat().st_size - 4096))
+    with opened(tmp_path) as index, pytest.raises(IndexFileError, match="delete it"):
+        index.find_content("d1")
+
+
+def test_a_full_disk_is_an_error_and_costs_nothing_that_was_remembered(tmp_path: Path) -> None:
+    many = [(replace(FILE, path=f"/p/{i}.jpg"), content(f"d{i}")) for i in range(2000)]
+    with opened(tmp_path) as index:
+        index.remember([(FILE, content())])
+        index._connection.execute("PRAGMA max_page_count = 8")
+        with pytest.raises(IndexFileError, match=r"index\.sqlite cannot be used: .*full"):
+            index.remember(many)
+        assert known(index, FILE, *(file for file, _ in many)) == {"/p/a.jpg": plain(content())}
+    with opened(tmp_path) as index:
+        assert known(index, FILE) == {"/p/a.jpg": plain(content())}
+        assert index.find_content("d7") is None
+
+
+def test_verdicts_are_remembered_by_both_digests_and_by_verifier(tmp_path: Path) -> None:
+    copy, other = Verdict(True, 0.9, "turned 90"), Verdict(False, 0.1)
+    with EmbeddingIndex(tmp_path / "i.sqlite", encoder="e") as index:
+        index.remember_verdicts({("a", "b"): copy, ("a", "c"): other}, 1)
+        index.remember_verdicts({("a", "b"): other}, 2)
+    with EmbeddingIndex(tmp_path / "i.sqlite", encoder="another") as index:
+        known = index.find_verdicts([("a", "b"), ("a", "c"), ("b", "c")], 1)
+        assert known == {("a", "b"): copy, ("a", "c"): other}
+        assert index.find_verdicts([("a", "b"), ("a", "c")], 2) == {("a", "b"): other}
+        assert index.find_verdicts([], 1) == {}
+
+
+# What a search found
+
+
+def searched(threshold: float = 0.5, only_for: str = "") -> Search:
+    left, right = np.array([0, 1], np.int32), np.array([2, 2], np.int32)
+    distance = np.array([0.25, 0.125], np.float32)
+    return Search(threshold, only_for, ("d1", "d2", "d3"), left, right, distance)
+
+
+def as_value(found: Search | None) -> tuple[object, ...]:
+    assert found is not None
+    pairs = (found.left.tolist(), found.right.tolist(), found.distance.tolist())
+    return (found.threshold, found.only_for, found.digests, *pairs)
+
+
+def test_the_last_search_of_some_roots_is_remembered(tmp_path: Path) -> None:
+    with opened(tmp_path) as index:
+        assert index.find_search(b"/a") is None
+        index.remember_search(b"/a", searched(0.25))
+        index.remember_search(b"/a", searched(only_for="this"))
+        index.remember_search(b"/b", searched(0.125))
+    with opened(tmp_path) as index:
+        assert as_value(index.find_search(b"/a")) == as_value(searched(only_for="this"))
+        assert as_value(index.find_search(b"/b")) == as_value(searched(0.125))
+    with opened(tmp_path, encoder="e2") as index:
+        assert index.find_search(b"/a") is None
+
+
+def test_a_search_that_found_nothing_is_remembered(tmp_path: Path) -> None:
+    none = np.empty(0, np.int32)
+    with opened(tmp_path) as index:
+        index.remember_search(b"", Search(0.5, "", (), none, none, none.view(np.float32)))
+        assert as_value(index.find_search(b"")) == (0.5, "", (), [], [], [])
+
+
+def test_an_index_of_version_1_is_brought_up_to_date_and_keeps_its_verdicts(tmp_path: Path) -> None:
+    with opened(tmp_path) as index:
+        index.remember([(FILE, content())])
+        index.remember_verdicts({("d1", "d2"): Verdict(True, 0.75)}, verifier=1)
+    with contextlib.closing(sqlite3.connect(tmp_path / "index.sqlite")) as old:
+        old.executescript(
+            "ALTER TABLE contents DROP COLUMN detail; DROP TABLE searches; PRAGMA user_version = 1;"
+        )
+    with opened(tmp_path) as index:
+        assert known(index, FILE) == {}
+        assert index.find_verdicts([("d1", "d2")], verifier=1) == {
+            ("d1", "d2"): Verdict(True, 0.75)
+        }
+        index.remember([(FILE, content())])
+        assert known(index, FILE) == {"/p/a.jpg": plain(content())}
