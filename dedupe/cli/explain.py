@@ -108,7 +108,7 @@ def _verdict(found: Explanation) -> str:
 def _weakest(found: Explanation) -> tuple[str, float]:
     """The weakest sign; of equals the one that says most about pictures with nothing in common."""
     signs = found.signs
-    order = ["structure", "agreeing", "places", *signs]
+    order = ["structure", "agreeing", "inliers", *signs]
     return min(signs.items(), key=lambda sign: (sign[1], order.index(sign[0])))
 
 
@@ -121,12 +121,12 @@ def _reason(sign: str, found: Explanation, overlap: Overlap) -> str:
         f"and {second:.0%} of B in A",
         "agreeing": f"laid on each other as well as can be, only {o.agreeing:.0%} agrees",
         "in place": f"things stand {o.displaced:.2f} pixels off any common map",
-        "unbent": f"the one is bent against the other by {o.bent:.2f} pixels, as from elsewhere",
-        "nothing odd": f"other things stand on {o.odd:.1%} of what both show",
+        "rigid": f"the one is bent against the other by {o.nonrigid:.2f} pixels, as from elsewhere",
+        "nothing foreign": f"other things stand on {o.foreign:.1%} of what both show",
         "one exposure": "the light differs as between two exposures",
         "structure": "there is too little structure to tell",
-        "places": f"only {_count(o.places)} agree" if o.places else "they agree but roughly",
-        "colours": f"the colours are others, they correlate by {o.hue:.2f}",
+        "inliers": f"only {_count(o.inliers)} agree" if o.inliers else "they agree but roughly",
+        "colours": f"the colours are others, they correlate by {o.chroma_correlation:.2f}",
     }
     return reasons[sign].replace("%", " %")
 
@@ -135,17 +135,17 @@ def _measured(found: Explanation, overlap: Overlap) -> dict[str, str]:
     """Say what each sign was made of."""
     o = overlap
     first, second = found.shares
-    framed = ", the rest is of one colour" if o.wide_framed or o.tight_framed else ""
+    framed = ", the rest is of one colour" if o.outer_framed or o.inner_framed else ""
     told = {
         "covered": f"{first:.0%} of A lies in B, {second:.0%} of B in A{framed}",
         "agreeing": f"{o.agreeing:.0%} of the structure both show correlates",
         "in place": f"three quarters lie within {o.displaced:.2f} pixels of one map",
-        "unbent": f"{o.bent:.2f} pixels of it bend smoothly",
-        "nothing odd": f"another thing on {o.odd:.1%}, a caption or mark on {o.overlaid:.1%}",
+        "rigid": f"{o.nonrigid:.2f} pixels of it bend smoothly",
+        "nothing foreign": f"other things on {o.foreign:.1%}, an overlay on {o.overlay:.1%}",
         "one exposure": f"a change of light of {o.exposure:.2f}, where 1 is as much as people do",
         "structure": f"{o.texture:.0%} of what both show can be compared",
-        "places": f"{_count(o.places)} agree" if o.places else "whole frames laid on each other",
-        "colours": f"they correlate by {o.hue:.2f}",
+        "inliers": f"{_count(o.inliers)} agree" if o.inliers else "whole frames laid on each other",
+        "colours": f"they correlate by {o.chroma_correlation:.2f}",
     }
     return {name: words.replace("%", " %") for name, words in told.items()}
 
@@ -213,9 +213,9 @@ def _as_json(found: Explanation) -> dict[str, Any]:
             "signs": found.signs,
             "shares": found.shares,
             "displaced": None if overlap is None else overlap.displaced,
-            "bent": None if overlap is None else overlap.bent,
-            "odd": None if overlap is None else overlap.odd,
-            "overlaid": None if overlap is None else overlap.overlaid,
+            "nonrigid": None if overlap is None else overlap.nonrigid,
+            "foreign": None if overlap is None else overlap.foreign,
+            "overlay": None if overlap is None else overlap.overlay,
             "matrix": None if matrix is None else matrix.tolist(),
         },
     }

@@ -99,10 +99,10 @@ class Explanation:
         return self.signs.get("agreeing", 0.0) > 0
 
     @property
-    def first_is_wide(self) -> bool:
-        """Whether the first is the wide one of the overlap; also where there is none."""
+    def first_is_outer(self) -> bool:
+        """Whether the first is the outer one of the overlap; also true without an overlap."""
         alignment = self.comparison.alignment
-        return alignment is None or alignment.wide is self.first.features
+        return alignment is None or alignment.outer is self.first.features
 
     @property
     def shares(self) -> tuple[float, float]:
@@ -110,8 +110,8 @@ class Explanation:
         overlap = self.comparison.overlap
         if overlap is None:
             return 0.0, 0.0
-        shares = overlap.wide, overlap.tight
-        return shares if self.first_is_wide else shares[::-1]
+        shares = overlap.outer, overlap.inner
+        return shares if self.first_is_outer else shares[::-1]
 
     @property
     def matrix(self) -> Matrix | None:
@@ -119,7 +119,7 @@ class Explanation:
         alignment = self.comparison.alignment
         if alignment is None:
             return None
-        return alignment.matrix if self.first_is_wide else invert(alignment.matrix)
+        return alignment.matrix if self.first_is_outer else invert(alignment.matrix)
 
 
 def explain(

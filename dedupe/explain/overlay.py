@@ -97,15 +97,15 @@ class _Stage:
 
 
 def _residual(stage: _Stage, explanation: Explanation, back: Matrix) -> tuple[Pixels, str]:
-    """Draw what is left of the wide picture less the tight one, and tell what is marked in it."""
+    """Draw what is left of the outer picture less the inner one, and tell what is marked in it."""
     alignment = explanation.comparison.alignment
     assert alignment is not None
     layers = alignment.layers
     patches = find_patches(layers)
-    expected = _expect(layers, ~patches.odd & ~patches.overlaid)
-    signed = layers.b - expected if explanation.first_is_wide else expected - layers.b
+    expected = _expect(layers, ~patches.foreign & ~patches.overlay)
+    signed = layers.b - expected if explanation.first_is_outer else expected - layers.b
     grey = np.clip(128 + _LOUDER * signed, 0, 255).astype(np.uint8)
-    matrix = np.eye(2, 3) if explanation.first_is_wide else back
+    matrix = np.eye(2, 3) if explanation.first_is_outer else back
     panel = stage.blank()
     stage.put(panel, np.stack([grey] * 3, axis=2), matrix, layers.mask > 0)
     told = f"B less A, {_LOUDER} times as strong, grey where they agree"
@@ -113,8 +113,8 @@ def _residual(stage: _Stage, explanation: Explanation, back: Matrix) -> tuple[Pi
         return panel, told + "; next to nothing does"
     legend = []
     for mask, colour, words in (
-        (patches.odd, RED, "red: another thing"),
-        (patches.overlaid, AMBER, "amber: caption or mark"),
+        (patches.foreign, RED, "red: another thing"),
+        (patches.overlay, AMBER, "amber: caption or mark"),
     ):
         share = float(mask.sum()) / max(float((layers.mask > 0).sum()), 1.0)
         if share:
@@ -124,7 +124,7 @@ def _residual(stage: _Stage, explanation: Explanation, back: Matrix) -> tuple[Pi
 
 
 def _expect(layers: Layers, where: Any) -> Any:
-    """Return the brightness of the tight picture that the wide one makes one expect, (H, W).
+    """Return the brightness of the inner picture that the outer one makes one expect, (H, W).
 
     Medians, as what lies on a picture must not change what is expected of the rest.
     """

@@ -41,15 +41,15 @@ _TURNS = _QUARTERS + [turn @ np.diag([-1.0, 1.0]) for turn in _QUARTERS]
 class Alignment:
     """Two pictures that lie on each other."""
 
-    wide: Features  # the one whose pixels span more of the scene
-    tight: Features
-    places: int  # distinct places whose features agree; 0 where whole frames were laid together
+    outer: Features  # the one whose pixels span more of the scene
+    inner: Features
+    inliers: int  # distinct places whose features agree; 0 where whole frames were laid together
     blur: float  # what both were smoothed with, the spread of a point in pixels
-    layers: Layers  # both in the frame of the wide one
+    layers: Layers  # both in the frame of the outer one
 
     @property
     def matrix(self) -> Matrix:
-        """The map from the wide picture to the tight one."""
+        """The map from the outer picture to the inner one."""
         return self.layers.matrix
 
 
@@ -77,23 +77,23 @@ def align_points(first: Features, second: Features) -> Alignment | None:
 
 
 def _start(first: Features, second: Features, matrix: Matrix, places: int) -> Alignment:
-    """Lay the tight picture on the wide one, given a map from the first to the second."""
-    wide, tight = first, second
+    """Lay the inner picture on the outer one, given a map from the first to the second."""
+    outer, inner = first, second
     if _zoom(matrix) < 1:
-        wide, tight, matrix = second, first, invert(matrix)
-    blur = max(wide.blur, tight.blur / _zoom(matrix))
-    return Alignment(wide, tight, places, blur, Layers(wide, tight, matrix, blur))
+        outer, inner, matrix = second, first, invert(matrix)
+    blur = max(outer.blur, inner.blur / _zoom(matrix))
+    return Alignment(outer, inner, places, blur, Layers(outer, inner, matrix, blur))
 
 
 def _settle(alignment: Alignment) -> Alignment:
     """Improve a map until it stands still."""
-    wide, tight, layers = alignment.wide, alignment.tight, alignment.layers
+    outer, inner, layers = alignment.outer, alignment.inner, alignment.layers
     for _ in range(_STEPS):
         better = layers.improve()
-        moved = np.abs(outline(wide.grey, better) - outline(wide.grey, layers.matrix)).max()
+        moved = np.abs(outline(outer.grey, better) - outline(outer.grey, layers.matrix)).max()
         if moved < _STILL * _zoom(better) or not _sane(better):
             break
-        layers = Layers(wide, tight, better, alignment.blur)
+        layers = Layers(outer, inner, better, alignment.blur)
     return replace(alignment, layers=layers)
 
 
@@ -175,19 +175,19 @@ def _guess(first: Features, second: Features) -> Matrix | None:
 
 
 class Layers:
-    """Two pictures in the frame of the wide one, (H, W) each, and how well they agree there."""
+    """Two pictures in the frame of the outer one, (H, W) each, and how well they agree there."""
 
-    def __init__(self, wide: Features, tight: Features, matrix: Matrix, blur: float) -> None:
-        size = wide.grey.shape[::-1]
+    def __init__(self, outer: Features, inner: Features, matrix: Matrix, blur: float) -> None:
+        size = outer.grey.shape[::-1]
         self.matrix = matrix
-        self.a = _blur(wide.grey, blur)
+        self.a = _blur(outer.grey, blur)
         self.b = cv2.warpAffine(
-            _blur(tight.grey, blur * _zoom(matrix)), matrix, size,
+            _blur(inner.grey, blur * _zoom(matrix)), matrix, size,
             flags=BACKWARDS, borderMode=cv2.BORDER_REPLICATE,
         )  # fmt: skip
-        self.quad = outline(tight.grey, invert(matrix))
+        self.quad = outline(inner.grey, invert(matrix))
         edge = 2 * math.ceil(3 * blur) + 3  # what blur brought in from outside is left out
-        inside = cv2.erode(fill(wide.grey, self.quad), np.ones((edge, edge), np.uint8))
+        inside = cv2.erode(fill(outer.grey, self.quad), np.ones((edge, edge), np.uint8))
         self.mask = inside.astype(np.float32)
         self.count = np.maximum(_box(self.mask), 1e-3)  # share of each window that is shared
         self.mean_a, self.std_a = self._normalise(self.a)

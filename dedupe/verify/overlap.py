@@ -20,38 +20,38 @@ from dedupe.verify.features import Array, Features
 class Overlap:
     """How two pictures lie on each other under one affine map, and what that map leaves over."""
 
-    matrix: Matrix  # from the wide picture, whose pixels span more of the scene, to the tight one
-    places: int  # distinct places whose features agree; 0 where whole frames were laid together
-    wide: float  # share of the wide picture that the tight one shows, in [0, 1]
-    tight: float  # share of the tight picture that the wide one shows, in [0, 1]
-    wide_framed: bool  # the rest of the wide picture is of one colour
-    tight_framed: bool  # the rest of the tight picture is of one colour
+    matrix: Matrix  # from the outer picture, whose pixels span more of the scene, to the inner one
+    inliers: int  # distinct places whose features agree; 0 where whole frames were laid together
+    outer: float  # share of the outer picture that the inner one shows, in [0, 1]
+    inner: float  # share of the inner picture that the outer one shows, in [0, 1]
+    outer_framed: bool  # the rest of the outer picture is of one colour
+    inner_framed: bool  # the rest of the inner picture is of one colour
     texture: float  # how much of the overlap has structure that can be compared, in [0, 1]
     agreeing: float  # share of that structure whose windows correlate above 0.6, in [0, 1]
     displaced: float  # three quarters of the overlap lie closer than this to the map, pixels
-    bent: float  # the same of the smooth part of the displacement, pixels
+    nonrigid: float  # the same of the smooth part of the displacement, pixels
     blur: float  # sharpness of the less sharp picture, the spread of a point in pixels
-    odd: float  # share of the overlap that shows another thing, in [0, 1]
-    overlaid: float  # share of the overlap under a caption, a mark or a flat patch, in [0, 1]
-    light: float  # correlation of the two brightnesses over the overlap, in [-1, 1]
-    hue: float  # correlation of the two colours (without brightness), in [-1, 1]
-    colourful: tuple[float, float]  # spread of the colours of the wide and of the tight picture
-    gain: float  # mean brightness of the tight picture over that of the wide one
+    foreign: float  # share of the overlap that shows another thing, in [0, 1]
+    overlay: float  # share of the overlap under a caption, a mark or a flat patch, in [0, 1]
+    luma_correlation: float  # correlation of the two brightnesses over the overlap, in [-1, 1]
+    chroma_correlation: float  # correlation of the two colours (without brightness), in [-1, 1]
+    colourful: tuple[float, float]  # spread of the colours of the outer and of the inner picture
+    gain: float  # mean brightness of the inner picture over that of the outer one
     exposure: float  # how strongly brightness was changed; above 1 more than people do to a photo
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Patches:
-    """Where the tight picture shows what the wide one does not, in the frame of the wide one."""
+    """Where the inner picture shows what the outer one does not, in the frame of the outer one."""
 
-    odd: Array  # (H, W) bool: another thing stands there
-    overlaid: Array  # (H, W) bool: a caption, a mark or a flat patch lies there
-    tone: tuple[Array, Array]  # ascending brightnesses of the wide picture, and the tight one's
+    foreign: Array  # (H, W) bool: another thing stands there
+    overlay: Array  # (H, W) bool: a caption, a mark or a flat patch lies there
+    tone: tuple[Array, Array]  # ascending brightnesses of the outer picture, and the inner one's
 
 
 def measure(alignment: Alignment) -> Overlap | None:
     """Measure the overlap; None where there is next to none."""
-    wide, tight, matrix = alignment.wide, alignment.tight, alignment.matrix
+    outer, inner, matrix = alignment.outer, alignment.inner, alignment.matrix
     layers = alignment.layers
     shared = layers.mask > 0
     if shared.mean() < 0.02:
@@ -59,32 +59,32 @@ def measure(alignment: Alignment) -> Overlap | None:
     alike = layers.correlate()
     structure = np.minimum(np.maximum(layers.std_a, layers.std_b) / 12, 1) * layers.mask
     total = float(structure.sum())
-    bent = smooth_part(*layers.displacement(3))
+    nonrigid = smooth_part(*layers.displacement(3))
     moved, firm = layers.displacement(9)
     lengths = np.hypot(moved[..., 0], moved[..., 1])[firm]
     patches = find_patches(layers, alike)
     area = float(shared.sum())
-    (share_wide, wide_framed), (share_tight, tight_framed) = (
-        _covered(wide, layers.quad),
-        _covered(tight, outline(wide.grey, matrix)),
+    (share_outer, outer_framed), (share_inner, inner_framed) = (
+        _covered(outer, layers.quad),
+        _covered(inner, outline(outer.grey, matrix)),
     )
-    light, hue, colourful, gain = _compare_colours(wide, tight, matrix)
+    luma_correlation, chroma_correlation, colourful, gain = _compare_colours(outer, inner, matrix)
     return Overlap(
         matrix=matrix,
-        places=alignment.places,
-        wide=share_wide,
-        tight=share_tight,
-        wide_framed=wide_framed,
-        tight_framed=tight_framed,
+        inliers=alignment.inliers,
+        outer=share_outer,
+        inner=share_inner,
+        outer_framed=outer_framed,
+        inner_framed=inner_framed,
         texture=total / float(layers.mask.sum()),
         agreeing=float(structure[alike > 0.6].sum()) / max(total, 1e-6),
         displaced=float(np.quantile(lengths, 0.75)) if len(lengths) >= 12 else 0.0,
-        bent=bent,
+        nonrigid=nonrigid,
         blur=alignment.blur,
-        odd=float(patches.odd.sum()) / area,
-        overlaid=float(patches.overlaid.sum()) / area,
-        light=light,
-        hue=hue,
+        foreign=float(patches.foreign.sum()) / area,
+        overlay=float(patches.overlay.sum()) / area,
+        luma_correlation=luma_correlation,
+        chroma_correlation=chroma_correlation,
         colourful=colourful,
         gain=gain,
         exposure=_exposure(*patches.tone),
@@ -220,15 +220,15 @@ def _on_one_line(x: Array, y: Array) -> float:
 
 
 def _compare_colours(
-    wide: Features, tight: Features, matrix: Matrix
+    outer: Features, inner: Features, matrix: Matrix
 ) -> tuple[float, float, tuple[float, float], float]:
-    """Return what `Overlap` calls light, hue, colourful and gain."""
-    height, width = wide.colour.shape[:2]
+    """Return what `Overlap` calls luma_correlation, chroma_correlation, colourful and gain."""
+    height, width = outer.colour.shape[:2]
     small = matrix.copy()
     small[:, 2] = (matrix[:, :2].sum(axis=1) * 1.5 + matrix[:, 2] - 1.5) / 4
-    a = cv2.blur(wide.colour, (3, 3))
-    b = cv2.warpAffine(cv2.blur(tight.colour, (3, 3)), small, (width, height), flags=BACKWARDS)
-    ones = np.ones(tight.colour.shape[:2], np.uint8)
+    a = cv2.blur(outer.colour, (3, 3))
+    b = cv2.warpAffine(cv2.blur(inner.colour, (3, 3)), small, (width, height), flags=BACKWARDS)
+    ones = np.ones(inner.colour.shape[:2], np.uint8)
     shared = cv2.erode(
         cv2.warpAffine(ones, small, (width, height), flags=BACKWARDS), np.ones((3, 3), np.uint8)
     )
@@ -237,12 +237,12 @@ def _compare_colours(
         return 0.0, 0.0, (0.0, 0.0), 1.0
     hues = [_opponents(p) for p in (first, second)]
     spread = [float(np.sqrt((h * h).mean())) for h in hues]
-    hue = float((hues[0] * hues[1]).mean()) / max(spread[0] * spread[1], 1e-6)
+    chroma_correlation = float((hues[0] * hues[1]).mean()) / max(spread[0] * spread[1], 1e-6)
     grey = [p.mean(axis=1) for p in (first, second)]
     flat = min(g.std() for g in grey) < 0.5
-    light = 0.0 if flat else float(np.corrcoef(grey[0], grey[1])[0, 1])
+    luma_correlation = 0.0 if flat else float(np.corrcoef(grey[0], grey[1])[0, 1])
     gain = float((grey[1].mean() + 1) / (grey[0].mean() + 1))
-    return light, hue, (spread[0], spread[1]), gain
+    return luma_correlation, chroma_correlation, (spread[0], spread[1]), gain
 
 
 def _opponents(rgb: Array) -> Array:

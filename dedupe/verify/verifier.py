@@ -83,22 +83,22 @@ def weigh(overlap: Overlap) -> dict[str, float]:
     docs/verification.md has the measurements that the bounds rest on.
     """
     o = overlap
-    covered = max(1.0 if o.wide_framed else o.wide, 1.0 if o.tight_framed else o.tight)
+    covered = max(1.0 if o.outer_framed else o.outer, 1.0 if o.inner_framed else o.inner)
     slack = max(1.0, o.blur / 1.6)  # small pictures cannot be laid as exactly
     signs = {
         "covered": _ramp(covered, 0.80, 0.96),
         "agreeing": _ramp(o.agreeing, 0.50, 0.90),
         "in place": _ramp(o.displaced / slack, 0.58, 0.08),
-        "unbent": _ramp(o.bent / slack, 0.32, 0.04),
-        "nothing odd": _ramp(o.odd, 0.005, 0.0),
+        "rigid": _ramp(o.nonrigid / slack, 0.32, 0.04),
+        "nothing foreign": _ramp(o.foreign, 0.005, 0.0),
         "one exposure": _ramp(o.exposure, 1.3, 0.7),
         "structure": _ramp(o.texture, 0.0, 0.04),
-        "places": _ramp(o.places, -1, 15),
+        "inliers": _ramp(o.inliers, -1, 15),
     }
     if min(o.colourful) > 6:
-        signs["colours"] = _ramp(o.hue, 0.0, 0.5)
-    if not o.places:  # no points say so, so everything else has to fit all the better
-        signs["places"] = min(_ramp(o.agreeing, 0.8, 1.0), _ramp(o.light, 0.8, 1.0))
+        signs["colours"] = _ramp(o.chroma_correlation, 0.0, 0.5)
+    if not o.inliers:  # no points say so, so everything else has to fit all the better
+        signs["inliers"] = min(_ramp(o.agreeing, 0.8, 1.0), _ramp(o.luma_correlation, 0.8, 1.0))
     return signs
 
 
@@ -113,8 +113,8 @@ def describe(overlap: Overlap) -> str:
     tilt = abs(angle - 90 * quarter)
     shares = {True: 1.0, False: 1.0}  # least share that is covered, by whether the rest is flat
     for share, framed in (
-        (overlap.wide, overlap.wide_framed),
-        (overlap.tight, overlap.tight_framed),
+        (overlap.outer, overlap.outer_framed),
+        (overlap.inner, overlap.inner_framed),
     ):
         shares[framed] = min(shares[framed], share)
     stretched = float(stretch[0] / stretch[1])
@@ -125,7 +125,7 @@ def describe(overlap: Overlap) -> str:
         f"cropped to {100 * shares[False]:.0f} %": shares[False] < 0.97,
         "border added": shares[True] < 0.97 and tilt < 1.5,
         f"stretched {100 * (stretched - 1):.0f} %": stretched > 1.04,
-        "caption or mark added": overlap.overlaid > 0.005,
+        "caption or mark added": overlap.overlay > 0.005,
         "greyscale": min(overlap.colourful) < 2 and max(overlap.colourful) > 6,
         "brightness changed": abs(math.log(overlap.gain)) > 0.12,
     }

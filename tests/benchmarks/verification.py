@@ -38,8 +38,8 @@ SHOTS = ("burst", "burst, still", "moved things", "other view", "bracket", "pan 
 FIRST_TRY = ("covered", "agreeing")  # the signs of the first try, see docs/verification.md
 LEFT_OUT = {
     "all signs": (),
-    "no displacement": ("in place", "unbent"),
-    "no odd things": ("nothing odd",),
+    "no displacement": ("in place", "rigid"),
+    "no odd things": ("nothing foreign",),
     "no exposure": ("one exposure",),
     "no coverage": ("covered",),
 }

@@ -136,7 +136,7 @@ def test_two_views_of_one_thing_are_another_shot() -> None:
     found = explain(*views, encoder=reaching(1.5))
     assert (found.decision, found.is_copy) == ("another shot", False)
     assert found.fits  # they lie on each other, but not well enough
-    assert min(found.signs, key=lambda name: found.signs[name]) in ("in place", "unbent")
+    assert min(found.signs, key=lambda name: found.signs[name]) in ("in place", "rigid")
 
 
 def test_where_nothing_can_be_laid_there_are_no_signs(tmp_path: Path) -> None:
@@ -149,11 +149,11 @@ def test_a_caption_bar_is_the_place_that_differs(tmp_path: Path) -> None:
     alignment = found.comparison.alignment
     assert alignment is not None
     patches = find_patches(alignment.layers)
-    rows = np.nonzero(patches.overlaid.any(axis=1))[0]
-    assert not patches.odd.any()
-    assert rows.min() > 0.8 * len(patches.overlaid)
+    rows = np.nonzero(patches.overlay.any(axis=1))[0]
+    assert not patches.foreign.any()
+    assert rows.min() > 0.8 * len(patches.overlay)
     assert found.comparison.overlap is not None
-    assert found.comparison.overlap.overlaid > 0.05
+    assert found.comparison.overlap.overlay > 0.05
 
 
 @pytest.mark.parametrize(

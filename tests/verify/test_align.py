@@ -49,7 +49,7 @@ def test_points_find_the_map_to_a_fifth_of_a_pixel(name: str, kind: str) -> None
     whole, bent = Features(pixels(name)), bend(name, MAPS[kind])
     found = align_points(whole, bent)
     assert found is not None
-    matrix = found.matrix if found.wide is bent else cv2.invertAffineTransform(found.matrix)
+    matrix = found.matrix if found.outer is bent else cv2.invertAffineTransform(found.matrix)
     error = outline(bent.grey, np.asarray(matrix)) - outline(bent.grey, np.array(MAPS[kind]))
     assert np.abs(error).max() < 0.2
 
@@ -58,7 +58,7 @@ def test_the_wide_picture_is_the_one_that_shows_more() -> None:
     whole, part = Features(pixels("coffee")), bend("coffee", MAPS["part"])
     for found in (align_points(whole, part), align_points(part, whole)):
         assert found is not None
-        assert found.wide is whole
+        assert found.outer is whole
 
 
 @pytest.mark.parametrize("turns", [0, 1, 2, 3])
