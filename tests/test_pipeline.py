@@ -377,7 +377,7 @@ def test_more_images_are_compared_less_widely_down_to_balanced() -> None:
 def test_the_report_tells_the_threshold_that_the_number_of_images_gave(
     scanned: Scan, photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dedupe.pipeline._FALSE_CANDIDATES", 1e-5 * 7)
+    monkeypatch.setattr("dedupe.encoder.threshold._FALSE_CANDIDATES", 1e-5 * 7)
     assert scanned(photos, verify=True).threshold == MANIFEST.threshold("loose")
     assert scanned(photos, verify=True, sensitivity="wide").threshold == MANIFEST.threshold("wide")
     assert scanned(photos, verify=True, threshold=0.3).threshold == 0.3
