@@ -6,11 +6,20 @@ bytes as surrogate escapes (`os.fsencode` restores them).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+Progress = Callable[[str, int, int], None]
+"""Called as a stage advances: its name, the items just finished, and the items in all."""
+
+
+def no_progress(_stage: str, _done: int, _total: int) -> None:
+    """Ignore the progress."""
+
 
 Kind = Literal["exact", "near"]
 """`exact`: the same bytes as its keeper; `near`: another file of the same picture."""

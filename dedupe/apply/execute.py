@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from dedupe.apply.journal import Journal, reopen_journal
 from dedupe.apply.move import FileState, Step, explain, no_step, what_changed
 from dedupe.apply.plan import Action, ActionGroup, LeftGroup, Plan
 from dedupe.errors import ApplyError
+from dedupe.types import Progress, no_progress
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 
@@ -41,13 +42,7 @@ class Outcome:
     failed: tuple[FailedAction, ...]
 
 
-def _ignore(_count: int) -> None:
-    """The progress of a run that nobody watches."""
-
-
-def apply_plan(
-    plan: Plan, journal: Journal, *, on_progress: Callable[[int], None] = _ignore
-) -> Outcome:
+def apply_plan(plan: Plan, journal: Journal, *, on_progress: Progress = no_progress) -> Outcome:
     """Do what the plan says, group by group.
 
     An action that fails (permissions, a name that is taken) is told and the run goes on; a full
@@ -55,7 +50,7 @@ def apply_plan(
 
     Args:
         journal: a journal that was just started.
-        on_progress: called with the number of planned actions that were dealt with since.
+        on_progress: called with "apply", the number of files just finished, and their total.
 
     Raises:
         ApplyError: the disk is full, or the journal cannot be written.
@@ -68,7 +63,7 @@ def resume(
     run: str | Path,
     *,
     folder: Path | None = None,
-    on_progress: Callable[[int], None] = _ignore,
+    on_progress: Progress = no_progress,
     step: Step = no_step,
 ) -> Outcome:
     """Go on with a run that was cut short: settle what was under way, then do the rest.
@@ -76,6 +71,7 @@ def resume(
     Args:
         run: id of the run, or path of its journal.
         folder: where journals live; `default_journal_dir()` if not given.
+        on_progress: as in `apply_plan`, for the files that are left to do.
 
     Raises:
         ApplyError: there is no such run, it did nothing yet, it was taken back, or as
@@ -101,8 +97,9 @@ def _act(
     groups: Sequence[ActionGroup],
     journal: Journal,
     away: Set[int],
-    on_progress: Callable[[int], None],
+    on_progress: Progress,
 ) -> Outcome:
+    total = sum(a.number not in away for group in groups for a in group.actions)
     done: list[Action] = []
     stale: list[LeftGroup] = []
     failed: list[FailedAction] = []
@@ -114,7 +111,7 @@ def _act(
             stale.append(LeftGroup(group.keeper.path, reason))
             halves = [action for unit in units for action in unit if action.number in away]
             failed += _bring_back(halves, journal)
-            on_progress(len(waiting))
+            on_progress("apply", len(waiting), total)
             continue
         for unit in units:
             made, rest = ([a for a in unit if (a.number in away) is part] for part in (True, False))
@@ -126,7 +123,7 @@ def _act(
                 failed.append(FailedAction(unit[0], explain(error)))
             else:
                 done += rest
-            on_progress(len(rest))
+            on_progress("apply", len(rest), total)
     journal.record("end")
     return Outcome(tuple(done), tuple(stale), tuple(failed))
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Annotated, Any
 
 import typer
 from tqdm import tqdm
 
-from dedupe.apply.execute import FailedAction, Outcome, apply_plan
-from dedupe.apply.journal import start_journal
+from dedupe.apply.execute import FailedAction, Outcome
 from dedupe.apply.plan import (
     KINDS,
     SIDECAR_RULES,
@@ -19,15 +18,20 @@ from dedupe.apply.plan import (
     LeftGroup,
     Plan,
     SidecarRule,
-    plan_actions,
 )
-from dedupe.apply.select import check_limits
+from dedupe.apply.run import (
+    Applied,
+    ApplyInterrupted,
+    ApplyOptions,
+    apply_report,
+    plan_report,
+    resume_run,
+)
 from dedupe.cli.console import console
 from dedupe.cli.output import count
 from dedupe.errors import INTERRUPTED, ApplyError, StaleReportError, UsageError
-from dedupe.files.digest import digest_file
 from dedupe.ignored import find_ignored
-from dedupe.types import Report
+from dedupe.types import Progress, Report
 
 _PANEL = "What becomes of duplicates (one of these; `dedupe undo` takes it back)"
 _CARE = "With what care"
@@ -83,29 +87,6 @@ _DONE: dict[ActionKind, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Acting:
-    """What is to be done with the duplicates of a report, and with what care."""
-
-    kind: ActionKind
-    move_to: str = ""
-    sidecars: SidecarRule = "with"
-    max_actions: int | None = None
-    max_fraction: float | None = None
-    dry_run: bool = False
-    unasked: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Acted:
-    """What became of the duplicates, and the run that can be taken back."""
-
-    outcome: Outcome
-    kind: ActionKind
-    move_to: str  # absolute, or empty if that is not what was done
-    run: str  # its id, or empty if there was nothing to do
-
-
 def choose_action(
     *, move_to: str, trash: bool, hardlink: bool, symlink: bool, reflink: bool, delete: bool
 ) -> ActionKind | None:
@@ -131,66 +112,83 @@ def check_sidecars(rule: str) -> SidecarRule:
 
 
 def act_on_duplicates(
-    report: Report, acting: Acting, *, report_path: str, roots: Sequence[str], ignored: str = ""
-) -> Acted:
-    """Plan, journal, act and tell; `raise_trouble` then ends with the exit code of the outcome.
+    report: Report,
+    options: ApplyOptions,
+    *,
+    report_path: str,
+    roots: Sequence[str] = (),
+    ignored: str = "",
+    yes: bool = False,
+) -> Applied:
+    """Apply a report and print what happened; `raise_trouble` then ends with its exit code.
 
     Args:
-        ignored: file of the pairs that are no duplicates, whatever the report says; "" for the
-            user's.
+        ignored: file of the ignored pairs; "" for the file of the user.
+        yes: delete files without a question.
 
     Raises:
-        ApplyError: a limit was passed, or the journal cannot be written.
+        ApplyError: a limit was exceeded, or the journal cannot be written.
         LockedError: another run acts.
-        UsageError: photos would be deleted, and there is nobody to ask.
+        UsageError: files would be deleted, and there is no terminal for the question.
     """
-    plan = plan_actions(
-        report,
-        kind=acting.kind,
-        move_to=acting.move_to,
-        roots=roots or None,
-        sidecars=acting.sidecars,
-        are_apart=find_ignored(ignored).are_apart,
-    )
-    if acting.dry_run:
-        _show_plan(plan)
-        return Acted(Outcome((), (), ()), plan.kind, plan.move_to, "")
-    if not plan.actions:
-        show_left(plan.stale, plan.refused)
-        _show_staying(plan)
-        console.say("nothing to do")
-        return Acted(Outcome((), plan.stale, ()), plan.kind, plan.move_to, "")
-    images = report.statistics.images
-    check_limits(plan, images, max_actions=acting.max_actions, max_fraction=acting.max_fraction)
-    _make_sure(plan, acting)
-    with (
-        start_journal(
-            kind=plan.kind,
-            move_to=plan.move_to,
-            report=report_path,
-            report_digest="" if report_path == "-" else digest_file(report_path),
+    with _progress_bar(_DONE[options.kind].capitalize()) as on_progress:
+        applied = apply_report(
+            report,
+            options,
+            report_path=report_path,
             roots=roots,
-        ) as journal,
-        console.bar(_DONE[plan.kind].capitalize(), len(plan.actions), "files") as bar,
-    ):
+            are_apart=find_ignored(ignored).are_apart,
+            confirm=lambda plan: yes or _may_delete(plan),
+            on_progress=on_progress,
+        )
+    _show_left_alone(applied.plan, applied.outcome.stale)
+    if applied.run:
+        show_outcome(applied.outcome, options.kind, applied.plan.move_to, applied.run)
+    else:
+        console.say("nothing to do")
+    return applied
+
+
+def show_plan(report: Report, options: ApplyOptions, *, ignored: str = "") -> None:
+    """Print what a report would do."""
+    plan = plan_report(report, options, are_apart=find_ignored(ignored).are_apart)
+    _show_left_alone(plan, plan.stale)
+    for action in plan.actions:
+        goes = action.target or f"{plan.kind}{f' to {action.twin}' if action.twin else ''}"
+        console.say(f"{action.source} -> {goes}")
+    done = _DONE[plan.kind]
+    console.say(f"{count(len(plan.actions), 'file')} would be {done}; nothing was touched")
+
+
+def resume_report(run: str) -> Outcome:
+    """Finish a run that was cut short and print what happened."""
+    with _progress_bar("Resumed") as on_progress:
+        known, outcome = resume_run(run, on_progress=on_progress)
+    show_left(outcome.stale, ())
+    show_outcome(outcome, known.kind, known.move_to, known.id)
+    return outcome
+
+
+@contextmanager
+def _progress_bar(title: str) -> Iterator[Progress]:
+    """Show a progress bar; on Ctrl-C, say how to go on and end with its exit code."""
+    with ExitStack() as stack:
+        bars: list[tqdm[Any]] = []
+
+        def on_progress(_stage: str, done: int, total: int) -> None:
+            if not bars:
+                bars.append(stack.enter_context(console.bar(title, total, "files")))
+            bars[0].update(done)
+
         try:
-            outcome = apply_plan(plan, journal, on_progress=lambda done: _advance(bar, done))
-        except KeyboardInterrupt as error:  # the same command would find its groups changed
-            bar.close()
+            yield on_progress
+        except ApplyInterrupted as error:  # the same command would find its groups changed
+            stack.close()
             console.warn(
-                f"interrupted; go on with `dedupe apply --resume {journal.run}`, "
-                f"or take back what was done with `dedupe undo {journal.run}`"
+                f"interrupted; go on with `dedupe apply --resume {error.run}`, "
+                f"or take back what was done with `dedupe undo {error.run}`"
             )
             raise typer.Exit(INTERRUPTED) from error
-    show_left((*plan.stale, *outcome.stale), plan.refused)
-    _show_staying(plan)
-    show_outcome(outcome, plan.kind, plan.move_to, journal.run)
-    every_stale = (*plan.stale, *outcome.stale)
-    return Acted(replace(outcome, stale=every_stale), plan.kind, plan.move_to, journal.run)
-
-
-def _advance(bar: tqdm[Any], done: int) -> None:
-    bar.update(done)
 
 
 def describe_action(number: int, kind: ActionKind, move_to: str) -> str:
@@ -235,30 +233,22 @@ def raise_trouble(outcome: Outcome) -> None:
         raise StaleReportError(f"{count(number, 'group')} changed since the report; scan again")
 
 
-def _make_sure(plan: Plan, acting: Acting) -> None:
-    """Ask before photos are deleted."""
-    if plan.kind != "delete" or acting.unasked:
-        return
+def _may_delete(plan: Plan) -> bool:
+    """Return True; before files are deleted, only after the user agreed."""
+    if plan.kind != "delete":
+        return True
     files = count(len(plan.actions), "file")
     if not sys.stdin.isatty():
         raise UsageError(f"--delete would delete {files}; add --yes where nobody can be asked")
-    typer.confirm(
+    return typer.confirm(
         f"Delete {files}? Only those with the bytes of their keeper come back", abort=True
     )
 
 
-def _show_staying(plan: Plan) -> None:
+def _show_left_alone(plan: Plan, stale: Sequence[LeftGroup]) -> None:
+    """Print the groups and duplicates that stay."""
+    show_left(stale, plan.refused)
     for path, reason in plan.staying:
         console.note(f"stays: {path}: {reason}")
     if plan.staying:
         console.say(f"{count(len(plan.staying), 'duplicate')} left in place; --verbose says why")
-
-
-def _show_plan(plan: Plan) -> None:
-    show_left(plan.stale, plan.refused)
-    _show_staying(plan)
-    for action in plan.actions:
-        goes = action.target or f"{plan.kind}{f' to {action.twin}' if action.twin else ''}"
-        console.say(f"{action.source} -> {goes}")
-    told = _DONE[plan.kind]
-    console.say(f"{count(len(plan.actions), 'file')} would be {told}; nothing was touched")

@@ -6,11 +6,9 @@ from typing import Annotated
 
 import typer
 
-from dedupe.apply.execute import resume as resume_run
-from dedupe.apply.history import find_run, read_run
+from dedupe.apply.run import ApplyOptions
 from dedupe.apply.select import choose
 from dedupe.cli.actions import (
-    Acting,
     Delete,
     Hardlink,
     MaxActions,
@@ -25,8 +23,8 @@ from dedupe.cli.actions import (
     check_sidecars,
     choose_action,
     raise_trouble,
-    show_left,
-    show_outcome,
+    resume_report,
+    show_plan,
 )
 from dedupe.cli.console import console
 from dedupe.errors import UsageError
@@ -81,32 +79,25 @@ def apply(
         limits = (max_distance, max_actions, max_fraction)
         if any(given) or any(limit is not None for limit in limits):
             raise UsageError("--resume takes everything from the run; give nothing beside it")
-        _go_on(resume)
+        raise_trouble(resume_report(resume))
         return
     if not report or not kind:
         raise UsageError("say which report, and what to do: dedupe apply REPORT --move-to DIR")
-    acting = Acting(
+    options = ApplyOptions(
         kind=kind,
         move_to=move_to,
         sidecars=check_sidecars(sidecars),
         max_actions=max_actions,
         max_fraction=max_fraction,
-        dry_run=dry_run,
-        unasked=yes,
     )
     chosen = choose(
         read_report(report), only=_kind(only), max_distance=max_distance, select=select or ()
     )
-    acted = act_on_duplicates(chosen, acting, report_path=report, roots=(), ignored=ignored)
-    raise_trouble(acted.outcome)
-
-
-def _go_on(run: str) -> None:
-    outcome = resume_run(run)
-    show_left(outcome.stale, ())
-    known = read_run(find_run(run))
-    show_outcome(outcome, known.kind, known.move_to, known.id)
-    raise_trouble(outcome)
+    if dry_run:
+        show_plan(chosen, options, ignored=ignored)
+        return
+    applied = act_on_duplicates(chosen, options, report_path=report, ignored=ignored, yes=yes)
+    raise_trouble(applied.outcome)
 
 
 def _kind(only: str) -> Kind | None:

@@ -13,7 +13,8 @@ from typing import Annotated, Any
 
 import typer
 
-from dedupe.cli.actions import Acted, describe_action
+from dedupe.apply.run import Applied
+from dedupe.cli.actions import describe_action
 from dedupe.cli.output import skip_reasons, totals
 from dedupe.errors import ReportError
 from dedupe.files.replace import replace_file
@@ -63,7 +64,7 @@ def write_summary(path: str, facts: dict[str, Any]) -> None:
 def summarise(
     found: Report,
     news: Report | None,
-    acted: Acted | None,
+    acted: Applied | None,
     *,
     clock: Clock,
     roots: Sequence[str],
@@ -86,9 +87,9 @@ def summarise(
         facts["new"] = {"groups": len(news.groups), "duplicates": len(news.duplicates)}
     if acted:
         facts["acted"] = {
-            "kind": acted.kind,
+            "kind": acted.plan.kind,
             "files": len(acted.outcome.done),
-            "to": acted.move_to or None,
+            "to": acted.plan.move_to or None,
             "run": acted.run or None,
             "failed": len(acted.outcome.failed),
             "groups_left_alone": len(acted.outcome.stale),
@@ -96,10 +97,10 @@ def summarise(
     return facts
 
 
-def one_line(found: Report, news: Report | None, acted: Acted | None) -> str:
+def one_line(found: Report, news: Report | None, acted: Applied | None) -> str:
     """Return the outcome of a run as one line of text."""
     parts = totals(found, news)
     if acted and acted.run:
-        done = describe_action(len(acted.outcome.done), acted.kind, acted.move_to)
+        done = describe_action(len(acted.outcome.done), acted.plan.kind, acted.plan.move_to)
         parts.append(f"{done} (dedupe undo {acted.run})")
     return "; ".join(parts)

@@ -11,8 +11,8 @@ from typing import Annotated, Any, cast
 
 import typer
 
+from dedupe.apply.run import ApplyOptions
 from dedupe.cli.actions import (
-    Acting,
     Delete,
     Hardlink,
     MaxActions,
@@ -253,9 +253,15 @@ def scan(
     acted = None
     try:
         if kind and found.groups:
-            acting = Acting(kind, move_to, rule, max_actions, max_fraction, unasked=yes)
+            options = ApplyOptions(
+                kind=kind,
+                move_to=move_to,
+                sidecars=rule,
+                max_actions=max_actions,
+                max_fraction=max_fraction,
+            )
             acted = act_on_duplicates(
-                found, acting, report_path=report, roots=roots, ignored=ignored
+                found, options, report_path=report, roots=roots, ignored=ignored, yes=yes
             )
     finally:  # the scan is worth its record, whatever became of the duplicates
         if summary:

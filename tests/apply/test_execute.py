@@ -58,9 +58,9 @@ def photos_of(tmp_path: Path) -> dict[str, tuple[bytes, int, int]]:
 
 def test_apply_moves_every_duplicate_and_no_keeper(tmp_path: Path) -> None:
     planned = plan(tmp_path)
-    counts: list[int] = []
+    counts: list[tuple[str, int, int]] = []
     with start_journal(tmp_path / "runs", move_to=planned.move_to) as journal:
-        outcome = apply_plan(planned, journal, on_progress=counts.append)
+        outcome = apply_plan(planned, journal, on_progress=lambda *facts: counts.append(facts))
     assert outcome == Outcome(planned.actions, (), ())
     assert photos_of(tmp_path) == {
         "photos/a.jpg": (b"a", MTIME_NS, 0o640),
@@ -69,7 +69,7 @@ def test_apply_moves_every_duplicate_and_no_keeper(tmp_path: Path) -> None:
         "out/x/b.jpg": (b"b2", MTIME_NS, 0o640),
         "out/x/d.jpg": (b"d", MTIME_NS, 0o600),
     }
-    assert sum(counts) == 3
+    assert counts == [("apply", 1, 3)] * 3
 
 
 def test_undo_brings_everything_back_and_removes_the_folders_it_made(tmp_path: Path) -> None:
