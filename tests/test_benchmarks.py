@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -89,3 +90,18 @@ def test_the_benchmark_of_growth_makes_files_and_scans_them_twice(
     assert row["files"] == "20"
     assert float(row["cold_s"]) > float(row["bare_s"])
     assert width_of(plot) > 400
+
+
+def test_the_figures_of_the_house_are_printed_one_to_a_line() -> None:
+    lines = run("house.py")
+    assert [re.sub(r" \(.*\)", "", line.strip().split("  ")[1]) for line in lines] == [
+        "entries in dedupe/",
+        "import layers",
+        "most parameters",
+        "functions over 60 lines",
+        "array functions without a shape",
+        "lines with a word to avoid",
+    ]
+    assert all(int(line.split("  ")[0] or line.split()[0]) >= 0 for line in lines)
+    listed = run("house.py", "--list")
+    assert [line for line in listed if not line.startswith(" " * 9)] == lines
