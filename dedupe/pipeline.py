@@ -28,7 +28,8 @@ from dedupe.low_detail import list_plain
 from dedupe.search.candidates import find_candidates
 from dedupe.search.search import Searched
 from dedupe.types import Duplicate, Embeddings, Group, Pairs, Photo, Report, Star, Statistics
-from dedupe.verify.verifier import SURE, Verifier, load_pixels
+from dedupe.verify.judge import SURE
+from dedupe.verify.verifier import Verifier, load_pixels
 from dedupe.walk import walk
 
 Stage = Literal["walk", "embed", "search", "verify"]

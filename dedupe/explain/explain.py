@@ -21,7 +21,8 @@ from dedupe.errors import InputError
 from dedupe.files.digest import digest_bytes
 from dedupe.verify.align import Matrix, invert, one_thread_each
 from dedupe.verify.features import Features
-from dedupe.verify.verifier import SURE, Comparison, decode_small, examine, weigh
+from dedupe.verify.judge import SURE, Comparison, examine, weigh
+from dedupe.verify.verifier import decode_small
 
 Decision = Literal["same bytes", "too far apart", "close enough", "verified", "another shot"]
 
@@ -86,7 +87,7 @@ class Explanation:
 
     @property
     def signs(self) -> dict[str, float]:
-        """Return the signs of `dedupe.verify.verifier.weigh`, empty if the images do not align."""
+        """Return the signs of `dedupe.verify.judge.weigh`, empty if the images do not align."""
         overlap = self.comparison.overlap
         return {} if overlap is None else weigh(overlap)
 

@@ -18,7 +18,7 @@ from dedupe.encoder.manifest import RATES, Threshold
 from dedupe.siamese.augment import MILD, STRONG, augment
 from dedupe.siamese.dataset import PhotoArray, squash
 from dedupe.verify.features import Features
-from dedupe.verify.verifier import compare
+from dedupe.verify.judge import compare
 
 Distances = NDArray[np.float32]
 

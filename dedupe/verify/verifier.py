@@ -1,18 +1,13 @@
-"""Look again at pairs that the embedding leaves uncertain: a copy, or another shot?
+"""Verify pairs of photos: read them, judge them in threads, remember the verdicts.
 
-A copy is the same shot, changed: one affine map lays it on the other picture, at least one of the
-two is covered almost whole, and nothing but an overlay stands where the two differ. Another shot
-shows another part of the scene, or moves differently in front than behind, or shows something
-else where it moved. Owns what counts as a copy and the words for how; `align` measures.
+`judge` decides; this module knows the files and the index.
 """
 
 from __future__ import annotations
 
-import math
 import os
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TypeVar
 
 import cv2
@@ -24,113 +19,16 @@ from dedupe.decode import image as decode
 from dedupe.files.digest import digest_bytes
 from dedupe.index.embedding_index import Digests, EmbeddingIndex
 from dedupe.types import Photo, Verdict
-from dedupe.verify.align import Alignment, align_frames, align_points, one_thread_each
+from dedupe.verify.align import one_thread_each
 from dedupe.verify.features import SIDE, Features
-from dedupe.verify.overlap import Overlap, measure
+from dedupe.verify.judge import NOT_A_COPY, compare
 
 VERIFIER_VERSION = 1
 """Part of the key under which verdicts are remembered: raise it when a verdict may change."""
 
-SURE = 0.06
-"""Share of the threshold within which a pair is a copy without a second look. Frames of a burst
-come as near as 0.05, so no more than re-encoded and resized copies pass."""
-
 _HELD = 2048  # pictures whose features are kept, 0.15 MB each
 
 _T = TypeVar("_T")
-
-NOT_A_COPY = Verdict(False, 0.0)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Comparison:
-    """A verdict on two pictures and what it rests on."""
-
-    verdict: Verdict
-    alignment: Alignment | None = None  # how they lie on each other; None where they do not
-    overlap: Overlap | None = None  # None where `alignment` is
-
-
-def compare(first: Features, second: Features) -> Verdict:
-    """Judge two pictures: frame on frame, and where that makes no copy, by points of interest."""
-    return examine(first, second).verdict
-
-
-def examine(first: Features, second: Features) -> Comparison:
-    """Judge two pictures as `compare` does, and keep what the verdict rests on."""
-    best = Comparison(NOT_A_COPY)
-    for align in (align_frames, align_points):
-        alignment = align(first, second)
-        overlap = None if alignment is None else measure(alignment)
-        if overlap is not None:
-            verdict = judge(overlap)
-            if best.overlap is None or verdict.score > best.verdict.score:
-                best = Comparison(verdict, alignment, overlap)
-        if best.verdict.is_copy:
-            break
-    return best
-
-
-def judge(overlap: Overlap) -> Verdict:
-    """Judge how two pictures lie on each other: the weakest sign decides."""
-    score = round(min(weigh(overlap).values()), 4)
-    return Verdict(score >= 0.5, score, describe(overlap) if score >= 0.5 else "")
-
-
-def weigh(overlap: Overlap) -> dict[str, float]:
-    """Return the signs of a copy, each in [0, 1]; 0.5 is where a copy and another shot part.
-
-    docs/verification.md has the measurements that the bounds rest on.
-    """
-    o = overlap
-    covered = max(1.0 if o.outer_framed else o.outer, 1.0 if o.inner_framed else o.inner)
-    slack = max(1.0, o.blur / 1.6)  # small pictures cannot be laid as exactly
-    signs = {
-        "covered": _ramp(covered, 0.80, 0.96),
-        "agreeing": _ramp(o.agreeing, 0.50, 0.90),
-        "in place": _ramp(o.displaced / slack, 0.58, 0.08),
-        "rigid": _ramp(o.nonrigid / slack, 0.32, 0.04),
-        "nothing foreign": _ramp(o.foreign, 0.005, 0.0),
-        "one exposure": _ramp(o.exposure, 1.3, 0.7),
-        "structure": _ramp(o.texture, 0.0, 0.04),
-        "inliers": _ramp(o.inliers, -1, 15),
-    }
-    if min(o.colourful) > 6:
-        signs["colours"] = _ramp(o.chroma_correlation, 0.0, 0.5)
-    if not o.inliers:  # no points say so, so everything else has to fit all the better
-        signs["inliers"] = min(_ramp(o.agreeing, 0.8, 1.0), _ramp(o.luma_correlation, 0.8, 1.0))
-    return signs
-
-
-def describe(overlap: Overlap) -> str:
-    """Say in words how the two pictures of a copy differ; "" where nothing worth a word does."""
-    linear = overlap.matrix[:, :2]
-    mirrored = float(np.linalg.det(linear)) < 0
-    left, stretch, right = np.linalg.svd(linear @ np.diag([-1.0 if mirrored else 1.0, 1.0]))
-    turn = left @ right
-    angle = math.degrees(math.atan2(turn[1, 0], turn[0, 0]))
-    quarter = round(angle / 90)
-    tilt = abs(angle - 90 * quarter)
-    shares = {True: 1.0, False: 1.0}  # least share that is covered, by whether the rest is flat
-    for share, framed in (
-        (overlap.outer, overlap.outer_framed),
-        (overlap.inner, overlap.inner_framed),
-    ):
-        shares[framed] = min(shares[framed], share)
-    stretched = float(stretch[0] / stretch[1])
-    words = {
-        "mirrored": mirrored,
-        f"turned {90 * abs(quarter)}": quarter != 0,
-        f"tilted {tilt:.0f}°": tilt >= 1.5,
-        f"cropped to {100 * shares[False]:.0f} %": shares[False] < 0.97,
-        "border added": shares[True] < 0.97 and tilt < 1.5,
-        f"stretched {100 * (stretched - 1):.0f} %": stretched > 1.04,
-        "caption or mark added": overlap.overlay > 0.005,
-        "greyscale": min(overlap.colourful) < 2 and max(overlap.colourful) > 6,
-        "brightness changed": abs(math.log(overlap.gain)) > 0.12,
-    }
-    return ", ".join(word for word, holds in words.items() if holds)
-
 
 def load_pixels(photo: Photo, *, max_pixels: int = decode.DEFAULT_MAX_PIXELS) -> NDArray[np.uint8]:
     """Read a photo at the size that `dedupe.verify.align` works at, its shape kept.
@@ -242,8 +140,3 @@ class Verifier:
     def _run(self, work: Callable[..., _T], calls: Iterable[tuple[object, ...]]) -> list[_T]:
         parallel = joblib.Parallel(self._workers, backend="threading")
         return list(parallel(joblib.delayed(work)(*call) for call in calls))
-
-
-def _ramp(value: float, bad: float, good: float) -> float:
-    """Map `bad` to 0 and `good` to 1, what lies between in proportion."""
-    return min(1.0, max(0.0, (value - bad) / (good - bad)))

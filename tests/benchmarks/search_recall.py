@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 from dedupe.group.cluster import cluster
 from dedupe.search.search import EXACT_UP_TO, MOST, Searched, find_pairs
 from dedupe.types import Embeddings, ImageFile, Pairs, Photo
-from dedupe.verify.verifier import SURE
+from dedupe.verify.judge import SURE
 
 Vectors = NDArray[np.float32]
 R = TypeVar("R")

@@ -20,7 +20,8 @@ from dedupe.group.refine import confirm_stars
 from dedupe.index.embedding_index import EmbeddingIndex as Index
 from dedupe.types import ImageFile, Pairs, Photo, Star, Verdict
 from dedupe.verify.features import SIDE, Features
-from dedupe.verify.verifier import NOT_A_COPY, Verifier, compare, load_pixels
+from dedupe.verify.judge import NOT_A_COPY, compare
+from dedupe.verify.verifier import Verifier, load_pixels
 
 Change = Callable[[Image.Image], Image.Image]
 PHOTOS = ("astronaut", "chelsea", "coffee", "rocket", "motorcycle_left")
