@@ -27,7 +27,17 @@ from dedupe.index.embedding_index import EmbeddingIndex, default_index_path
 from dedupe.low_detail import list_plain
 from dedupe.search.candidates import find_candidates
 from dedupe.search.search import Searched
-from dedupe.types import Duplicate, Embeddings, Group, Pairs, Photo, Report, Star, Statistics
+from dedupe.types import (
+    Duplicate,
+    Embeddings,
+    Group,
+    Pairs,
+    Photo,
+    Report,
+    Star,
+    Statistics,
+    Verdict,
+)
 from dedupe.verify.judge import SURE
 from dedupe.verify.verifier import Verifier, load_pixels
 from dedupe.walk import walk
@@ -148,7 +158,7 @@ def scan(
             on_rows=lambda done: on_progress("search", done, len(photos)),
             on_searched=on_searched,
         )
-        stars, how = _form_stars(
+        stars, verdicts = _form_stars(
             candidates,
             embeddings,
             limit,
@@ -158,7 +168,7 @@ def scan(
             verifier.judge if verify else None,
             on_progress,
         )
-    groups = [_to_group(star, photos, how, rules, protected) for star in stars]
+    groups = [_to_group(star, photos, verdicts, rules, protected) for star in stars]
     plain = list_plain(embeddings, {row for star in stars for row in _rows(star)})
     return Report(
         groups=tuple(group for group in groups if not across or _spans_roots(group)),
@@ -187,8 +197,8 @@ def _form_stars(
     apart: IgnoredPairs,
     judge: Judge | None,
     on_progress: OnProgress,
-) -> tuple[list[Star], dict[RowPair, str]]:
-    """Cluster and, with a judge, verify; also tell how the verified copies differ."""
+) -> tuple[list[Star], dict[RowPair, Verdict]]:
+    """Cluster and, with a judge, verify; also return the verdicts on (keeper, duplicate)."""
     photos = embeddings.photos
     digests = [photo.digest for photo in photos]
     pairs = apart.drop_from(candidates, digests)
@@ -253,7 +263,7 @@ def _pixels(embeddings: Embeddings, rules: Sequence[str]) -> NDArray[np.int64] |
 def _to_group(
     star: Star,
     photos: Sequence[Photo],
-    how: Mapping[RowPair, str],
+    verdicts: Mapping[RowPair, Verdict],
     rules: Sequence[str],
     protected: frozenset[int],
 ) -> Group:
@@ -263,7 +273,7 @@ def _to_group(
             photo=photos[row],
             distance=distance,
             kind="exact" if photos[row].digest == keeper.digest else "near",
-            how=how.get((star.keeper, row), ""),
+            how=verdicts[star.keeper, row].how if (star.keeper, row) in verdicts else "",
         )
         for row, distance in star.duplicates
     )

@@ -7,7 +7,7 @@ bytes as surrogate escapes (`os.fsencode` restores them).
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -117,13 +117,27 @@ class Star:
     duplicates: tuple[tuple[int, float], ...]  # (row, distance to the keeper), ascending by row
 
 
+FrameMatrix = tuple[float, ...]
+"""Nine numbers, the rows of a 3 x 3 projective matrix between frames: in each, x and y run from 0
+at the left and upper edge to 1 at the right and lower edge."""
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a second look at a pair of pictures found."""
+    """The result of verifying a pair of contents, a first and a second."""
 
     is_copy: bool
     score: float  # in [0, 1]; a copy from 0.5 on
-    how: str = ""  # what was done to one of the two, as far as it can be told: "turned 90"
+    how: str = ""  # the edits that lead from one to the other: "turned 90"
+    level: str = ""  # the level of the cascade that decided, see `dedupe.verify.judge.LEVELS`
+    matrix: FrameMatrix | None = None  # from the second's frame to the first's; None: not aligned
+
+    def flip(self) -> Verdict:
+        """Return the verdict on the same contents in the other order."""
+        if self.matrix is None:
+            return self
+        inverse = np.linalg.inv(np.reshape(self.matrix, (3, 3)))
+        return replace(self, matrix=tuple((inverse / inverse[2, 2]).ravel().tolist()))
 
 
 @dataclass(frozen=True, slots=True)

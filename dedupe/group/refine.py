@@ -34,7 +34,7 @@ def confirm_stars(
     judge: Judge,
     sure: float,
     on_pairs: Callable[[int, int], None] = lambda _done, _total: None,
-) -> tuple[list[Star], dict[RowPair, str]]:
+) -> tuple[list[Star], dict[RowPair, Verdict]]:
     """Form stars whose every duplicate is a verified copy of its own keeper.
 
     Looks at the pairs that stars rest on, and at no others: drops those that are no copies, forms
@@ -50,7 +50,7 @@ def confirm_stars(
             looked at so far.
 
     Returns:
-        The stars, and how the pictures of a pair (keeper, duplicate) differ where that was seen.
+        The stars, and the verdict on each pair (keeper, duplicate) that was verified.
     """
     evidence = _Evidence(photos, sure)
     pairs = evidence.choose(pairs)
@@ -72,7 +72,7 @@ def confirm_stars(
         asked = np.union1d(broken, cluster_of[[row for row, _ in fresh]])
         is_open = np.isin(cluster_of, asked)
         unsettled = [star for star in stars if is_open[star.keeper]]
-    return stars, evidence.differences(stars)
+    return stars, evidence.list_verdicts(stars)
 
 
 class _Evidence:
@@ -90,7 +90,7 @@ class _Evidence:
         self._has_copy = np.zeros(self._count, bool)
         self._given_up = np.zeros(self._count, bool)
         self._ends = self._others = np.empty(0, np.int64)  # doubtful pairs by end, nearest first
-        self.verdicts: dict[int, Verdict] = {}  # by the pair of contents, see _codes
+        self.verdicts: dict[int, Verdict] = {}  # by _code; the lower content is the first
 
     def choose(self, pairs: Pairs) -> Pairs:
         """Keep the sure pairs, and of the others those among the nearest of one of their ends."""
@@ -139,7 +139,7 @@ class _Evidence:
     def take(self, asked: Sequence[RowPair], verdicts: Sequence[Verdict]) -> None:
         for pair, verdict in zip(asked, verdicts, strict=True):
             ends = self._content[list(pair)]
-            self.verdicts[self._code(*pair)] = verdict
+            self.verdicts[self._code(*pair)] = verdict if ends[0] < ends[1] else verdict.flip()
             self._has_copy[ends] |= verdict.is_copy
             self._refused[ends] += not verdict.is_copy
 
@@ -166,14 +166,16 @@ class _Evidence:
             lowest = lowest[lowest]
         return lowest[self._content]
 
-    def differences(self, stars: Sequence[Star]) -> dict[RowPair, str]:
-        """What was seen to differ between keepers and their duplicates."""
-        return {
-            (star.keeper, row): self.verdicts[code].how
-            for star in stars
-            for row, _ in star.duplicates
-            if (code := self._code(star.keeper, row)) in self.verdicts
-        }
+    def list_verdicts(self, stars: Sequence[Star]) -> dict[RowPair, Verdict]:
+        """Return the verdicts on keepers (first) and their duplicates (second)."""
+        found: dict[RowPair, Verdict] = {}
+        for star in stars:
+            for row, _ in star.duplicates:
+                verdict = self.verdicts.get(self._code(star.keeper, row))
+                if verdict is not None:
+                    ascending = self._content[star.keeper] < self._content[row]
+                    found[star.keeper, row] = verdict if ascending else verdict.flip()
+        return found
 
     def _is_doubtful(self, pairs: Pairs) -> NDArray[np.bool_]:
         other = self._content[pairs.left] != self._content[pairs.right]

@@ -25,11 +25,11 @@ import platformdirs
 from numpy.typing import NDArray
 
 from dedupe.errors import IndexFileError
-from dedupe.types import ImageFile, Verdict
+from dedupe.types import FrameMatrix, ImageFile, Verdict
 
 _T = TypeVar("_T")
 _APPLICATION_ID = 0x64647570  # "ddup"
-_SCHEMA_VERSION = 2
+_SCHEMA_VERSION = 3
 _SCHEMA = f"""
     CREATE TABLE IF NOT EXISTS contents (
         digest TEXT NOT NULL, encoder TEXT NOT NULL,
@@ -49,12 +49,16 @@ _SCHEMA = f"""
     CREATE TABLE IF NOT EXISTS verdicts (
         first TEXT NOT NULL, second TEXT NOT NULL, verifier INTEGER NOT NULL,
         is_copy INTEGER NOT NULL, score REAL NOT NULL, how TEXT NOT NULL,
+        level TEXT NOT NULL, matrix BLOB NOT NULL,
         PRIMARY KEY (first, second, verifier)
     ) WITHOUT ROWID;
     PRAGMA application_id = {_APPLICATION_ID};
     PRAGMA user_version = {_SCHEMA_VERSION};
 """
-_UPGRADE = "DROP TABLE contents;"  # version 1 knew no detail; its vectors are another decoder's
+_UPGRADE = {  # by the version that the file has
+    1: "DROP TABLE contents; DROP TABLE verdicts;",  # without detail; vectors of an older decoder
+    2: "DROP TABLE verdicts;",  # without level and matrix
+}
 Digests = tuple[str, str]  # of two contents, ascending
 _QUESTIONS = 500  # paths or digests asked for in one statement, below SQLite's limit of variables
 
@@ -214,24 +218,36 @@ class EmbeddingIndex:
         found: dict[Digests, Verdict] = {}
         for some in _slices(sorted({first for first, _ in pairs})):
             marks = ",".join("?" * len(some))
-            for first, second, is_copy, score, how in self._read(
-                "SELECT first, second, is_copy, score, how FROM verdicts"
+            for first, second, is_copy, score, how, level, matrix in self._read(
+                "SELECT first, second, is_copy, score, how, level, matrix FROM verdicts"
                 f" WHERE verifier = ? AND first IN ({marks})",
                 (verifier, *some),
             ):
-                found[first, second] = Verdict(bool(is_copy), score, how)
+                numbers = tuple(np.frombuffer(matrix, np.float64).tolist()) or None
+                found[first, second] = Verdict(bool(is_copy), score, how, level, numbers)
         return {pair: found[pair] for pair in pairs if pair in found}
 
     def remember_verdicts(self, verdicts: Mapping[Digests, Verdict], verifier: int) -> None:
-        """Write what a second look found, in one transaction.
+        """Write the verdicts on pairs of contents, two digests each, ascending, in one transaction.
 
         Raises:
             IndexFileError: it could not be written.
         """
-        rows = [(*pair, verifier, v.is_copy, v.score, v.how) for pair, v in verdicts.items()]
+        rows = [
+            (
+                *pair,
+                verifier,
+                v.is_copy,
+                v.score,
+                v.how,
+                v.level,
+                np.array(v.matrix or ()).tobytes(),
+            )
+            for pair, v in verdicts.items()
+        ]
         with self.transaction() as connection:
             connection.executemany(
-                "INSERT OR REPLACE INTO verdicts VALUES (?, ?, ?, ?, ?, ?)", rows
+                "INSERT OR REPLACE INTO verdicts VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows
             )
 
     @contextlib.contextmanager
@@ -260,7 +276,7 @@ class EmbeddingIndex:
         if application != _APPLICATION_ID and (application or tables):
             raise IndexFileError(f"{self.path} is not an index of dedupe; use another --index")
         if not tables or version < _SCHEMA_VERSION:
-            upgrade = _UPGRADE if tables else ""
+            upgrade = _UPGRADE[version] if tables else ""
             self._connection.executescript(f"BEGIN IMMEDIATE; {upgrade} {_SCHEMA} COMMIT;")
         ask("PRAGMA synchronous = NORMAL")
         try:
@@ -280,6 +296,10 @@ class EmbeddingIndex:
                 f"the index {self.path} cannot be used: {error}; "
                 f"{advice}choose another with --index, or scan with --no-index"
             ) from error
+
+
+def _to_blob(matrix: FrameMatrix | None) -> bytes:
+    return np.array(matrix or (), np.float64).tobytes()
 
 
 def _slices(items: Sequence[_T]) -> Iterator[Sequence[_T]]:

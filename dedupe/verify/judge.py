@@ -7,11 +7,13 @@ A copy is the same shot, changed. A cascade of levels, from cheap to dear, decid
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
-from dedupe.types import Verdict
+from dedupe.types import FrameMatrix, Verdict
 from dedupe.verify.align import Alignment, align_frames, align_points
 from dedupe.verify.features import Features
 from dedupe.verify.overlap import Overlap, measure
@@ -32,24 +34,45 @@ class Comparison:
     overlap: Overlap | None = None  # None where `alignment` is
 
 
+Level = Callable[[Features, Features], Alignment | None]
+LEVELS: dict[str, Level] = {"frames": align_frames, "points": align_points}
+"""The levels of the cascade by name, from cheap to dear. The first that finds a copy decides."""
+
+
 def compare(first: Features, second: Features) -> Verdict:
-    """Judge two pictures: frame on frame, and where that makes no copy, by points of interest."""
+    """Judge two pictures, level by level."""
     return examine(first, second).verdict
 
 
 def examine(first: Features, second: Features) -> Comparison:
     """Judge two pictures as `compare` does, and keep what the verdict rests on."""
     best = Comparison(NOT_A_COPY)
-    for align in (align_frames, align_points):
+    for level, align in LEVELS.items():
         alignment = align(first, second)
         overlap = None if alignment is None else measure(alignment)
-        if overlap is not None:
+        if alignment is not None and overlap is not None:
             verdict = judge(overlap)
             if best.overlap is None or verdict.score > best.verdict.score:
-                best = Comparison(verdict, alignment, overlap)
+                matrix = _map_frames(alignment, first)
+                best = Comparison(replace(verdict, level=level, matrix=matrix), alignment, overlap)
         if best.verdict.is_copy:
             break
     return best
+
+
+def _map_frames(alignment: Alignment, first: Features) -> FrameMatrix:
+    """Return the map from the frame of the second picture to that of the first."""
+    outer, inner = (_to_pixels(picture) for picture in (alignment.outer, alignment.inner))
+    matrix = np.linalg.inv(inner) @ np.vstack([alignment.matrix, [0, 0, 1]]) @ outer
+    if alignment.outer is first:  # so far the map leads from the outer to the inner picture
+        matrix = np.linalg.inv(matrix)
+    return tuple((matrix / matrix[2, 2]).ravel().tolist())
+
+
+def _to_pixels(picture: Features) -> NDArray[np.float64]:
+    """Return the 3 x 3 matrix from a frame, x and y in [0, 1], to pixels at the working size."""
+    height, width = picture.grey.shape
+    return np.array([[width, 0, -0.5], [0, height, -0.5], [0, 0, 1]], np.float64)
 
 
 def judge(overlap: Overlap) -> Verdict:

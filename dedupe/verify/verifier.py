@@ -23,12 +23,13 @@ from dedupe.verify.align import one_thread_each
 from dedupe.verify.features import SIDE, Features
 from dedupe.verify.judge import NOT_A_COPY, compare
 
-VERIFIER_VERSION = 1
+VERIFIER_VERSION = 2
 """Part of the key under which verdicts are remembered: raise it when a verdict may change."""
 
 _HELD = 2048  # pictures whose features are kept, 0.15 MB each
 
 _T = TypeVar("_T")
+
 
 def load_pixels(photo: Photo, *, max_pixels: int = decode.DEFAULT_MAX_PIXELS) -> NDArray[np.uint8]:
     """Read a photo at the size that `dedupe.verify.align` works at, its shape kept.
@@ -93,7 +94,7 @@ class Verifier:
         self._features: OrderedDict[str, Features | None] = OrderedDict()  # None: unreadable
 
     def judge(self, pairs: Sequence[tuple[int, int]]) -> list[Verdict]:
-        """Return the verdict on each pair of rows, in order.
+        """Return the verdict on each pair of rows, in order, its first row first.
 
         Holds the features of all of them at once: some hundred pairs a call are plenty.
         """
@@ -107,7 +108,11 @@ class Verifier:
             if index and fresh:
                 index.remember_verdicts(fresh, VERIFIER_VERSION)
             verdicts |= fresh
-        return [verdicts.get(key, NOT_A_COPY) for key in keys]
+        oriented = []
+        for key, (left, _) in zip(keys, pairs, strict=True):
+            verdict = verdicts.get(key, NOT_A_COPY)
+            oriented.append(verdict if self._photos[left].digest == key[0] else verdict.flip())
+        return oriented
 
     def _compare(self, pairs: Mapping[Digests, tuple[int, int]]) -> dict[Digests, Verdict]:
         """Compare the pairs that can be read, the one with the lower digest first."""

@@ -29,8 +29,8 @@ from dedupe.decode import image as decode
 from dedupe.encoder.runtime import LiteRTEncoder
 from dedupe.verify.align import align_frames, align_points, one_thread_each
 from dedupe.verify.features import Features
-from dedupe.verify.overlap import measure
 from dedupe.verify.judge import weigh
+from dedupe.verify.overlap import measure
 
 Pixels = NDArray[np.uint8]
 Signs = dict[str, float]

@@ -43,7 +43,7 @@ def all_within(places: Sequence[float], threshold: float) -> Pairs:
 
 def confirm(
     pairs: Pairs, judge: Judge, *, photos: Sequence[Photo] | None = None, sure: float = -1.0
-) -> tuple[list[Star], dict[RowPair, str]]:
+) -> tuple[list[Star], dict[RowPair, Verdict]]:
     photos = photos or photos_of(len(judge.scenes))
     digests = [photo.digest for photo in photos]
 
@@ -64,26 +64,26 @@ def test_a_crowd_of_look_alikes_costs_a_few_looks_at_each() -> None:
 def test_copies_are_found_in_the_middle_of_a_crowd() -> None:
     scenes = [row // 2 for row in range(400)]  # pairs of copies, all of them near all others
     places = [scene + 0.1 * (row % 2) for row, scene in enumerate(scenes)]
-    stars, how = confirm(all_within(places, 500), Judge(scenes))
+    stars, verdicts = confirm(all_within(places, 500), Judge(scenes))
     assert [(star.keeper, star.duplicates[0][0]) for star in stars] == [
         (row, row + 1) for row in range(0, 400, 2)
     ]
-    assert set(how.values()) == {"seen"}
+    assert {verdict.how for verdict in verdicts.values()} == {"seen"}
 
 
 def test_a_large_group_is_confirmed_whole() -> None:
     judge = Judge([0] * (NEAREST + 1))
-    [star], how = confirm(all_within(np.linspace(0, 1, NEAREST + 1).tolist(), 2), judge)
-    assert len(star.duplicates) == len(how) == len(judge.asked) == NEAREST
+    [star], verdicts = confirm(all_within(np.linspace(0, 1, NEAREST + 1).tolist(), 2), judge)
+    assert len(star.duplicates) == len(verdicts) == len(judge.asked) == NEAREST
 
 
 def test_the_same_bytes_are_judged_once_and_never_against_each_other() -> None:
     photos = [a_photo(f"/{row}.jpg", b"%d" % (row % 2)) for row in range(6)]
     judge = Judge([0] * 6)
-    [star], how = confirm(all_within([0, 1, 0, 1, 0, 1], 2), judge, photos=photos)
+    [star], verdicts = confirm(all_within([0, 1, 0, 1, 0, 1], 2), judge, photos=photos)
     assert len(star.duplicates) == 5
     assert len(judge.asked) == 1
-    assert how == {(0, row): "seen" for row in (1, 3, 5)}
+    assert {pair: v.how for pair, v in verdicts.items()} == {(0, row): "seen" for row in (1, 3, 5)}
 
 
 def test_a_sure_pair_is_a_copy_whatever_the_judge_would_say() -> None:

@@ -279,7 +279,8 @@ def test_a_full_disk_is_an_error_and_costs_nothing_that_was_remembered(tmp_path:
 
 
 def test_verdicts_are_remembered_by_both_digests_and_by_verifier(tmp_path: Path) -> None:
-    copy, other = Verdict(True, 0.9, "turned 90"), Verdict(False, 0.1)
+    copy = Verdict(True, 0.9, "turned 90", "points", (0.0, 1.0, 0.0, -1.0, 0.0, 1.0, 0.0, 0.0, 1.0))
+    other = Verdict(False, 0.1)
     with EmbeddingIndex(tmp_path / "i.sqlite", encoder="e") as index:
         index.remember_verdicts({("a", "b"): copy, ("a", "c"): other}, 1)
         index.remember_verdicts({("a", "b"): other}, 2)
@@ -325,18 +326,17 @@ def test_a_search_that_found_nothing_is_remembered(tmp_path: Path) -> None:
         assert as_value(index.find_search(b"")) == (0.5, "", (), [], [], [])
 
 
-def test_an_index_of_version_1_is_brought_up_to_date_and_keeps_its_verdicts(tmp_path: Path) -> None:
+def test_an_index_of_version_1_is_brought_up_to_date(tmp_path: Path) -> None:
     with opened(tmp_path) as index:
         index.remember([(FILE, content())])
         index.remember_verdicts({("d1", "d2"): Verdict(True, 0.75)}, verifier=1)
     with contextlib.closing(sqlite3.connect(tmp_path / "index.sqlite")) as old:
         old.executescript(
-            "ALTER TABLE contents DROP COLUMN detail; DROP TABLE searches; PRAGMA user_version = 1;"
+            "ALTER TABLE contents DROP COLUMN detail; ALTER TABLE verdicts DROP COLUMN level;"
+            "ALTER TABLE verdicts DROP COLUMN matrix; DROP TABLE searches; PRAGMA user_version = 1;"
         )
     with opened(tmp_path) as index:
         assert known(index, FILE) == {}
-        assert index.find_verdicts([("d1", "d2")], verifier=1) == {
-            ("d1", "d2"): Verdict(True, 0.75)
-        }
+        assert index.find_verdicts([("d1", "d2")], verifier=1) == {}
         index.remember([(FILE, content())])
         assert known(index, FILE) == {"/p/a.jpg": plain(content())}

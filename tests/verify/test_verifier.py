@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -318,7 +319,24 @@ def test_what_is_remembered_is_not_looked_at_again(photos: list[Photo], index: I
     first = Verifier(photos, remembered=index).judge(ALL)
     again = Verifier(photos, remembered=index, load=refuse).judge(ALL)
     backwards = Verifier(photos, remembered=index, load=refuse).judge([(b, a) for a, b in ALL])
-    assert first == again == backwards
+    assert first == again
+    for verdict, flipped in zip(first, backwards, strict=True):
+        assert replace(verdict, matrix=None) == replace(flipped, matrix=None)
+        there, back = (np.eye(3) if v.matrix is None else v.matrix for v in (verdict, flipped))
+        both = np.reshape(there, (3, 3)) @ np.reshape(back, (3, 3))
+        np.testing.assert_allclose(both, np.eye(3) * both[2, 2], atol=1e-9)
+
+
+def test_the_matrix_leads_from_the_frame_of_the_second_to_that_of_the_first(
+    photos: list[Photo],
+) -> None:
+    verdict, back = Verifier(photos).judge([(0, 1), (1, 0)])
+    assert verdict.level == back.level == "points"
+    assert verdict.matrix is not None
+    assert back.matrix is not None
+    whole = np.diag([0.8, 0.8, 1.0])  # the upper left corner
+    np.testing.assert_allclose(np.reshape(verdict.matrix, (3, 3)), whole, atol=0.004)
+    np.testing.assert_allclose(np.reshape(back.matrix, (3, 3)), np.linalg.inv(whole), atol=0.008)
 
 
 def test_a_file_that_cannot_be_read_is_tried_again_next_time(
@@ -354,7 +372,7 @@ def test_stars_are_formed_again_until_every_duplicate_is_a_verified_copy(
     photos: list[Photo],
 ) -> None:
     seen: list[tuple[int, int]] = []
-    stars, how = confirm_stars(
+    stars, verdicts = confirm_stars(
         all_pairs(),
         photos,
         form_stars=stars_of,
@@ -363,12 +381,13 @@ def test_stars_are_formed_again_until_every_duplicate_is_a_verified_copy(
         on_pairs=lambda done, total: seen.append((done, total)),
     )
     assert stars == [Star(0, ((1, 0.5),)), Star(2, ((3, 0.5),))]
+    how = {pair: verdict.how for pair, verdict in verdicts.items()}
     assert how == {(0, 1): "cropped to 64 %", (2, 3): "mirrored"}
     assert sum(done for done, _ in seen) == seen[-1][1] < len(ALL)
 
 
 def test_sure_pairs_are_not_looked_at(photos: list[Photo]) -> None:
-    stars, how = confirm_stars(
+    stars, verdicts = confirm_stars(
         all_pairs(0.25),
         photos,
         form_stars=stars_of,
@@ -376,7 +395,7 @@ def test_sure_pairs_are_not_looked_at(photos: list[Photo]) -> None:
         sure=0.25,
     )
     assert stars == stars_of(all_pairs(0.25))
-    assert how == {}
+    assert verdicts == {}
 
 
 def test_no_pairs_are_no_work() -> None:
