@@ -105,3 +105,12 @@ def test_the_figures_of_the_house_are_printed_one_to_a_line() -> None:
     assert all(int(line.split("  ")[0] or line.split()[0]) >= 0 for line in lines)
     listed = run("house.py", "--list")
     assert [line for line in listed if not line.startswith(" " * 9)] == lines
+
+
+def test_the_benchmark_of_edits_finds_a_copy_of_every_kind(photos: Path, tmp_path: Path) -> None:
+    for name in ("held-out", "tuning"):
+        run("edits.py", "make", str(photos), str(tmp_path / name), "--list", name, "--photos", "1")
+    lines = run("edits.py", "score", str(tmp_path / "tuning"), "--no-verify")
+    assert lines[0] == "| family | found | edits |"
+    assert lines[2].startswith("| perspective | ")
+    assert lines[-1].endswith(" copies, 0 wrong removals |")
