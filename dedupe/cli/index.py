@@ -9,6 +9,7 @@ import typer
 
 from dedupe.cli.console import console
 from dedupe.cli.output import count, size
+from dedupe.cli.outputs import check_written
 from dedupe.encoder.manifest import BUILT_IN, read_manifest
 from dedupe.errors import InputError, UsageError
 
@@ -42,6 +43,7 @@ def index(
     path = Path(file) if file else default_index_path()
     if not path.exists():
         raise InputError(f"there is no index at {path}: no scan has remembered anything yet")
+    check_written({"index": file})
     kept = _fingerprints(only) if only else []
     with EmbeddingIndex(path, encoder="") as opened:
         before = take_stock(opened)

@@ -17,6 +17,7 @@ from dedupe.apply.run import Applied
 from dedupe.cli.actions import describe_action
 from dedupe.cli.output import skip_reasons, totals
 from dedupe.errors import ReportError
+from dedupe.files.outputs import check_output
 from dedupe.files.replace import replace_file
 from dedupe.types import Report
 
@@ -54,7 +55,9 @@ def write_summary(path: str, facts: dict[str, Any]) -> None:
 
     Raises:
         ReportError: it cannot be written.
+        UsageError: the path holds a file that is no summary of dedupe.
     """
+    check_output(path, "summary")
     try:
         replace_file(path, [json.dumps(facts, indent=2).encode("ascii"), b"\n"])
     except OSError as error:

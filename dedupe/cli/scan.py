@@ -31,6 +31,7 @@ from dedupe.cli.actions import (
 from dedupe.cli.config import Config, roots_of
 from dedupe.cli.console import console
 from dedupe.cli.output import read_earlier, show_report, tell_search
+from dedupe.cli.outputs import check_written
 from dedupe.cli.run_summary import (
     Brief,
     Clock,
@@ -209,6 +210,7 @@ def scan(
         reflink=reflink,
         delete=delete,
     )
+    check_written(context.params)
     if log:
         context.with_resource(console.logging_to(log))
     if lock:

@@ -17,6 +17,7 @@ from typer.core import TyperCommand
 from dedupe.cli.actions import check_sidecars, choose_action
 from dedupe.cli.config import PATHS, make_absolute, roots_of
 from dedupe.cli.console import console, ends_cleanly
+from dedupe.cli.outputs import check_written
 from dedupe.cli.scan import check_choices, scan
 from dedupe.encoder.manifest import BUILT_IN, read_manifest
 from dedupe.encoder.threshold import choose_threshold
@@ -190,6 +191,7 @@ def _environment() -> list[str]:
 def _check(options: Mapping[str, Any]) -> None:
     """Refuse at once what would only fail at night."""
     check_choices(options)
+    check_written({name: make_absolute(options[name], base=Path.cwd()) for name in _FILES})
     check_sidecars(options["sidecars"])
     choose_action(**{name: options[name] for name in _ACTIONS})
     if options["delete"] and not options["yes"]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
 
 from dedupe.errors import ReportError, UsageError
+from dedupe.files.outputs import check_output
 from dedupe.files.replace import replace_file
 
 Colour = tuple[int, int, int]
@@ -31,19 +32,12 @@ def check_out(out: str) -> None:
 
     Raises:
         UsageError: the name is not that of a PNG file, or something else than a figure is there.
+        ReportError: the file cannot be written.
     """
     path = Path(out)
     if path.suffix.lower() != ".png":
         raise UsageError(f"a figure is a PNG file: name it {path.with_suffix('.png')}")
-    if not path.exists():
-        return
-    try:
-        with Image.open(path, formats=("PNG",)) as image:
-            ours = image.info.get("Software") == _SOFTWARE
-    except (OSError, SyntaxError, ValueError):
-        ours = False
-    if not ours:
-        raise UsageError(f"{out} is there and is no earlier figure; choose another name")
+    check_output(out, "figure")
 
 
 def write(figure: Image.Image, out: str) -> None:

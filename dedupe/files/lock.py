@@ -10,13 +10,15 @@ from __future__ import annotations
 import json
 import os
 import socket
+import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from dedupe.errors import ApplyError, LockedError
+from dedupe.errors import ApplyError, LockedError, UsageError
+from dedupe.files.outputs import is_lock
 
 if sys.platform == "win32":
     import msvcrt
@@ -33,6 +35,7 @@ def hold_lock(path: Path) -> Iterator[None]:
     Raises:
         LockedError: another process, or this one a second time, holds it.
         ApplyError: the file cannot be opened, or its file system knows no locks.
+        UsageError: the file holds something else than a lock of dedupe; it stays as it is.
     """
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
@@ -45,6 +48,7 @@ def hold_lock(path: Path) -> Iterator[None]:
             raise ApplyError(f"cannot lock {path}: {error.strerror}") from error
         if not taken:
             raise LockedError(f"another run holds the lock {path}: {_holder(descriptor)}")
+        _check_content(descriptor, path)
         since = datetime.now(UTC).isoformat(timespec="seconds")
         facts = {"pid": os.getpid(), "host": socket.gethostname(), "since": since}
         with suppress(OSError):  # the disk is full: the lock holds all the same
@@ -54,6 +58,16 @@ def hold_lock(path: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def _check_content(descriptor: int, path: Path) -> None:
+    """Reject a file that is no lock: it is about to be truncated."""
+    regular = stat.S_ISREG(os.fstat(descriptor).st_mode)
+    if not regular or not is_lock(os.read(descriptor, 4096)):
+        raise UsageError(
+            f"cannot write the lock {path}: it holds a file that is no lock of dedupe; "
+            "choose another name, or move that file away"
+        )
 
 
 def _take(descriptor: int) -> bool:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO, Literal
 
 from dedupe.errors import ReportError
+from dedupe.files.outputs import check_output
 from dedupe.files.replace import replace_file
 from dedupe.report.csv_format import csv_lines, parse_csv
 from dedupe.report.diff import news_since
@@ -35,7 +36,9 @@ def write_report(report: Report, path: str, *, format: Format) -> None:  # noqa:
 
     Raises:
         ReportError: the file cannot be written, or the report says what a reader would refuse.
+        UsageError: the path holds a file that is no report of dedupe.
     """
+    check_output(path, "report")
     try:
         replace_file(path, _lines(report, format))
     except OSError as error:

@@ -12,6 +12,7 @@ from pathlib import Path
 import platformdirs
 
 from dedupe.errors import ScheduleError, UsageError
+from dedupe.files.outputs import check_output
 from dedupe.files.replace import replace_file
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
@@ -119,7 +120,9 @@ def write_definition(path: Path, data: bytes) -> None:
 
     Raises:
         ScheduleError: it cannot be written.
+        UsageError: the path holds a file that dedupe did not write.
     """
+    check_output(str(path), "job")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         replace_file(str(path), [data])

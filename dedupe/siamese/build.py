@@ -10,12 +10,21 @@ from typing import Any
 
 import keras
 
-from dedupe.encoder.manifest import Manifest, read_manifest
+from dedupe.encoder.manifest import MANIFEST, Manifest, read_manifest
 from dedupe.errors import EncoderError
+from dedupe.files.outputs import check_encoder_folder
 from dedupe.siamese.config import TrainingPlan
 from dedupe.siamese.dataset import load_photos, split_photos
 from dedupe.siamese.export import export
+from dedupe.siamese.log import LOG_COLUMNS
 from dedupe.siamese.train import Progress, train, writing
+
+ENCODER_MARKS = {
+    MANIFEST: b'"litert": {',
+    "training/training.csv": ",".join(LOG_COLUMNS).encode(),
+    "training/checkpoint.json": b'"plan": {',
+}
+"""Files that mark a folder as one of an encoder, also of one whose training was cut short."""
 
 
 def make_encoder(
@@ -42,11 +51,13 @@ def make_encoder(
         on_step: called after each training step.
 
     Raises:
-        UsageError: the parts of the plan do not fit together.
+        UsageError: the parts of the plan do not fit together, or `folder` holds files that are no
+            encoder.
         InputError: too few photos.
         EncoderError: training failed, or `folder` cannot be written.
     """
     plan.check()
+    check_encoder_folder(str(folder), ENCODER_MARKS)
     with writing(folder):
         (folder / "training").mkdir(parents=True, exist_ok=True)
     photos, digests = load_photos(roots, side=plan.photo_side, on_photo=on_photo)

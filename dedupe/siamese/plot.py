@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dedupe.errors import EncoderError, UsageError
+from dedupe.files.outputs import check_output
 from dedupe.files.replace import replace_file
 from dedupe.siamese.evaluate import Evaluation
 from dedupe.siamese.log import LOG_COLUMNS
@@ -16,17 +17,25 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _SIZE = (7.2, 4.2)  # inches
+_MARKS: dict[str, dict[str, str]] = {  # by which `dedupe.files.outputs` knows an earlier plot
+    ".png": {"Software": "dedupe"},
+    ".svg": {"Creator": "dedupe"},
+    ".pdf": {"Creator": "dedupe"},
+}
 
 
 def check_can_plot(path: str) -> None:
     """Find out, before hours of work, whether a plot can be drawn and written.
 
     Raises:
-        UsageError: Matplotlib is not installed, or does not write such files.
+        UsageError: Matplotlib is not installed or does not write such files, or the path holds a
+            file that is no plot of dedupe.
+        ReportError: the file cannot be written.
     """
-    suffix = Path(path).suffix.lower().lstrip(".")
-    if suffix not in _new_figure().canvas.get_supported_filetypes():
+    _new_figure()  # raises if Matplotlib is missing
+    if Path(path).suffix.lower() not in _MARKS:
         raise UsageError(f"{path!r}: a plot is a .png, .svg or .pdf file")
+    check_output(path, "plot")
 
 
 def plot_evaluation(found: Evaluation, path: Path) -> None:
@@ -84,7 +93,9 @@ def _new_figure() -> Figure:
 
 def _write(figure: Figure, path: Path) -> None:
     drawn = io.BytesIO()
-    figure.savefig(drawn, dpi=150, format=path.suffix.lstrip("."))
+    suffix = path.suffix.lower()
+    figure.savefig(drawn, dpi=150, format=suffix.lstrip("."), metadata=_MARKS[suffix])
+    check_output(str(path), "plot")
     try:
         replace_file(str(path), [drawn.getvalue()])
     except OSError as error:

@@ -113,7 +113,7 @@ def test_quiet_says_nothing(archive: Path) -> None:
         (["scan", "{archive}", "--format", "xml"], 2, "csv, json"),
         (["scan", "{archive}", "--index", "x", "--no-index"], 2, "--no-index"),
         (["scan", "{archive}", "--encoder", "{tmp}"], 4, "not an encoder"),
-        (["scan", "{archive}", "--index", "{archive}/cat.jpg"], 5, "--no-index"),
+        (["scan", "{archive}", "--index", "{archive}/cat.jpg"], 2, "another name"),
         (["scan", "{archive}", "--report", "{tmp}/no/r.csv"], 6, "cannot write"),
         (["scan", "{archive}", "--report", "{tmp}/r.csv", "--strict"], 1, ""),
         (["scan", "{archive}", "--report", "{tmp}/r.csv", "--fail-on-duplicates"], 10, ""),

@@ -89,7 +89,9 @@ def test_a_report_of_the_other_format_is_compared_as_well(scan: Scan) -> None:
     assert shown(scan("--new-only")) == []
 
 
-@pytest.mark.parametrize("damage", [b"", b"group,role\n", b"\xff\x00"])
+@pytest.mark.parametrize(
+    "damage", [b"", b"group,role,path,keeper,\n", b'{"version": 1, "generated_by": "dedupe 1"']
+)
 def test_an_earlier_report_that_cannot_be_trusted_is_a_warning(scan: Scan, damage: bytes) -> None:
     Path("r.csv").write_bytes(damage)
     result = scan("--new-only")

@@ -143,10 +143,10 @@ def test_a_failed_scan_leaves_the_older_summary_whole(photos: Path, tmp_path: Pa
     assert (tmp_path / "s.json").read_bytes() == before
 
 
-@pytest.mark.parametrize(("option", "code"), [("--summary", 6), ("--log", 6), ("--lock", 8)])
-def test_a_file_that_cannot_be_written_is_named(photos: Path, option: str, code: int) -> None:
+@pytest.mark.parametrize("option", ["--summary", "--log", "--lock"])
+def test_a_file_that_cannot_be_written_is_named(photos: Path, option: str) -> None:
     result = run("scan", photos, "--quiet", option, "no/such/folder")
-    assert result.exit_code == code
+    assert result.exit_code == 6
     assert "no/such/folder: No such file" in result.stderr
 
 

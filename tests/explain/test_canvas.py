@@ -58,7 +58,7 @@ def test_a_figure_replaces_nothing_else(tmp_path: Path, name: str) -> None:
     photo.save(tmp_path / "renamed.png", "JPEG")
     (tmp_path / "text.png").write_text("text")
     before = (tmp_path / name).read_bytes()
-    with pytest.raises(UsageError, match="no earlier figure"):
+    with pytest.raises(UsageError, match="no figure of dedupe"):
         write(a_figure(), str(tmp_path / name))
     assert (tmp_path / name).read_bytes() == before
 

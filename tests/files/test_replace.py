@@ -14,6 +14,7 @@ from dedupe.errors import ReportError
 from dedupe.files.replace import replace_file
 from dedupe.report import Format, format_report, read_report, stream_report, write_report
 
+OLD = b"group,role,path,keeper,"  # the beginning of an earlier report
 REPORT = a_report(a_group(a_photo("/p/a"), a_photo("/p/b"), distance=0.25))
 
 
@@ -53,17 +54,17 @@ def test_a_failure_in_the_middle_leaves_the_old_file_and_nothing_else(
 
 def test_a_report_that_cannot_be_trusted_leaves_the_old_one(tmp_path: Path) -> None:
     path = tmp_path / "report.csv"
-    path.write_bytes(b"old")
+    path.write_bytes(OLD)
     with pytest.raises(ReportError, match="begins like a formula"):
         write_report(
             a_report(a_group(a_photo("/p/a"), a_photo("/p/b"), how="=1")), str(path), format="csv"
         )
-    assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == {"report.csv": b"old"}
+    assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == {"report.csv": OLD}
 
 
 def test_a_link_to_a_report_stays_a_link_and_permissions_stay(tmp_path: Path) -> None:
     path = tmp_path / "real.csv"
-    path.write_bytes(b"old")
+    path.write_bytes(OLD)
     path.chmod(0o606)
     (tmp_path / "link.csv").symlink_to(path)
     write_report(REPORT, str(tmp_path / "link.csv"), format="csv")

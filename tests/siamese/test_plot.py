@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dedupe.errors import EncoderError, UsageError
+from dedupe.errors import EncoderError, ReportError, UsageError
 from dedupe.siamese.evaluate import Evaluation, Recall
 from dedupe.siamese.log import TrainingLog
 from dedupe.siamese.plot import check_can_plot, plot_evaluation, plot_training
@@ -56,7 +56,7 @@ def test_what_is_no_log_is_refused(tmp_path: Path, text: str | None) -> None:
 
 
 def test_a_folder_that_is_missing_is_named(tmp_path: Path) -> None:
-    with pytest.raises(EncoderError, match="cannot be written"):
+    with pytest.raises(ReportError, match="No such file"):
         plot_evaluation(FOUND, tmp_path / "missing" / "a.png")
 
 
@@ -71,3 +71,10 @@ def test_a_missing_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(UsageError, match=r"pip install 'dedupe\[plot\]'"):
         check_can_plot("a.png")
+
+
+@pytest.mark.parametrize("suffix", ["png", "svg", "pdf"])
+def test_a_plot_replaces_an_earlier_plot(tmp_path: Path, suffix: str) -> None:
+    for _ in range(2):
+        check_can_plot(str(tmp_path / f"a.{suffix}"))
+        plot_evaluation(FOUND, tmp_path / f"a.{suffix}")

@@ -1,0 +1,239 @@
+"""Check, before a run, that its outputs replace no file that dedupe did not write.
+
+Recognises every kind of output by its content. Does not know which command writes it.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import stat
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from dedupe.errors import EncoderError, ReportError, UsageError
+
+OutputKind = Literal["report", "summary", "lock", "log", "figure", "plot", "index", "job"]
+
+_ENDS = 1 << 16  # bytes read at either end of a file: every mark below lies there
+_PNG = b"\x89PNG\r\n\x1a\n"
+_SQLITE = b"SQLite format 3\0"
+APPLICATION_ID = 0x64647570  # "ddup", at byte 68 of an index: SQLite's application_id
+LOG_FILES = 3  # older parts of a log, path.1 to path.3
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A file that a run will write."""
+
+    option: str  # as the user named it: "--report"
+    path: str
+    kind: OutputKind
+
+
+def check_outputs(outputs: Iterable[Output]) -> None:
+    """Check every file that a run will write, and that no two are the same file.
+
+    Raises:
+        UsageError: a path holds a file that dedupe did not write, or is named twice.
+        ReportError: a path cannot be written: it is a folder, or its folder does not exist.
+    """
+    named: dict[str, str] = {}
+    for output in outputs:
+        real = os.path.realpath(output.path)
+        if real in named:
+            raise UsageError(f"{named[real]} and {output.option} name the same file {output.path}")
+        named[real] = output.option
+        check_output(output.path, output.kind)
+
+
+def check_output(path: str, kind: OutputKind) -> None:
+    """Check that a path is free, empty, or holds an earlier output of the same kind.
+
+    Raises:
+        UsageError: it holds a file that dedupe did not write, or lies behind a link that another
+            user owns.
+        ReportError: it cannot be written.
+    """
+    refuse_foreign_links(path)
+    for part, is_ours in _parts(path, kind):
+        _check_part(part, kind, is_ours)
+
+
+def _parts(path: str, kind: OutputKind) -> list[tuple[str, Callable[[bytes], bool]]]:
+    """List the files that writing one output changes, each with the test of its content."""
+    parts = [(path, _IS_OURS[kind])]
+    if kind == "log":
+        parts += [(f"{path}.{number}", _IS_OURS[kind]) for number in range(1, LOG_FILES + 1)]
+    if kind == "index":
+        parts += [(f"{path}-wal", _is_wal), (f"{path}-journal", _is_rollback_journal)]
+    return parts
+
+
+def _check_part(path: str, kind: OutputKind, is_ours: Callable[[bytes], bool]) -> None:
+    try:
+        mode = os.stat(path).st_mode
+        if stat.S_ISCHR(mode) and kind == "log":  # /dev/null, /dev/stderr: nothing is replaced
+            return
+        if not stat.S_ISREG(mode):
+            raise ReportError(f"cannot write the {kind} {path}: it is not a regular file")
+        content = _read_ends(path)
+    except FileNotFoundError:
+        _check_folder(path, kind)
+        return
+    except OSError as error:
+        raise ReportError(f"cannot write the {kind} {path}: {error.strerror}") from error
+    if content and not is_ours(content):
+        raise UsageError(
+            f"cannot write the {kind} {path}: it holds a file that is no {kind} of dedupe; "
+            "choose another name, or move that file away"
+        )
+
+
+def _check_folder(path: str, kind: OutputKind) -> None:
+    folder = os.path.dirname(os.path.realpath(path))
+    if kind in ("index", "job") or os.path.isdir(folder):  # these two create their folders
+        return
+    raise ReportError(f"cannot write the {kind} {path}: {os.strerror(errno.ENOENT)}")
+
+
+def _read_ends(path: str) -> bytes:
+    """Return the first and the last 64 KiB of a file; of a shorter one all bytes, once."""
+    with Path(path).open("rb") as file:
+        head = file.read(_ENDS)
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(len(head), size - _ENDS))
+        return head + file.read(_ENDS)
+
+
+def refuse_foreign_links(path: str) -> None:
+    """Reject a path that leads through a symbolic link that another user owns.
+
+    In a folder that others may write to, a planted link would decide which file is replaced. Links
+    of this user and of root are followed.
+
+    Raises:
+        UsageError: there is such a link; the message names it.
+    """
+    if not hasattr(os, "geteuid"):
+        return
+    trusted = {0, os.geteuid()}
+    waiting = _names(os.path.abspath(path))
+    place, steps = os.sep, 0
+    while waiting and steps < 1000:  # a circle of links ends here; opening it then fails
+        steps += 1
+        name = waiting.pop()
+        place = os.path.dirname(place) if name == os.pardir else os.path.join(place, name)
+        try:
+            seen = os.lstat(place)
+        except OSError:
+            return
+        if not stat.S_ISLNK(seen.st_mode):
+            continue
+        if seen.st_uid not in trusted:
+            raise UsageError(
+                f"cannot write {path}: {place} is a symbolic link of another user; "
+                "give the path that it leads to, if you trust it"
+            )
+        target = os.readlink(place)
+        place = os.sep if os.path.isabs(target) else os.path.dirname(place)
+        waiting += _names(target)
+
+
+def _names(path: str) -> list[str]:
+    """Return the names of a path, the last one first."""
+    return [name for name in reversed(path.split(os.sep)) if name not in ("", os.curdir)]
+
+
+def check_encoder_folder(folder: str, files: Mapping[str, bytes]) -> None:
+    """Check that a folder is free for an encoder, or holds an earlier one.
+
+    Args:
+        folder: where an encoder will be written.
+        files: names of files that mark an encoder's folder, each with bytes near its beginning.
+
+    Raises:
+        UsageError: it holds other files, and none that marks an encoder's folder.
+        EncoderError: it is not a folder, or cannot be read.
+    """
+    refuse_foreign_links(folder)
+    try:
+        if not os.path.lexists(folder) or not os.listdir(folder):
+            return
+        marks = [
+            mark in _read_ends(os.path.join(folder, name))
+            for name, mark in files.items()
+            if os.path.lexists(os.path.join(folder, name))
+        ]
+    except OSError as error:
+        raise EncoderError(f"{folder} cannot be written: {error.strerror}") from error
+    if not marks or not all(marks):
+        raise UsageError(
+            f"cannot write the encoder {folder}: it holds files that are no encoder of dedupe; "
+            "choose an empty folder"
+        )
+
+
+def _is_report(content: bytes) -> bool:
+    return bool(
+        content.startswith(b"group,role,path,keeper,")
+        or re.match(rb'\{\s*"version": \d+,\s*"generated_by": "dedupe ', content)
+    )
+
+
+def _is_summary(content: bytes) -> bool:
+    return bool(re.match(rb'\{\s*"version": "[^"]*",\s*"started": "', content))
+
+
+def is_lock(content: bytes) -> bool:
+    """Tell whether a file holds what `dedupe.files.lock` writes, or nothing."""
+    return not content or bool(re.match(rb'\{"pid": \d+, "host": "[^"]*", "since": "', content))
+
+
+def _is_log(content: bytes) -> bool:
+    return bool(re.match(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d{4} [A-Z]+ ", content))
+
+
+def _is_figure(content: bytes) -> bool:
+    return content.startswith(_PNG) and b"tEXtSoftware\0dedupe explain" in content
+
+
+def _is_plot(content: bytes) -> bool:
+    if content.startswith(_PNG):
+        return b"tEXtSoftware\0dedupe" in content
+    svg = content.startswith(b"<?xml") and b"<dc:title>dedupe</dc:title>" in content
+    return svg or (content.startswith(b"%PDF-") and b"/Creator (dedupe)" in content)
+
+
+def is_index(content: bytes) -> bool:
+    """Tell whether a file begins as an index does: an SQLite file with our application id."""
+    return content.startswith(_SQLITE) and content[68:72] == APPLICATION_ID.to_bytes(4, "big")
+
+
+def _is_wal(content: bytes) -> bool:
+    return content[:4] in (b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83")
+
+
+def _is_rollback_journal(content: bytes) -> bool:
+    return content.startswith(b"\xd9\xd5\x05\xf9\x20\xa1\x63\xd7") or not any(content[:8])
+
+
+def _is_job(content: bytes) -> bool:
+    text = content.replace(b"\0", b"")  # the definition of a Windows task is UTF-16
+    kinds = (b"[Unit]", b"<string>dedupe.", b"<Task ")
+    return b"dedupe" in text and any(kind in text for kind in kinds)
+
+
+_IS_OURS: Mapping[OutputKind, Callable[[bytes], bool]] = {
+    "report": _is_report,
+    "summary": _is_summary,
+    "lock": is_lock,
+    "log": _is_log,
+    "figure": _is_figure,
+    "plot": _is_plot,
+    "index": is_index,
+    "job": _is_job,
+}
