@@ -32,10 +32,10 @@ import platformdirs
 from dedupe.errors import ApplyError, InputError, UsageError
 from dedupe.files.digest import DIGEST_NAME
 from dedupe.files.lock import hold_lock
+from dedupe.files.paths import USER_FILE, StrPath, UserFile
 from dedupe.files.replace import replace_file
 from dedupe.types import Pairs
 
-StrPath = str | os.PathLike[str]
 Said = Literal["apart", "forgotten"]
 
 _HEAD = {"what": "files that are not duplicates", "version": 1, "digest": DIGEST_NAME}
@@ -121,12 +121,14 @@ def default_ignored_path() -> Path:
     return platformdirs.user_state_path("dedupe", appauthor=False) / "ignored.jsonl"
 
 
-def find_ignored(ignored: StrPath | Iterable[Collection[str]] | None = "") -> IgnoredPairs:
+def find_ignored(
+    ignored: StrPath | Iterable[Collection[str]] | UserFile | None = USER_FILE,
+) -> IgnoredPairs:
     """Return the ignored pairs, wherever they are.
 
     Args:
-        ignored: the file that remembers them, "" for the user's; or the pairs themselves, each two
-            digests in any order, or more digests of which every two are a pair; None for none.
+        ignored: the file that contains them, `USER_FILE` for the user's; or the pairs themselves,
+            each two digests in any order, or more digests that are pairwise apart; None for none.
 
     Raises:
         UsageError: what is given instead of a file are no pairs of digests.
@@ -134,6 +136,8 @@ def find_ignored(ignored: StrPath | Iterable[Collection[str]] | None = "") -> Ig
     """
     if ignored is None:
         return IgnoredPairs(())
+    if ignored is USER_FILE:
+        return _pairs_of(read_decisions())
     if isinstance(ignored, str | os.PathLike):
         return _pairs_of(read_decisions(ignored))
     sets = [frozenset(() if isinstance(pair, str) else pair) for pair in ignored]

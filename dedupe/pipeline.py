@@ -6,25 +6,27 @@ import contextlib
 import functools
 import os
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dedupe.decode import image as decode
 from dedupe.embed import embed_files
-from dedupe.encoder.manifest import BUILT_IN, read_manifest
-from dedupe.encoder.runtime import Device, Runtime, choose_engine, open_encoder
+from dedupe.encoder.manifest import read_manifest
+from dedupe.encoder.runtime import choose_engine, open_encoder
 from dedupe.encoder.threshold import choose_threshold, narrow
-from dedupe.errors import InputError
+from dedupe.errors import InputError, UsageError
+from dedupe.files.paths import USER_FILE, StrPath, UserFile
 from dedupe.group.cluster import cluster, find_involved
-from dedupe.group.keep import DEFAULT_RULES, check_rules, explain_choice, order_photos
+from dedupe.group.keep import explain_choice, order_photos
 from dedupe.group.refine import Judge, RowPair, confirm_stars
 from dedupe.ignored import IgnoredPairs, find_ignored
 from dedupe.index.embedding_index import EmbeddingIndex, default_index_path
 from dedupe.low_detail import list_plain
+from dedupe.options import InputOptions, ScanKeywords, ScanOptions, build
 from dedupe.search.candidates import find_candidates
 from dedupe.search.search import Searched
 from dedupe.types import (
@@ -45,96 +47,79 @@ from dedupe.walk import walk
 Stage = Literal["walk", "embed", "search", "verify"]
 OnProgress = Callable[[Stage, int, int], None]  # stage, just done, of how many
 
-StrPath = str | os.PathLike[str]
-
 
 def scan(
     *roots: StrPath,
-    sensitivity: str = "",
-    threshold: float | None = None,
-    keep: Sequence[str] = DEFAULT_RULES,
-    protect: Sequence[StrPath] = (),
-    across: bool = False,
-    verify: bool = True,
-    ignored: StrPath | Iterable[Collection[str]] | None = "",
-    include: Sequence[str] = (),
-    exclude: Sequence[str] = (),
-    hidden: bool = False,
-    follow_symlinks: bool = False,
-    min_size: int = 0,
-    max_depth: int | None = None,
-    one_file_system: bool = False,
-    max_pixels: int = decode.DEFAULT_MAX_PIXELS,
-    encoder: StrPath = BUILT_IN,
-    device: Device = "auto",
-    runtime: Runtime = "auto",
-    batch_size: int | None = None,
-    index: StrPath | None = "",
-    workers: int | None = None,
     on_progress: OnProgress = lambda _stage, _done, _total: None,
     on_searched: Callable[[Searched], None] = lambda _: None,
+    **options: Unpack[ScanKeywords],
 ) -> Report:
     """Find near-duplicate images below `roots`. Changes no photo.
 
-    The same input gives the same report, whatever the number of workers or the state of the index.
+    The same input gives the same report, for any number of workers and any state of the index.
 
     Args:
         roots: folders and files.
-        sensitivity: `strict`, `balanced`, `loose` or `wide`: a threshold the encoder was calibrated
-            to; "" for `balanced` where copies are not verified and for `wide` where they are, but
-            narrower among more than 1,000 images, see `narrow`.
-        threshold: largest distance of a copy, in [0, 2], instead of a sensitivity.
-        keep: rules that choose the file that stays, see `dedupe.group.keep.RULES`.
-        protect: folders and files that are never duplicates, whichever way they are spelled.
-        across: only groups with files from two roots or more.
-        verify: look at every pair again that a group rests on, unless it is nearly identical.
-        ignored: pairs that are not duplicates, whatever the encoder says: the file of `dedupe
-            ignore`, "" for the user's, two digests for each pair in any order, or None for none.
-        include, exclude, hidden, follow_symlinks, min_size, max_depth, one_file_system: what to
-            look at, see `dedupe.walk.walk`.
-        max_pixels: skip larger images; 0 for no limit.
-        encoder: folder of the encoder.
-        device, runtime, batch_size: where it runs, see `dedupe.encoder.runtime.open_encoder`.
-        index: file of the index; "" for the user's, None for none.
-        workers: decoding threads; None for one per core.
         on_progress: called as stages advance.
         on_searched: called with how the pairs were found, see `dedupe.search.search.Searched`.
+        options: fields of `dedupe.options.ScanOptions`, which documents each.
 
     Raises:
-        UsageError: an option is unknown or out of range.
-        InputError: a root, or what is to be protected, does not exist, or the file of ignored
-            pairs is damaged.
+        UsageError: no roots, or an option is unknown or out of range.
+        InputError: a root or a protected path does not exist, or the file of ignored pairs is
+            damaged.
         EncoderError: the encoder cannot be used.
         IndexFileError: the index cannot be used.
     """
+    if not InputOptions(roots=roots).roots:
+        raise UsageError("scan needs one folder or file at least: dedupe.scan('photos')")
+    return find_duplicates(
+        roots, build(ScanOptions, options), on_progress=on_progress, on_searched=on_searched
+    )
+
+
+def find_duplicates(
+    roots: Sequence[StrPath],
+    options: ScanOptions,
+    *,
+    on_progress: OnProgress = lambda _stage, _done, _total: None,
+    on_searched: Callable[[Searched], None] = lambda _: None,
+) -> Report:
+    """Find near-duplicate images below `roots`, as `scan` does, with options as a value."""
+    files, run = options.walk, options.run
+    rules, across = options.duplicates.keep, options.duplicates.across
+    verify = options.duplicates.verify
+    sensitivity, threshold = options.duplicates.sensitivity, options.duplicates.threshold
     began = time.perf_counter()
-    rules = check_rules(keep)
-    manifest = read_manifest(Path(encoder), choose_engine(device, runtime))
+    manifest = read_manifest(Path(run.encoder), choose_engine(run.device, run.runtime))
     limit = choose_threshold(manifest, sensitivity, threshold, verify=verify)
-    places = _resolve(protect)
-    apart = find_ignored(ignored)
+    places = _resolve(options.duplicates.protect)
+    apart = find_ignored(options.duplicates.ignored)
     found = walk(
         roots,
-        include=include,
-        exclude=exclude,
-        hidden=hidden,
-        follow_symlinks=follow_symlinks,
-        min_size=min_size,
-        max_depth=max_depth,
-        one_file_system=one_file_system,
+        include=files.include,
+        exclude=files.exclude,
+        hidden=files.hidden,
+        follow_symlinks=files.follow_symlinks,
+        min_size=files.min_size,
+        max_depth=files.max_depth,
+        one_file_system=files.one_file_system,
         extensions=decode.supported_extensions(),
     )
     on_progress("walk", len(found.files), len(found.files))
-    with _open_index(index, manifest.fingerprint) as opened:
+    with _open_index(run.index, manifest.fingerprint) as opened:
         embeddings = embed_files(
             found.files,
             manifest=manifest,
             open_encoder=lambda: open_encoder(
-                Path(encoder), device=device, runtime=runtime, batch_size=batch_size
+                Path(run.encoder),
+                device=run.device,
+                runtime=run.runtime,
+                batch_size=run.batch_size,
             ),
             index=opened,
-            workers=workers,
-            max_pixels=max_pixels,
+            workers=run.workers,
+            max_pixels=files.max_pixels,
             on_files=lambda done: on_progress("embed", done, len(found.files)),
         )
         photos = embeddings.photos
@@ -143,8 +128,8 @@ def scan(
         protected = _protected_rows(photos, places)
         verifier = Verifier(
             photos,
-            load=functools.partial(load_pixels, max_pixels=max_pixels),
-            workers=workers,
+            load=functools.partial(load_pixels, max_pixels=files.max_pixels),
+            workers=run.workers,
             remembered=opened,
         )
         candidates = find_candidates(
@@ -154,7 +139,7 @@ def scan(
             choose_order=lambda: _order(photos, rules, protected),
             index=opened,
             roots=b"\0".join(os.fsencode(os.path.realpath(root)) for root in roots),
-            workers=workers,
+            workers=run.workers,
             on_rows=lambda done: on_progress("search", done, len(photos)),
             on_searched=on_searched,
         )
@@ -222,11 +207,11 @@ def _form_stars(
 
 
 def _open_index(
-    index: StrPath | None, fingerprint: str
+    index: StrPath | UserFile | None, fingerprint: str
 ) -> contextlib.AbstractContextManager[EmbeddingIndex | None]:
     if index is None:
         return contextlib.nullcontext()
-    path = Path(index) if index != "" else default_index_path()
+    path = default_index_path() if index is USER_FILE else Path(index)
     return EmbeddingIndex(path, encoder=f"{fingerprint}/{decode.DECODER_VERSION}")
 
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 Progress = Callable[[str, int, int], None]
 """Called as a stage advances: its name, the items just finished, and the items in all."""
@@ -20,6 +21,12 @@ Progress = Callable[[str, int, int], None]
 def no_progress(_stage: str, _done: int, _total: int) -> None:
     """Ignore the progress."""
 
+
+ActionKind = Literal["move", "trash", "hardlink", "symlink", "reflink", "delete"]
+"""An action on a duplicate; a link leaves the keeper's bytes under its name."""
+
+SidecarRule = Literal["with", "stay", "ignore"]
+"""Sidecars go with their photo, or a photo that has some stays, or they are not looked for."""
 
 Kind = Literal["exact", "near"]
 """`exact`: the same bytes as its keeper; `near`: another file of the same picture."""
@@ -102,7 +109,7 @@ class Pairs:
     def __post_init__(self) -> None:
         if not len(self.left) == len(self.right) == len(self.distance):
             raise ValueError("left, right and distance differ in length")
-        if not bool(np.all(self.left < self.right)):
+        if not bool((self.left < self.right).all()):
             raise ValueError("a pair must have left < right")
 
     def __len__(self) -> int:
@@ -136,6 +143,8 @@ class Verdict:
         """Return the verdict on the same contents in the other order."""
         if self.matrix is None:
             return self
+        import numpy as np  # takes a tenth of a second; `dedupe --help` needs none of it
+
         inverse = np.linalg.inv(np.reshape(self.matrix, (3, 3)))
         return replace(self, matrix=tuple((inverse / inverse[2, 2]).ravel().tolist()))
 

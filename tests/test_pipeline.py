@@ -15,6 +15,7 @@ from PIL import Image
 from dedupe.encoder.threshold import narrow
 from dedupe.errors import EncoderError, InputError, UsageError
 from dedupe.files.digest import digest_file
+from dedupe.files.paths import USER_FILE
 from dedupe.ignored import KnownFile, remember
 from dedupe.pipeline import scan
 from dedupe.report import format_report
@@ -267,7 +268,7 @@ def test_workers_and_index_do_not_change_the_report(
 
 
 def test_the_index_of_the_user_serves_unless_told_otherwise(scanned: Scan, photos: Path) -> None:
-    assert [scanned(photos, index="").statistics.reused for _ in range(2)] == [0, 7]
+    assert [scanned(photos, index=USER_FILE).statistics.reused for _ in range(2)] == [0, 7]
     assert (Path(os.environ["XDG_CACHE_HOME"]) / "dedupe/index.sqlite").exists()
 
 

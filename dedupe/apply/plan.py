@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Iterable, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import Literal, get_args
+from typing import get_args
 
 from dedupe.apply.destinations import Targets
 from dedupe.apply.move import FileState, look, what_changed
@@ -17,13 +17,9 @@ from dedupe.apply.sidecars import Companions
 from dedupe.errors import ApplyError, ReportError
 from dedupe.files.digest import digest_file
 from dedupe.files.paths import is_below, lies_in
+from dedupe.types import ActionKind as ActionKind
 from dedupe.types import Duplicate, Group, Photo, Report
-
-ActionKind = Literal["move", "trash", "hardlink", "symlink", "reflink", "delete"]
-"""What becomes of a duplicate; a link leaves the keeper's bytes under its name."""
-
-SidecarRule = Literal["with", "stay", "ignore"]
-"""Sidecars go with their photo, or a photo that has some stays, or they are not looked for."""
+from dedupe.types import SidecarRule as SidecarRule
 
 KINDS: tuple[ActionKind, ...] = get_args(ActionKind)
 SIDECAR_RULES: tuple[SidecarRule, ...] = get_args(SidecarRule)

@@ -30,6 +30,7 @@ from dedupe.apply.run import (
 from dedupe.cli.console import console
 from dedupe.cli.output import count
 from dedupe.errors import INTERRUPTED, ApplyError, StaleReportError, UsageError
+from dedupe.files.paths import USER_FILE
 from dedupe.ignored import find_ignored
 from dedupe.types import Progress, Report
 
@@ -137,7 +138,7 @@ def act_on_duplicates(
             options,
             report_path=report_path,
             roots=roots,
-            are_apart=find_ignored(ignored).are_apart,
+            are_apart=find_ignored(ignored or USER_FILE).are_apart,
             confirm=lambda plan: yes or _may_delete(plan),
             on_progress=on_progress,
         )
@@ -151,7 +152,7 @@ def act_on_duplicates(
 
 def show_plan(report: Report, options: ApplyOptions, *, ignored: str = "") -> None:
     """Print what a report would do."""
-    plan = plan_report(report, options, are_apart=find_ignored(ignored).are_apart)
+    plan = plan_report(report, options, are_apart=find_ignored(ignored or USER_FILE).are_apart)
     _show_left_alone(plan, plan.stale)
     for action in plan.actions:
         goes = action.target or f"{plan.kind}{f' to {action.twin}' if action.twin else ''}"

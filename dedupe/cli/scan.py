@@ -43,11 +43,10 @@ from dedupe.cli.run_summary import (
     write_summary,
 )
 from dedupe.decode.image import DEFAULT_MAX_PIXELS
-from dedupe.encoder.manifest import BUILT_IN
-from dedupe.encoder.runtime import Device, Runtime
+from dedupe.encoder.manifest import BUILT_IN, Device, Runtime
 from dedupe.errors import DUPLICATES_FOUND, SOME_SKIPPED, UsageError
 from dedupe.files.lock import hold_lock
-from dedupe.files.paths import is_below
+from dedupe.files.paths import USER_FILE, is_below
 from dedupe.group.keep import DEFAULT_RULES, RULES
 from dedupe.low_detail import REASON as LOW_DETAIL
 from dedupe.report import Format, news_since, stream_report, write_report
@@ -221,13 +220,13 @@ def scan(
     with console.stage_bars() as on_progress:
         found = run_scan(
             *roots,
-            sensitivity=sensitivity,
+            sensitivity=sensitivity or None,
             threshold=threshold,
             keep=[rule.strip() for rule in keep.split(",") if rule.strip()],
             protect=protect or (),
             across=across,
             verify=not no_verify,
-            ignored=ignored,
+            ignored=ignored or USER_FILE,
             include=include or (),
             exclude=[*(exclude or ()), *_aside(move_to, roots)],
             hidden=hidden,
@@ -241,7 +240,7 @@ def scan(
             runtime=cast("Runtime", runtime),
             batch_size=batch_size,
             workers=workers,
-            index=None if no_index else index,
+            index=None if no_index else index or USER_FILE,
             on_progress=on_progress,
             on_searched=lambda searched: console.note(tell_search(searched)),
         )

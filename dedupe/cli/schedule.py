@@ -23,6 +23,7 @@ from dedupe.encoder.manifest import BUILT_IN, read_manifest
 from dedupe.encoder.threshold import choose_threshold
 from dedupe.errors import InputError, ScheduleError, UsageError
 from dedupe.group.keep import check_rules
+from dedupe.options import DuplicateOptions
 from dedupe.schedule import (
     KINDS,
     Job,
@@ -197,6 +198,7 @@ def _check(options: Mapping[str, Any]) -> None:
     if options["delete"] and not options["yes"]:
         raise UsageError("--delete in a job needs --yes: at night there is nobody to ask")
     check_rules([rule.strip() for rule in options["keep"].split(",") if rule.strip()])
+    DuplicateOptions(threshold=options["threshold"])
     manifest = read_manifest(Path(options["encoder"] or BUILT_IN))
     choose_threshold(
         manifest, options["sensitivity"], options["threshold"], verify=not options["no_verify"]

@@ -14,11 +14,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-
 from dedupe.errors import EncoderError, UsageError, one_line
 
 Engine = Literal["litert", "keras"]
+Device = Literal["auto", "cpu", "gpu"]
+Runtime = Literal["auto", "litert", "keras"]
 RATES = {"strict": 1e-7, "balanced": 1e-6, "loose": 1e-5, "wide": 1e-4}
 """Share of the pairs of different photos that each sensitivity may let through, at most."""
 
@@ -99,6 +99,8 @@ class Manifest:
         """
         distances = [self.threshold(name) for name in SENSITIVITIES]
         logs = [math.log(known) for known in RATES.values()]
+        import numpy as np  # takes a tenth of a second; `dedupe --help` needs none of it
+
         return round(float(np.interp(math.log(rate), logs, distances)), 3)
 
     def write(self, folder: Path) -> None:

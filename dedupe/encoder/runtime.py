@@ -14,7 +14,7 @@ import zipfile
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,15 +23,15 @@ from dedupe.encoder.manifest import (
     BUILT_IN,
     KERAS_FILE,
     LITERT_FILE,
+    Device,
     Engine,
     Manifest,
+    Runtime,
     fingerprint,
     read_manifest,
 )
 from dedupe.errors import EncoderError, UsageError, one_line
 
-Device = Literal["auto", "cpu", "gpu"]
-Runtime = Literal["auto", "litert", "keras"]
 _CPU_BATCH, _GPU_BATCH = 32, 256
 
 

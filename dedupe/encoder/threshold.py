@@ -6,25 +6,24 @@ Reads the calibrated thresholds of a manifest; knows no image and no runtime.
 from __future__ import annotations
 
 from dedupe.encoder.manifest import RATES, Manifest
-from dedupe.errors import UsageError
 
 _FALSE_CANDIDATES = 0.1  # mean false candidates for each image that verification accepts to reject
 
 
 def choose_threshold(
-    manifest: Manifest, sensitivity: str, threshold: float | None, *, verify: bool
+    manifest: Manifest, sensitivity: str | None, threshold: float | None, *, verify: bool
 ) -> float:
     """Return the distance within which files are copies, from the options of `scan`.
 
+    Args:
+        threshold: a distance, in [0, 2], which replaces the sensitivity.
+
     Raises:
-        UsageError: there is no such sensitivity, or the threshold is out of range.
+        UsageError: the sensitivity is unknown.
         EncoderError: the encoder was never calibrated.
     """
     usual = "wide" if verify else "balanced"
-    limit = manifest.threshold(sensitivity or usual) if threshold is None else threshold
-    if not 0 <= limit <= 2:
-        raise UsageError(f"a threshold is a distance from 0 to 2, not {limit}")
-    return limit
+    return manifest.threshold(sensitivity or usual) if threshold is None else threshold
 
 
 def narrow(manifest: Manifest, images: int) -> float:

@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
+import enum
 import os
+from typing import Final
+
+StrPath = str | os.PathLike[str]
+
+
+class UserFile(enum.Enum):
+    """The type of `USER_FILE`."""
+
+    USER_FILE = "the file of the user"
+
+
+USER_FILE: Final = UserFile.USER_FILE
+"""In place of a path: the file in the user's own folders (index, ignored pairs)."""
 
 
 def is_below(path: str, folder: str) -> bool:
