@@ -9,12 +9,12 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Iterator
-from logging.handlers import RotatingFileHandler
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import typer
 from tqdm import tqdm
 
+from dedupe.cli.log import RunLog
 from dedupe.errors import INTERRUPTED, DedupeError, ReportError
 
 if TYPE_CHECKING:
@@ -67,9 +67,7 @@ class Console:
             ReportError: the file cannot be written.
         """
         try:
-            handler = RotatingFileHandler(
-                path, maxBytes=256 * 1024, backupCount=3, encoding="utf-8"
-            )
+            handler = RunLog(path, on_failure=self._warn_of_log)
         except OSError as error:
             raise ReportError(f"cannot write the log {path}: {error.strerror}") from error
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", _TIME))
@@ -80,6 +78,10 @@ class Console:
         finally:
             self.log = None
             handler.close()
+
+    def _warn_of_log(self, line: str) -> None:
+        self.log = None
+        self.warn(line)
 
     def bar(self, title: str, total: int, unit: str) -> tqdm[Any]:
         """Return a progress bar that shows itself on a terminal only."""

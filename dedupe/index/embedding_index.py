@@ -110,6 +110,8 @@ class EmbeddingIndex:
         self._lock = threading.Lock()
         with self._explained():
             path.parent.mkdir(parents=True, exist_ok=True)
+            with contextlib.suppress(FileExistsError):  # SQLite alone would let others read it
+                os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
             self._connection = sqlite3.connect(path, timeout=60, check_same_thread=False)
             try:
                 self._prepare()

@@ -200,3 +200,24 @@ def test_a_scan_that_may_not_act_leaves_its_record(photos: Path, tmp_path: Path)
         "INFO",
         "WARNING",
     ]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_log_on_a_full_disk_is_one_warning_and_the_scan_ends_as_it_should(
+    photos: Path, tmp_path: Path
+) -> None:
+    result = run("scan", photos, "--quiet", "--report", "r.csv", "--log", "/dev/full")
+    assert result.exit_code == 0
+    assert (
+        result.stderr
+        == "dedupe: cannot write the log /dev/full: [Errno 28] No space left on device\n"
+    )
+    assert (tmp_path / "r.csv").exists()
+
+
+def test_a_new_log_and_summary_are_readable_by_their_owner_only(
+    photos: Path, tmp_path: Path
+) -> None:
+    run("scan", photos, "--quiet", "--log", "log.txt", "--summary", "s.json", "--index", "i")
+    modes = {name: (tmp_path / name).stat().st_mode & 0o777 for name in ("log.txt", "s.json", "i")}
+    assert modes == dict.fromkeys(modes, 0o600)

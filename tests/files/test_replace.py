@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import os
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -73,13 +76,44 @@ def test_a_link_to_a_report_stays_a_link_and_permissions_stay(tmp_path: Path) ->
     assert path.stat().st_mode & 0o777 == 0o606
 
 
-def test_a_new_report_follows_the_umask(tmp_path: Path) -> None:
-    old = os.umask(0o027)
-    try:
-        write_report(REPORT, str(tmp_path / "r.csv"), format="csv")
-    finally:
-        os.umask(old)
-    assert (tmp_path / "r.csv").stat().st_mode & 0o777 == 0o640
+def test_a_new_report_is_readable_by_its_owner_only(tmp_path: Path) -> None:
+    write_report(REPORT, str(tmp_path / "r.csv"), format="csv")
+    assert (tmp_path / "r.csv").stat().st_mode & 0o777 == 0o600
+
+
+KILLED = """
+import os, signal, sys
+from dedupe.files.replace import replace_file
+def chunks():
+    yield b"new"
+    os.kill(os.getpid(), signal.SIGKILL)
+replace_file(sys.argv[1], chunks())
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no SIGKILL")
+def test_the_temporary_file_of_a_killed_run_is_removed_by_the_next(tmp_path: Path) -> None:
+    path = tmp_path / "report.csv"
+    subprocess.run([sys.executable, "-c", KILLED, path], check=False)
+    (left,) = tmp_path.iterdir()
+    assert left.name.endswith(".part")
+    write_report(REPORT, str(path), format="csv")
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_only_temporary_files_that_no_run_holds_are_removed(tmp_path: Path) -> None:
+    kept = [".dedupe-20240101T000000Z-abcdef-1.part", ".dedupe-0123456789ab.part.jpg", "a.part"]
+    for name in kept:
+        (tmp_path / name).touch()
+
+    def chunks() -> Iterator[bytes]:
+        yield b"one"
+        write_report(REPORT, str(tmp_path / "other.csv"), format="csv")  # a run at the same time
+        yield b"two"
+
+    replace_file(str(tmp_path / "report.csv"), chunks())
+    assert (tmp_path / "report.csv").read_bytes() == b"onetwo"
+    assert sorted(os.listdir(tmp_path)) == sorted([*kept, "other.csv", "report.csv"])
 
 
 @pytest.mark.parametrize(
