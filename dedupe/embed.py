@@ -16,7 +16,9 @@ from dataclasses import dataclass, replace
 import joblib
 import numpy as np
 
-from dedupe.decode import image as decode
+from dedupe.decode.formats import DEFAULT_MAX_PIXELS
+from dedupe.decode.image import Picture, decode
+from dedupe.decode.read import Unreadable, read
 from dedupe.encoder.manifest import Manifest
 from dedupe.encoder.runtime import Encoder
 from dedupe.files import digest
@@ -35,7 +37,7 @@ class _Read:
     file: ImageFile
     digest: str
     content: Content | None = None  # known before
-    picture: decode.Picture | None = None  # decoded here, by the first file of its content
+    picture: Picture | None = None  # decoded here, by the first file of its content
     trouble: Skipped | None = None  # not the exception, whose traceback holds the file's bytes
 
 
@@ -46,7 +48,7 @@ def embed_files(
     open_encoder: Callable[[], Encoder],
     index: EmbeddingIndex | None = None,
     workers: int | None = None,
-    max_pixels: int = decode.DEFAULT_MAX_PIXELS,
+    max_pixels: int = DEFAULT_MAX_PIXELS,
     on_files: Callable[[int], None] = lambda _: None,
 ) -> Embeddings:
     """Embed every readable file.
@@ -112,7 +114,7 @@ def _fits(content: Content, max_pixels: int) -> bool:
 
 
 def _photo(file: ImageFile, content: Content) -> Photo:
-    return Photo(file, content.width, content.height, content.format, content.digest)
+    return Photo(file, content.width, content.height, content.format, content.digest, content.facts)
 
 
 _Finished = list[Skipped | tuple[ImageFile, Content]]
@@ -149,8 +151,8 @@ class _Loader:
 
     def load(self, file: ImageFile) -> _Read | Skipped:
         try:
-            data = decode.read(file.path)
-        except decode.Unreadable as trouble:
+            data = read(file.path)
+        except Unreadable as trouble:
             return Skipped(file.path, trouble.reason, trouble.detail)
         if not _unchanged(file):
             return Skipped(file.path, CHANGED)
@@ -161,8 +163,8 @@ class _Loader:
         if content is not None and _fits(content, self._max_pixels):
             return _Read(file, name, content=content)
         try:
-            picture = decode.decode(data, side=self._side, max_pixels=self._max_pixels)
-        except decode.Unreadable as trouble:
+            picture = decode(data, side=self._side, max_pixels=self._max_pixels)
+        except Unreadable as trouble:
             return _Read(file, name, trouble=Skipped(file.path, trouble.reason, trouble.detail))
         return _Read(file, name, picture=picture)
 
@@ -211,7 +213,9 @@ class _Embedder:
             vectors = self._encoder.embed(np.stack([picture.pixels for _, picture in fresh]))
             for (name, p), vector in zip(fresh, vectors, strict=True):
                 detail = measure_detail(p.pixels)
-                self._done[name] = Content(name, p.width, p.height, p.format, detail, vector)
+                self._done[name] = Content(
+                    name, p.width, p.height, p.format, detail, vector, p.facts
+                )
 
     def _finish(self, item: _Read | Skipped) -> Skipped | tuple[ImageFile, Content]:
         if isinstance(item, Skipped):

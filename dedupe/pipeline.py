@@ -13,7 +13,8 @@ from typing import Literal, Unpack
 import numpy as np
 from numpy.typing import NDArray
 
-from dedupe.decode import image as decode
+from dedupe.decode.formats import supported_extensions
+from dedupe.decode.image import DECODER_VERSION
 from dedupe.embed import embed_files
 from dedupe.encoder.manifest import read_manifest
 from dedupe.encoder.runtime import choose_engine, open_encoder
@@ -104,7 +105,7 @@ def find_duplicates(
         min_size=files.min_size,
         max_depth=files.max_depth,
         one_file_system=files.one_file_system,
-        extensions=decode.supported_extensions(),
+        extensions=supported_extensions(),
     )
     on_progress("walk", len(found.files), len(found.files))
     with _open_index(run.index, manifest.fingerprint) as opened:
@@ -212,7 +213,7 @@ def _open_index(
     if index is None:
         return contextlib.nullcontext()
     path = default_index_path() if index is USER_FILE else Path(index)
-    return EmbeddingIndex(path, encoder=f"{fingerprint}/{decode.DECODER_VERSION}")
+    return EmbeddingIndex(path, encoder=f"{fingerprint}/{DECODER_VERSION}")
 
 
 def _resolve(protect: Sequence[StrPath]) -> list[str]:

@@ -54,6 +54,26 @@ class Skipped:
 
 
 @dataclass(frozen=True, slots=True)
+class Facts:
+    """Properties of a content that its pixels in 8-bit RGB do not show."""
+
+    frames: int = 1  # frames of an animation, pages of a document, pictures of an MPO or HEIF
+    transparent: bool = False  # some pixel is not opaque
+    bits: int = 8  # per channel, as stored
+    colour: bool = True  # some pixel is not grey
+    damage: str = ""  # short reason if a decoder warned or data are missing; "" if intact
+    captured: bool = False  # EXIF has a capture date
+    located: bool = False  # EXIF has a GPS position
+    camera: bool = False  # EXIF has the maker of the camera
+    movie: int = 0  # bytes of the movie that follows the picture (motion photo); 0 for none
+    profile: bool = False  # has an ICC profile
+
+
+INTACT = Facts()
+"""The facts of a plain 8-bit colour picture without metadata."""
+
+
+@dataclass(frozen=True, slots=True)
 class Photo:
     """A file that was read as a picture."""
 
@@ -62,6 +82,7 @@ class Photo:
     height: int  # pixels, after EXIF orientation
     format: str  # as Pillow names it: JPEG, PNG, WEBP ...
     digest: str  # hex content digest, see dedupe.files.digest
+    facts: Facts = field(default=INTACT, compare=False)  # a report does not contain them
 
     @property
     def path(self) -> str:

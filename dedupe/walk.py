@@ -16,10 +16,6 @@ from dataclasses import dataclass
 from dedupe.errors import InputError
 from dedupe.types import ImageFile, Skipped
 
-_EXTENSIONS = "jpg jpeg jpe jfif png webp bmp gif tif tiff heic heif avif"
-IMAGE_EXTENSIONS = frozenset(_EXTENSIONS.split())
-"""Lower case, without the dot. JPEG XL is missing, as not every decoder reads it."""
-
 UNREADABLE_FOLDER = "unreadable folder"
 VANISHED = "vanished"
 DENIED = "permission denied"
@@ -38,6 +34,7 @@ class Walked:
 def walk(
     roots: Sequence[str | os.PathLike[str]],
     *,
+    extensions: frozenset[str],
     include: Sequence[str] = (),
     exclude: Sequence[str] = (),
     hidden: bool = False,
@@ -45,7 +42,6 @@ def walk(
     min_size: int = 0,
     max_depth: int | None = None,
     one_file_system: bool = False,
-    extensions: frozenset[str] = IMAGE_EXTENSIONS,
 ) -> Walked:
     """List every image file below `roots`, by extension, without opening any.
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from pictures import MANIFEST, NumpyEncoder, draw, save
 
 from dedupe import embed
+from dedupe.decode.formats import supported_extensions
 from dedupe.embed import CHANGED, embed_files
 from dedupe.encoder.runtime import Encoder
 from dedupe.errors import EncoderError
@@ -68,7 +69,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def files_of(folder: Path) -> tuple[ImageFile, ...]:
-    return walk([folder]).files
+    return walk([folder], extensions=supported_extensions()).files
 
 
 def embedded(

@@ -6,8 +6,9 @@ import contextlib
 import itertools
 import os
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -15,9 +16,18 @@ from hypothesis import strategies as st
 
 from dedupe.errors import InputError
 from dedupe.types import ImageFile, Skipped
-from dedupe.walk import IMAGE_EXTENSIONS, Walked, walk
+from dedupe.walk import Walked
+from dedupe.walk import walk as walk_roots
 
 Scandir = Callable[[str], "contextlib.AbstractContextManager[Iterator[os.DirEntry[str]]]"]
+
+
+EXTENSIONS = frozenset({"jpg", "jpeg", "png", "heic"})
+
+
+def walk(roots: Sequence[Path | str], **options: Any) -> Walked:
+    """Walk `roots` for files of EXTENSIONS, or of those given."""
+    return walk_roots(roots, **{"extensions": EXTENSIONS, **options})
 
 
 def plant(root: Path, *names: str) -> None:
@@ -44,7 +54,7 @@ def test_a_file_carries_what_stat_says_of_it(tmp_path: Path) -> None:
 
 
 def test_images_are_known_by_extension_in_any_case(tmp_path: Path) -> None:
-    wanted = [f"{i}.{ext}" for i, ext in enumerate(sorted(IMAGE_EXTENSIONS))]
+    wanted = [f"{i}.{ext}" for i, ext in enumerate(sorted(EXTENSIONS))]
     plant(tmp_path, *wanted, "A.JPG", "b.JpEg", "notes.txt", "jpg", "archive.jpg.zip", "c.jxl")
     assert sorted(names(walk([tmp_path]), tmp_path)) == sorted([*wanted, "A.JPG", "b.JpEg"])
 

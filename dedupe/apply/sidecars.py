@@ -6,7 +6,7 @@ import functools
 import os
 from collections.abc import Iterable
 
-from dedupe.decode.image import supported_extensions
+from dedupe.decode.formats import supported_extensions
 
 _NOTES = {".xmp", ".aae", ".thm"}  # edits and metadata of Adobe, darktable, Apple, and cameras
 _RAW = {

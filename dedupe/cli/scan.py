@@ -42,7 +42,7 @@ from dedupe.cli.run_summary import (
     summarise,
     write_summary,
 )
-from dedupe.decode.image import DEFAULT_MAX_PIXELS
+from dedupe.decode.formats import DEFAULT_MAX_PIXELS
 from dedupe.encoder.manifest import BUILT_IN, Device, Runtime
 from dedupe.errors import DUPLICATES_FOUND, SOME_SKIPPED, UsageError
 from dedupe.files.lock import hold_lock

@@ -1,24 +1,34 @@
-"""Decode JPEG files small and fast: libjpeg-turbo, through simplejpeg.
+"""Decode JPEG files with libjpeg-turbo, through simplejpeg, and read their segments.
 
 libjpeg-turbo decodes at any eighth of the size, where Pillow has halves alone, and costs half as
-much. Owns that way and knows when it does not lead there: CMYK, damage, and whatever else libjpeg
-warns of give None, and Pillow has the last word.
+much. It decodes no CMYK and no damaged file: the caller then uses Pillow.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
 
 _START_OF_SCAN, _FILL = 0xDA, 0xFF
-_EXIF_OR_XMP, _SEVERAL_PICTURES = 0xE1, 0xE2  # APP1 and APP2
+_EXIF_OR_XMP, _APP2 = 0xE1, 0xE2
+_END_OF_IMAGE = b"\xff\xd9"
+_LARGEST_FTYP = 256  # bytes of the first box of a movie; it lists a few brands of 4 bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The segments before the first scan."""
+
+    plain: bool  # no EXIF, no XMP, no index of several pictures, and every segment can be followed
+    profile: bool = False  # has an ICC profile
 
 
 def measure(data: bytes) -> tuple[int, int] | None:
-    """Return width and height in pixels as the header has them; None where it is not plain."""
+    """Return width and height in pixels as stored; None for CMYK or a broken header."""
     try:
         height, width, space, _ = simplejpeg.decode_jpeg_header(data)
     except ValueError:
@@ -26,43 +36,55 @@ def measure(data: bytes) -> tuple[int, int] | None:
     return None if space in ("CMYK", "YCCK") else (width, height)
 
 
-def decode_jpeg(data: bytes, least: int | None = None) -> NDArray[np.uint8] | None:
+def decode_jpeg(data: bytes, least: int | None = None) -> NDArray[np.uint8] | str:
     """Decode at the smallest eighth of the size that has `least` pixels on both sides.
 
     Args:
-        data: the content of a file.
+        data: content of a file.
         least: pixels; None for all of them, exactly as Pillow decodes them.
 
     Returns:
-        (H, W, 3) uint8 RGB as stored, not upright; the whole size where that is smaller than
-        `least`. None if libjpeg has anything to remark.
+        (H, W, 3) uint8 RGB as stored, not upright; the whole size if that is smaller than
+        `least`. The warning of libjpeg, one line, if it has one.
     """
     fast = least is not None
     least = least or 0
     try:
         pixels = simplejpeg.decode_jpeg(data, "RGB", fast, fast, least, least)
-    except ValueError:
-        return None
+    except ValueError as error:
+        return str(error)
     return np.asarray(pixels, np.uint8)
 
 
-def is_bare(data: bytes) -> bool:
-    """Tell whether nothing before the picture could turn it or name another format.
-
-    False for a file with EXIF or XMP, or with an index of several pictures (MPO), also for a file
-    whose segments cannot be followed.
-    """
+def read_header(data: bytes) -> Header:
+    """Read the segments before the first scan."""
+    profile = False
     try:
         for marker, start in _segments(data):
             if marker == _START_OF_SCAN:
-                return True
-            if marker == _EXIF_OR_XMP or (
-                marker == _SEVERAL_PICTURES and data.startswith(b"MPF\0", start)
-            ):
-                return False
+                return Header(plain=True, profile=profile)
+            if marker == _EXIF_OR_XMP or (marker == _APP2 and data.startswith(b"MPF\0", start)):
+                break
+            profile |= marker == _APP2 and data.startswith(b"ICC_PROFILE\0", start)
     except IndexError:
         pass
-    return False
+    return Header(plain=False)
+
+
+def measure_movie(data: bytes) -> int:
+    """Return the bytes from the start of the movie that follows the picture; 0 for none.
+
+    A motion photo is a JPEG with an MP4 behind its end (Android Motion Photo format 1.0).
+    """
+    if data.endswith(_END_OF_IMAGE):
+        return 0
+    at = data.find(b"ftyp") - 4
+    while at >= 0:
+        size = int.from_bytes(data[at : at + 4], "big")
+        if 16 <= size <= _LARGEST_FTYP and size % 4 == 0:
+            return len(data) - at
+        at = data.find(b"ftyp", at + 8) - 4
+    return 0
 
 
 def _segments(data: bytes) -> Iterator[tuple[int, int]]:
@@ -70,7 +92,7 @@ def _segments(data: bytes) -> Iterator[tuple[int, int]]:
     position = 2
     while data[position] == _FILL:
         marker = data[position + 1]
-        if marker == _FILL:  # any number of fill bytes may stand before a marker
+        if marker == _FILL:  # any number of fill bytes may precede a marker
             position += 1
             continue
         yield marker, position + 4

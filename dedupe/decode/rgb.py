@@ -1,4 +1,4 @@
-"""Bring an image of any mode to 8 bits and three colours: deep greys, transparency, palettes."""
+"""Convert an image of any mode to 8-bit grey or RGB: deep greys, transparency, palettes."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+_BLOCK = 1 << 20  # values converted at a time
 
-def flatten(image: Image.Image) -> Image.Image:
-    """Return the image as 8-bit `L` or `RGB` without transparency.
 
-    Grey of 16 bits is scaled to 8. Other integers, and floats, count as 8-bit where they lie in
-    [0, 255], as 16-bit where they lie in [0, 65535], floats in [0, 1] as that range; anything
-    else is stretched from its smallest to its largest value.
+def to_rgb(image: Image.Image) -> Image.Image:
+    """Return the image as 8-bit `L` or `RGB`, with transparency laid on white.
+
+    16-bit grey is scaled to 8 bits. Other integers and floats count as 8-bit if they lie in
+    [0, 255], as 16-bit if they lie in [0, 65535]; floats in [0, 1] count as that range. Any
+    other range is stretched from its smallest to its largest value.
 
     Raises:
         ValueError: Pillow cannot convert the mode.
@@ -28,13 +30,21 @@ def flatten(image: Image.Image) -> Image.Image:
     return image.convert("L" if image.mode == "1" else "RGB")
 
 
+def is_transparent(image: Image.Image) -> bool:
+    """Return whether a loaded image has a pixel that is not opaque."""
+    if not image.has_transparency_data:
+        return False
+    alpha = image if image.mode in ("RGBA", "LA", "PA") else image.convert("RGBA")
+    return alpha.getchannel("A").getextrema()[0] != 255
+
+
 def _to_eight_bits(image: Image.Image) -> Image.Image:
-    """Scale grey of more than 8 bits; some rows at a time, to hold no second large array."""
+    """Scale grey of more than 8 bits, some rows at a time to bound memory."""
     values: NDArray[np.generic] = np.asarray(image)  # (H, W), 16-bit, int32 or float32
     low, high = (0.0, 65535.0) if image.mode.startswith("I;16") else _find_range(values)
     scale = 255.0 / (high - low) if high > low else 0.0
     grey = np.empty(values.shape, np.uint8)  # (H, W)
-    rows = max(1, (1 << 20) // values.shape[1])
+    rows = max(1, _BLOCK // values.shape[1])
     for top in range(0, len(values), rows):
         block = np.nan_to_num(values[top : top + rows].astype(np.float64), nan=low)
         grey[top : top + rows] = np.rint((np.clip(block, low, high) - low) * scale)
@@ -42,7 +52,7 @@ def _to_eight_bits(image: Image.Image) -> Image.Image:
 
 
 def _find_range(values: NDArray[np.generic]) -> tuple[float, float]:
-    """Return the values that stand for black and white, as `flatten` describes."""
+    """Return the values of black and white, as `to_rgb` describes."""
     finite = values[np.isfinite(values)] if values.dtype.kind == "f" else values
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
     for ceiling in (1.0, 255.0, 65535.0):

@@ -14,7 +14,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from dedupe.decode import image as decode
+from dedupe.decode.image import decode
+from dedupe.decode.read import Unreadable, read
 from dedupe.encoder.manifest import Manifest
 from dedupe.encoder.runtime import Encoder
 from dedupe.errors import InputError
@@ -160,10 +161,10 @@ def explain(
 
 def _look(path: str, side: int) -> Seen:
     try:
-        data = decode.read(path)
-        picture = decode.decode(data, side=side)
+        data = read(path)
+        picture = decode(data, side=side)
         pixels = decode_small(data, picture.width, picture.height)
-    except decode.Unreadable as error:
+    except Unreadable as error:
         raise InputError(f"cannot read {path}: {error}") from error
     return Seen(
         path=path,

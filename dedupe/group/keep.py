@@ -7,10 +7,9 @@ import re
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
+from dedupe.decode.formats import rank_fidelity
 from dedupe.errors import UsageError
 from dedupe.types import Photo
-
-_FIDELITY = ("TIFF", "PNG", "BMP", "JXL", "AVIF", "HEIF", "JPEG", "MPO", "WEBP", "GIF")
 
 # What programs add to the name of a copy: "x (1)", "x - Copy (2)", "x copy 3", "Copy of x", "x~2".
 _COPY_NAME = re.compile(
@@ -25,13 +24,9 @@ def _has_copy_name(photo: Photo) -> bool:
     return _COPY_NAME.search(stem) is not None
 
 
-def _format_rank(photo: Photo) -> int:
-    return _FIDELITY.index(photo.format) if photo.format in _FIDELITY else len(_FIDELITY)
-
-
 RULES: dict[str, Callable[[Photo], Any]] = {
     "most-pixels": lambda photo: -photo.pixels,
-    "format": _format_rank,  # the least compressed kind of file
+    "format": lambda photo: rank_fidelity(photo.format),  # the least compressed kind of file
     "largest": lambda photo: -photo.file.size,
     "smallest": lambda photo: photo.file.size,
     "oldest": lambda photo: photo.file.mtime_ns,

@@ -11,6 +11,8 @@ two scans may share the file.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import json
 import os
 import sqlite3
 import threading
@@ -25,16 +27,16 @@ import platformdirs
 from numpy.typing import NDArray
 
 from dedupe.errors import IndexFileError
-from dedupe.types import FrameMatrix, ImageFile, Verdict
+from dedupe.types import INTACT, Facts, FrameMatrix, ImageFile, Verdict
 
 _T = TypeVar("_T")
 _APPLICATION_ID = 0x64647570  # "ddup"
-_SCHEMA_VERSION = 3
+_SCHEMA_VERSION = 4
 _SCHEMA = f"""
     CREATE TABLE IF NOT EXISTS contents (
         digest TEXT NOT NULL, encoder TEXT NOT NULL,
         width INTEGER NOT NULL, height INTEGER NOT NULL, format TEXT NOT NULL,
-        detail REAL NOT NULL, vector BLOB NOT NULL,
+        detail REAL NOT NULL, facts TEXT NOT NULL, vector BLOB NOT NULL,
         PRIMARY KEY (digest, encoder)
     ) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS files (
@@ -57,7 +59,8 @@ _SCHEMA = f"""
 """
 _UPGRADE = {  # by the version that the file has
     1: "DROP TABLE contents; DROP TABLE verdicts;",  # without detail; vectors of an older decoder
-    2: "DROP TABLE verdicts;",  # without level and matrix
+    2: "DROP TABLE contents; DROP TABLE verdicts;",  # without level and matrix, without facts
+    3: "DROP TABLE contents;",  # without facts
 }
 Digests = tuple[str, str]  # of two contents, ascending
 _QUESTIONS = 500  # paths or digests asked for in one statement, below SQLite's limit of variables
@@ -73,6 +76,7 @@ class Content:
     format: str
     detail: float  # see `dedupe.low_detail`
     vector: NDArray[np.float32]  # (D,), norm 1
+    facts: Facts = INTACT
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -143,7 +147,7 @@ class EmbeddingIndex:
             marks = ",".join("?" * len(some))
             rows = self._read(
                 "SELECT path, size, mtime_ns, inode,"
-                " c.digest, width, height, format, detail, vector"
+                " c.digest, width, height, format, detail, facts, vector"
                 " FROM files f JOIN contents c ON c.digest = f.digest AND c.encoder = ?"
                 f" WHERE path IN ({marks})",
                 (self._encoder, *by_path),
@@ -157,7 +161,7 @@ class EmbeddingIndex:
     def find_content(self, digest: str) -> Content | None:
         """Return the content with this digest, if it was embedded before."""
         rows = self._read(
-            "SELECT digest, width, height, format, detail, vector FROM contents"
+            "SELECT digest, width, height, format, detail, facts, vector FROM contents"
             " WHERE digest = ? AND encoder = ?",
             (digest, self._encoder),
         )
@@ -171,7 +175,10 @@ class EmbeddingIndex:
         """
         seen = list(seen)
         contents = [
-            (c.digest, self._encoder, c.width, c.height, c.format, c.detail, c.vector.tobytes())
+            (
+                *(c.digest, self._encoder, c.width, c.height, c.format, c.detail),
+                *(json.dumps(dataclasses.asdict(c.facts)), c.vector.tobytes()),
+            )
             for _, c in seen
         ]
         files = [
@@ -179,7 +186,7 @@ class EmbeddingIndex:
         ]  # fmt: skip
         with self.transaction() as connection:
             connection.executemany(
-                "INSERT OR IGNORE INTO contents VALUES (?, ?, ?, ?, ?, ?, ?)", contents
+                "INSERT OR IGNORE INTO contents VALUES (?, ?, ?, ?, ?, ?, ?, ?)", contents
             )
             connection.executemany("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?)", files)
 
@@ -310,6 +317,7 @@ def _slices(items: Sequence[_T]) -> Iterator[Sequence[_T]]:
 
 
 def _content(
-    digest: str, width: int, height: int, form: str, detail: float, blob: bytes
+    digest: str, width: int, height: int, form: str, detail: float, facts: str, blob: bytes
 ) -> Content:
-    return Content(digest, width, height, form, detail, np.frombuffer(blob, np.float32))
+    vector = np.frombuffer(blob, np.float32)
+    return Content(digest, width, height, form, detail, vector, Facts(**json.loads(facts)))

@@ -13,10 +13,12 @@ import joblib
 import numpy as np
 from numpy.typing import NDArray
 
-from dedupe import walk
-from dedupe.decode import image as decode
+from dedupe.decode.formats import supported_extensions
+from dedupe.decode.image import decode
+from dedupe.decode.read import Unreadable, read
 from dedupe.errors import InputError
 from dedupe.files import digest
+from dedupe.walk import walk
 
 PhotoArray = NDArray[np.uint8]  # (N, side, side, 3) RGB
 
@@ -43,7 +45,7 @@ def load_photos(
     Raises:
         InputError: a root is missing.
     """
-    found = walk.walk(roots).files
+    found = walk(roots, extensions=supported_extensions()).files
     tasks = (joblib.delayed(_load)(file.path, side) for file in found)
     contents: dict[str, PhotoArray] = {}
     for loaded in joblib.Parallel(workers, backend="threading", return_as="generator")(tasks):
@@ -62,9 +64,9 @@ def squash(photo: PhotoArray, side: int) -> PhotoArray:
 
 def _load(path: str, side: int) -> tuple[str, PhotoArray] | None:
     try:
-        data = decode.read(path)
-        return digest.digest_bytes(data), decode.decode(data, side=side).pixels
-    except decode.Unreadable:
+        data = read(path)
+        return digest.digest_bytes(data), decode(data, side=side).pixels
+    except Unreadable:
         return None
 
 

@@ -17,11 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from dedupe import walk
-from dedupe.decode import image as decode
+from dedupe.decode.formats import supported_extensions
+from dedupe.decode.image import decode
+from dedupe.decode.read import Unreadable, read
 from dedupe.encoder.runtime import Encoder
 from dedupe.errors import InputError
 from dedupe.siamese.edits import EDITS, LEVELS, encode
+from dedupe.walk import walk
 
 RATES = (1e-6, 1e-5, 1e-4)
 _CURVE = tuple(float(rate) for rate in np.logspace(-7, -2, 26))
@@ -79,7 +81,7 @@ def evaluate(
     edits: list[str] = []
     side = encoder.manifest.side
     for number, copies in enumerate(_copies(roots, originals, originals + distractors, seed)):
-        pixels = [decode.decode(content, side=side).pixels for content in copies.values()]
+        pixels = [decode(content, side=side).pixels for content in copies.values()]
         vectors.append(encoder.embed(np.stack(pixels)))
         photos += [number] * len(copies)
         edits += copies
@@ -94,7 +96,7 @@ def _copies(
 ) -> Iterator[dict[str, bytes]]:
     """Yield the files of each photo by edit: the original and its copies, then distractors."""
     rng = random.Random(seed)
-    paths = [file.path for file in walk.walk(roots).files]
+    paths = [file.path for file in walk(roots, extensions=supported_extensions()).files]
     rng.shuffle(paths)
     photos = (photo for photo in map(_open, paths) if photo is not None)
     for number, photo in enumerate(itertools.islice(photos, count)):
@@ -108,8 +110,8 @@ def _copies(
 def _open(path: str) -> Image.Image | None:
     """The photo at `path`, upright and not too large, or None if it is no use here."""
     try:
-        photo = Image.fromarray(decode.decode(decode.read(path)).pixels)
-    except decode.Unreadable:
+        photo = Image.fromarray(decode(read(path)).pixels)
+    except Unreadable:
         return None
     if min(photo.size) < _SMALLEST:
         return None

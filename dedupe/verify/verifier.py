@@ -15,7 +15,9 @@ import joblib
 import numpy as np
 from numpy.typing import NDArray
 
-from dedupe.decode import image as decode
+from dedupe.decode.formats import DEFAULT_MAX_PIXELS
+from dedupe.decode.image import decode
+from dedupe.decode.read import Unreadable, read
 from dedupe.files.digest import digest_bytes
 from dedupe.index.embedding_index import Digests, EmbeddingIndex
 from dedupe.types import Photo, Verdict
@@ -31,7 +33,7 @@ _HELD = 2048  # pictures whose features are kept, 0.15 MB each
 _T = TypeVar("_T")
 
 
-def load_pixels(photo: Photo, *, max_pixels: int = decode.DEFAULT_MAX_PIXELS) -> NDArray[np.uint8]:
+def load_pixels(photo: Photo, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> NDArray[np.uint8]:
     """Read a photo at the size that `dedupe.verify.align` works at, its shape kept.
 
     Returns:
@@ -40,19 +42,19 @@ def load_pixels(photo: Photo, *, max_pixels: int = decode.DEFAULT_MAX_PIXELS) ->
     Raises:
         Unreadable: the file is gone, is no picture, or no longer has the photo's digest.
     """
-    data = decode.read(photo.path)
+    data = read(photo.path)
     if digest_bytes(data) != photo.digest:
-        raise decode.Unreadable("vanished", "another content is in its place")
+        raise Unreadable("vanished", "another content is in its place")
     return decode_small(data, photo.width, photo.height, max_pixels=max_pixels)
 
 
 def decode_small(
-    data: bytes, width: int, height: int, *, max_pixels: int = decode.DEFAULT_MAX_PIXELS
+    data: bytes, width: int, height: int, *, max_pixels: int = DEFAULT_MAX_PIXELS
 ) -> NDArray[np.uint8]:
     """Decode a picture of `width` x `height` as `load_pixels` does a photo."""
     if max(width, height) <= 2 * SIDE:
-        return decode.decode(data, max_pixels=max_pixels).pixels
-    picture = decode.decode(data, side=SIDE, max_pixels=max_pixels)
+        return decode(data, max_pixels=max_pixels).pixels
+    picture = decode(data, side=SIDE, max_pixels=max_pixels)
     scale = SIDE / max(picture.width, picture.height)
     size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
     return np.asarray(cv2.resize(picture.pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
@@ -83,7 +85,7 @@ class Verifier:
         Args:
             photos: what the rows are.
             load: gives a photo's RGB pixels, at least `SIDE` on the longer side where it has them;
-                raises `dedupe.decode.image.Unreadable`. Called from several threads.
+                raises `dedupe.decode.read.Unreadable`. Called from several threads.
             workers: threads; None for one per core.
             remembered: where verdicts are looked up and kept; None to do without.
         """
@@ -139,7 +141,7 @@ class Verifier:
     def _read(self, photo: Photo) -> Features | None:
         try:
             return Features(self._load(photo))
-        except decode.Unreadable:
+        except Unreadable:
             return None
 
     def _run(self, work: Callable[..., _T], calls: Iterable[tuple[object, ...]]) -> list[_T]:

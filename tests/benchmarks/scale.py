@@ -23,8 +23,10 @@ from pathlib import Path
 import cv2
 from processes import run as run_once
 
-from dedupe import walk
-from dedupe.decode import image as decode
+from dedupe.decode.formats import supported_extensions
+from dedupe.decode.image import decode
+from dedupe.decode.read import Unreadable, read
+from dedupe.walk import walk
 
 PER_FOLDER = 1000
 
@@ -32,13 +34,13 @@ PER_FOLDER = 1000
 def make(photos: str, out: Path, count: int) -> None:
     """Write `count` files below `out`, a thousand to a folder, in an order that is a shuffle."""
     rng = random.Random(1)
-    found = [file.path for file in walk.walk([photos]).files]
+    found = [file.path for file in walk([photos], extensions=supported_extensions()).files]
     rng.shuffle(found)
     written = 0
     for path in found:
         try:
-            pixels = decode.decode(decode.read(path)).pixels[..., ::-1]
-        except decode.Unreadable:
+            pixels = decode(read(path)).pixels[..., ::-1]
+        except Unreadable:
             continue
         height, width = pixels.shape[0] // 2, pixels.shape[1] // 2
         if min(height, width) < 60:
@@ -90,7 +92,7 @@ def run(out: Path, sizes: list[int], options: list[str], plot: str) -> None:
     rows = []
     for size in sizes:
         some = folders[: max(1, size // PER_FOLDER)]
-        files = len(walk.walk(some).files)
+        files = len(walk(some, extensions=supported_extensions()).files)
         with tempfile.TemporaryDirectory() as scratch:
             index = Path(scratch) / "index.sqlite"
             cold = scan(some, index, options)

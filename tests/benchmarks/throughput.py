@@ -29,8 +29,10 @@ from typing import Any
 import simplejpeg
 from processes import Usage, run
 
-from dedupe import walk
-from dedupe.decode import image as decode
+from dedupe.decode.formats import supported_extensions
+from dedupe.decode.image import decode
+from dedupe.decode.read import Unreadable, read
+from dedupe.walk import walk
 
 LIMIT = "decode limit"
 SCANS = {"dedupe scan": [], "dedupe scan --no-verify": ["--no-verify"]}
@@ -80,16 +82,16 @@ def decode_all(folder: str) -> None:
 
     def one(file: Any) -> None:
         try:
-            data = decode.read(file.path)
+            data = read(file.path)
             if data.startswith(b"\xff\xd8\xff"):
                 simplejpeg.decode_jpeg(data, "RGB", True, True, 96, 96, strict=False)
             else:
-                decode.decode(data, side=96)
-        except (decode.Unreadable, ValueError):
+                decode(data, side=96)
+        except (Unreadable, ValueError):
             pass
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        list(pool.map(one, walk.walk([folder]).files, chunksize=32))
+        list(pool.map(one, walk([folder], extensions=supported_extensions()).files, chunksize=32))
 
 
 def find_stages(folder: str) -> dict[str, float]:
@@ -169,7 +171,7 @@ def main() -> None:
 
 def race(folder: str, rounds: int, peers: str) -> tuple[dict[str, list[Usage]], int]:
     """Run every contender in turn, round by round."""
-    images = len(walk.walk([folder]).files)
+    images = len(walk([folder], extensions=supported_extensions()).files)
     with tempfile.TemporaryDirectory() as scratch:
         report = str(Path(scratch, "report.csv"))
         scan = [sys.executable, "-m", "dedupe", "scan", folder, "--no-index", "--report", report]

@@ -25,7 +25,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dedupe.decode import image as decode
+from dedupe.decode.image import decode
+from dedupe.decode.read import read
 from dedupe.encoder.runtime import LiteRTEncoder
 from dedupe.verify.align import align_frames, align_points, one_thread_each
 from dedupe.verify.features import Features
@@ -103,9 +104,9 @@ def _weigh_pair(first: Features, second: Features) -> list[Signs]:
     return found
 
 
-def read(path: Path) -> Pixels:
+def load(path: Path) -> Pixels:
     """Return the photo's pixels, at most 1024 on the longer side."""
-    pixels = decode.decode(decode.read(str(path))).pixels
+    pixels = decode(read(str(path))).pixels
     scale = 1024 / max(pixels.shape[:2])
     if scale >= 1:
         return pixels
@@ -123,7 +124,7 @@ def measure_copies(table: Table, bench: Path, groups: int, keeper: str) -> None:
             if row["group"]:
                 members[row["group"]][row["edit"]] = bench / "images" / row["file"]
     for group in sorted(members)[:groups]:
-        features = {edit: table.extract(read(path)) for edit, path in members[group].items()}
+        features = {edit: table.extract(load(path)) for edit, path in members[group].items()}
         for edit in sorted(features):
             if edit != keeper and not table.add(edit, features[keeper], features[edit]):
                 print("missed:", members[group][edit])
@@ -132,7 +133,7 @@ def measure_copies(table: Table, bench: Path, groups: int, keeper: str) -> None:
 def measure_shots(table: Table, photos: list[Path], count: int) -> None:
     chosen = np.random.default_rng(5).permutation(len(photos))[:count]
     for number in sorted(chosen.tolist()):
-        pixels = read(photos[number])
+        pixels = load(photos[number])
         for shot in SHOTS:
             rng = np.random.default_rng(number)
             if table.add(shot, *(table.extract(_compress(p)) for p in take(pixels, shot, rng))):
@@ -141,12 +142,12 @@ def measure_shots(table: Table, photos: list[Path], count: int) -> None:
 
 def measure_neighbours(table: Table, photos: list[Path], encoder: Path, count: int) -> None:
     model = LiteRTEncoder(encoder, threads=1)
-    squares = (decode.decode(decode.read(str(p)), side=model.manifest.side).pixels for p in photos)
+    squares = (decode(read(str(p)), side=model.manifest.side).pixels for p in photos)
     vectors = np.concatenate([model.embed(np.stack(some)) for some in _chunks(squares, 64)])
     alike = np.tril(vectors @ vectors.T - 3, -1) + 3  # (N, N) cosines; 3 from the diagonal on
     for at in np.argsort(-np.where(alike < 2, alike, -3), axis=None)[:count].tolist():
         first, second = (photos[row] for row in divmod(at, len(photos)))
-        if table.add("neighbours", *(table.extract(read(p)) for p in (first, second))):
+        if table.add("neighbours", *(table.extract(load(p)) for p in (first, second))):
             distance = np.sqrt(max(0.0, 2 - 2 * alike.flat[at]))
             print(f"called copies at {distance:.3f}: {first} {second}")
 

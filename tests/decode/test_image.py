@@ -1,72 +1,28 @@
-"""Reading image files, good and bad, and turning them into pixels."""
+"""Decoding the bytes of image files, good and bad, to pixels."""
 
 from __future__ import annotations
 
-import io
-import os
-import pickle
 import struct
 import sys
-import threading
 import warnings
 import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pillow_heif
 import pytest
-import skimage
+from encoded import cat, encode, from_array, png, samples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from dedupe.decode.image import Unreadable, decode, read, supported_extensions
-from dedupe.walk import IMAGE_EXTENSIONS
+from dedupe.decode.image import decode
+from dedupe.decode.read import Unreadable
 
 Pixels = NDArray[np.uint8]
 ORIENTATION = 0x0112
-
-pillow_heif.register_heif_opener()  # so that the tests can write HEIF; `decode` does it by itself
-
-
-@cache
-def cat() -> Image.Image:
-    """Return a photo of 225 x 150 pixels that comes with scikit-image."""
-    path = Path(skimage.__file__).parent / "data" / "chelsea.png"
-    return Image.open(path).convert("RGB").resize((225, 150))
-
-
-def encode(image: Image.Image, container: str, **options: Any) -> bytes:
-    file = io.BytesIO()
-    image.save(file, container, **options)
-    return file.getvalue()
-
-
-def from_array(pixels: NDArray[Any]) -> Image.Image:
-    return Image.fromarray(pixels)
-
-
-@cache
-def samples() -> dict[str, bytes]:
-    """Return the photo in every format that can be written here."""
-    photo = cat()
-    return {
-        "JPEG": encode(photo, "JPEG"),
-        "progressive": encode(photo, "JPEG", progressive=True),
-        "PNG": encode(photo, "PNG"),
-        "WEBP": encode(photo, "WEBP"),
-        "BMP": encode(photo, "BMP"),
-        "GIF": encode(photo, "GIF"),
-        "TIFF": encode(photo, "TIFF"),
-        "AVIF": encode(photo, "AVIF", quality=90),
-        "HEIF": encode(photo, "HEIF", quality=90),
-        "MPO": encode(photo, "MPO", save_all=True, append_images=[photo.rotate(180)]),
-    }
 
 
 def mean_error(left: NDArray[Any], right: NDArray[Any]) -> float:
@@ -79,16 +35,6 @@ def trouble(data: bytes, **options: Any) -> str:
         decode(data, **options)
     assert "\n" not in caught.value.detail
     return caught.value.reason
-
-
-def png(width: int, height: int, *, bits: int = 8, colour: int = 0, rows: bytes = b"") -> bytes:
-    """Build a PNG by hand, to claim what no encoder would write."""
-    header = struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, 0)
-    parts = ((b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
-    return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-        for kind, body in parts
-    )
 
 
 @pytest.mark.parametrize("name", sorted(samples()))
@@ -427,66 +373,3 @@ def test_any_bytes_behind_a_signature_never_raise_anything_but_unreadable(
     name: str, junk: bytes
 ) -> None:
     assert trouble(samples()[name][:16] + junk, max_pixels=100_000)
-
-
-def test_extensions_are_those_of_the_walk() -> None:
-    assert supported_extensions() - {"jxl"} == IMAGE_EXTENSIONS
-
-
-def test_an_unreadable_survives_the_way_between_processes() -> None:
-    error = pickle.loads(pickle.dumps(Unreadable("truncated or broken", "two\n lines")))
-    assert (error.reason, error.detail) == ("truncated or broken", "two lines")
-    assert str(error) == "truncated or broken: two lines"
-    assert str(Unreadable("empty file")) == "empty file"
-
-
-def refusal(path: Path, **options: Any) -> str:
-    """Return the reason for which `read` refuses a path."""
-    with pytest.raises(Unreadable) as caught:
-        read(str(path), **options)
-    return caught.value.reason
-
-
-def test_a_file_is_read_whole_whatever_its_name(tmp_path: Path) -> None:
-    path = tmp_path / "really a png\n.jpg"
-    path.write_bytes(samples()["PNG"])
-    assert read(str(path)) == samples()["PNG"]
-    assert decode(read(str(path))).format == "PNG"
-
-
-def test_a_file_larger_than_allowed_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "a.jpg"
-    path.write_bytes(b"x" * 100)
-    assert read(str(path), max_bytes=100) == b"x" * 100
-    assert refusal(path, max_bytes=99) == "file too large"
-
-
-def test_what_cannot_be_read_is_refused_with_its_reason(tmp_path: Path) -> None:
-    (tmp_path / "a.jpg").touch()
-    (tmp_path / "knot.jpg").symlink_to("knot.jpg")
-    assert read(str(tmp_path / "a.jpg")) == b""
-    assert refusal(tmp_path / "gone.jpg") == "vanished"
-    assert refusal(tmp_path / "a.jpg/b.jpg") == "vanished"
-    assert refusal(tmp_path) == "not a regular file"
-    assert refusal(tmp_path / "knot.jpg") == "read error"
-
-
-def test_a_pipe_is_refused_without_waiting_for_a_writer(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "pipe.jpg")
-    reasons: list[str] = []
-    reader = threading.Thread(
-        target=lambda: reasons.append(refusal(tmp_path / "pipe.jpg")), daemon=True
-    )
-    reader.start()
-    reader.join(timeout=10)
-    assert reasons == ["not a regular file"]
-
-
-def test_a_file_without_permission_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def denied(*_: object) -> int:  # a permission would not stop root, who may run the tests
-        raise PermissionError(13, "Permission denied")
-
-    monkeypatch.setattr(os, "open", denied)
-    assert refusal(tmp_path / "a.jpg") == "permission denied"

@@ -1,4 +1,4 @@
-"""The fast way for JPEG files, and where it does not lead."""
+"""Decoding JPEG files with libjpeg-turbo, and reading their segments."""
 
 from __future__ import annotations
 
@@ -23,6 +23,10 @@ def encode(image: Image.Image = PHOTO, **options: Any) -> bytes:
     return file.getvalue()
 
 
+def is_plain(data: bytes) -> bool:
+    return jpeg.read_header(data).plain
+
+
 def with_exif() -> bytes:
     exif = Image.Exif()
     exif[0x0112] = 6
@@ -42,7 +46,7 @@ def test_the_smallest_eighth_that_is_large_enough_is_decoded(
     least: int, shape: tuple[int, int]
 ) -> None:
     pixels = jpeg.decode_jpeg(encode(), least)
-    assert pixels is not None
+    assert not isinstance(pixels, str)
     assert pixels.shape == (*shape, 3)
     expected = cv2.resize(np.asarray(PHOTO), shape[::-1], interpolation=cv2.INTER_AREA)
     assert np.abs(pixels.astype(int) - expected).mean() < 4
@@ -57,7 +61,7 @@ def test_the_whole_picture_has_the_pixels_that_pillow_gives(options: dict[str, A
 
 def test_grey_comes_out_in_three_equal_colours() -> None:
     pixels = jpeg.decode_jpeg(encode(PHOTO.convert("L")), 96)
-    assert pixels is not None
+    assert not isinstance(pixels, str)
     assert pixels.shape == (120, 200, 3)
     assert (pixels == pixels[:, :, :1]).all()
 
@@ -70,36 +74,38 @@ def test_what_has_no_plain_header_is_left_to_pillow(data: bytes) -> None:
 
 
 @pytest.mark.parametrize("cut", [0.3, 0.9])
-def test_what_libjpeg_warns_of_is_left_to_pillow(cut: float) -> None:
+def test_a_warning_of_libjpeg_is_returned(cut: float) -> None:
     data = encode()
-    assert jpeg.decode_jpeg(data[: int(cut * len(data))], 96) is None
+    warning = jpeg.decode_jpeg(data[: int(cut * len(data))], 96)
+    assert isinstance(warning, str)
+    assert "remature end" in warning
 
 
-def test_a_file_is_bare_unless_something_could_turn_it_or_name_another_format() -> None:
-    assert jpeg.is_bare(encode())
-    assert jpeg.is_bare(encode(progressive=True, comment="a remark"))
-    assert jpeg.is_bare(encode(icc_profile=b"some profile"))
-    assert not jpeg.is_bare(with_exif())
-    assert not jpeg.is_bare(encode(xmp=b'<x:xmpmeta tiff:Orientation="6"/>'))
+def test_a_file_is_plain_unless_something_could_turn_it_or_name_another_format() -> None:
+    assert is_plain(encode())
+    assert is_plain(encode(progressive=True, comment="a remark"))
+    assert is_plain(encode(icc_profile=b"some profile"))
+    assert not is_plain(with_exif())
+    assert not is_plain(encode(xmp=b'<x:xmpmeta tiff:Orientation="6"/>'))
 
 
-def test_a_file_of_several_pictures_is_not_bare() -> None:
+def test_a_file_of_several_pictures_is_not_plain() -> None:
     file = io.BytesIO()
     PHOTO.save(file, "MPO", save_all=True, append_images=[PHOTO])
-    assert not jpeg.is_bare(file.getvalue())
+    assert not is_plain(file.getvalue())
     assert decode(file.getvalue(), side=96).format == "MPO"
 
 
 @pytest.mark.parametrize(
     "data", [b"", b"\xff\xd8", b"\xff\xd8\xff", b"\xff\xd8\xff\xdb\0", b"\xff" * 9]
 )
-def test_a_file_whose_segments_lead_nowhere_is_not_bare(data: bytes) -> None:
-    assert not jpeg.is_bare(data)
+def test_a_file_whose_segments_lead_nowhere_is_not_plain(data: bytes) -> None:
+    assert not is_plain(data)
 
 
 def test_fill_bytes_before_a_marker_are_passed_over() -> None:
     data = encode()
-    assert jpeg.is_bare(data[:2] + b"\xff\xff\xff" + data[2:])
+    assert is_plain(data[:2] + b"\xff\xff\xff" + data[2:])
 
 
 def test_orientation_in_exif_or_xmp_turns_the_square() -> None:
@@ -109,3 +115,17 @@ def test_orientation_in_exif_or_xmp_turns_the_square() -> None:
         assert (picture.width, picture.height) == (240, 400)
         upright = decode(encode(PHOTO.transpose(Image.Transpose.ROTATE_270)), side=96)
         assert np.abs(picture.pixels.astype(int) - upright.pixels).mean() < 4
+
+
+def test_an_icc_profile_is_found_in_the_header() -> None:
+    assert jpeg.read_header(encode(icc_profile=b"some profile")).profile
+    assert not jpeg.read_header(encode()).profile
+
+
+def test_the_movie_of_a_motion_photo_is_measured() -> None:
+    movie = b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom" + b"moov" * 99
+    assert jpeg.measure_movie(encode() + movie) == len(movie)
+    assert jpeg.measure_movie(encode()) == 0
+    assert jpeg.measure_movie(encode() + b"\0" * 9) == 0
+    assert jpeg.measure_movie(encode() + b"ftyp") == 0
+    assert decode(encode() + movie, side=32).facts.movie == len(movie)

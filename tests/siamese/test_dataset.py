@@ -12,7 +12,7 @@ from drawings import save_photos
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dedupe.decode import image as decode
+from dedupe.decode.image import decode
 from dedupe.errors import InputError
 from dedupe.files import digest
 from dedupe.siamese.dataset import load_photos, split_photos
@@ -23,9 +23,7 @@ def test_photos_come_in_path_order_squashed_and_with_their_digests(tmp_path: Pat
     photos, digests = load_photos([str(tmp_path)], side=16)
     data = [path.read_bytes() for path in paths]
     assert digests == [digest.digest_bytes(content) for content in data]
-    np.testing.assert_array_equal(
-        photos, [decode.decode(content, side=16).pixels for content in data]
-    )
+    np.testing.assert_array_equal(photos, [decode(content, side=16).pixels for content in data])
 
 
 def test_each_content_is_taken_once(tmp_path: Path) -> None:

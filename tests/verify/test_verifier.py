@@ -15,7 +15,7 @@ import skimage
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageOps
 
-from dedupe.decode.image import Unreadable
+from dedupe.decode.read import Unreadable
 from dedupe.files.digest import digest_bytes
 from dedupe.group.refine import confirm_stars
 from dedupe.index.embedding_index import EmbeddingIndex as Index
