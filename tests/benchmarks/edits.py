@@ -60,6 +60,7 @@ from edit_tones import (
 from PIL import Image
 from processes import run
 
+from dedupe.decode.formats import supported_extensions
 from dedupe.report import read_report
 from dedupe.walk import walk
 
@@ -233,7 +234,7 @@ LISTS = {"held-out": HELD_OUT, "tuning": TUNING}
 
 def make(photos: Path, out: Path, edits: dict[str, dict[str, Change]], count: int) -> None:
     """Write `count` photos, every k-th in path order, and a copy of each for every edit."""
-    found = [file.path for file in walk([str(photos)]).files]
+    found = [file.path for file in walk([str(photos)], extensions=supported_extensions()).files]
     (out / "images").mkdir(parents=True)
     rows = []
     for number in range(min(count, len(found))):
