@@ -275,6 +275,9 @@ class ReportOptions(_Checked):
     new_only: bool = option(
         False, "Print only what the earlier report of this name does not list; write everything."
     )
+    allow_empty: bool = option(
+        False, "Replace the earlier report even if a root lost all images that it lists."
+    )
     strict: bool = option(False, "Exit 1 if a file was skipped.")
     fail_on_duplicates: bool = option(False, "Exit 10 if there are duplicates.")
     quiet: bool = option(False, "Print errors only.", short="-q")

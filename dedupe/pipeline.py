@@ -20,7 +20,7 @@ from dedupe.encoder.manifest import read_manifest
 from dedupe.encoder.runtime import choose_engine, open_encoder
 from dedupe.encoder.threshold import choose_threshold, narrow
 from dedupe.errors import InputError, UsageError
-from dedupe.files.paths import USER_FILE, StrPath, UserFile
+from dedupe.files.paths import USER_FILE, StrPath, UserFile, is_below
 from dedupe.group.cluster import cluster, find_involved
 from dedupe.group.keep import explain_choice, order_photos
 from dedupe.group.refine import Judge, RowPair, confirm_stars
@@ -161,7 +161,20 @@ def find_duplicates(
         skipped=(*found.skipped, *embeddings.skipped, *plain),
         encoder=manifest.fingerprint,
         threshold=limit,
-        statistics=Statistics(len(photos), embeddings.reused, time.perf_counter() - began),
+        statistics=Statistics(
+            len(photos),
+            embeddings.reused,
+            time.perf_counter() - began,
+            _empty_roots(roots, [file.path for file in found.files]),
+        ),
+    )
+
+
+def _empty_roots(roots: Sequence[StrPath], paths: Sequence[str]) -> tuple[str, ...]:
+    """Return the roots, absolute, that are no image and have none below them."""
+    absolute = [os.path.abspath(os.fspath(root)) for root in roots]
+    return tuple(
+        root for root in absolute if not any(path == root or is_below(path, root) for path in paths)
     )
 
 

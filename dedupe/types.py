@@ -203,6 +203,7 @@ class Statistics:
     images: int  # files read as pictures; 0 in a report that was read from CSV
     reused: int  # of those, how many came from the index
     seconds: float  # wall time of the whole scan
+    empty_roots: tuple[str, ...] = ()  # absolute; roots without an image
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
 
+from dedupe.errors import InputError, ReportError
 from dedupe.files.outputs import Output, OutputKind, check_outputs
+from dedupe.report import find_lost_roots, read_report
 
 _KINDS: Mapping[str, OutputKind] = {
     "report": "report",
@@ -30,3 +33,26 @@ def check_written(options: Mapping[str, object]) -> None:
         for name, kind in _KINDS.items()
         if options.get(name) not in (None, "", "-")
     )
+
+
+def check_roots(report: str, empty_roots: Sequence[str]) -> None:
+    """Keep an earlier report if a root lost every image that it lists: its disk is not mounted.
+
+    Args:
+        report: path of the report that is about to be written; - for stdout.
+        empty_roots: absolute paths of the roots in which no image was found.
+
+    Raises:
+        InputError: the earlier report lists files below such a root, and none of them exists.
+    """
+    if not empty_roots or report == "-" or not os.path.exists(report):
+        return
+    try:
+        earlier = read_report(report)
+    except ReportError:  # it lists nothing that could be lost
+        return
+    for root, number in find_lost_roots(earlier, empty_roots).items():
+        raise InputError(
+            f"cannot replace the report {report}: it lists {number:,} files below {root}, and none "
+            "of them exists now; mount that disk, or add --allow-empty"
+        )

@@ -31,7 +31,7 @@ from dedupe.cli.actions import (
 from dedupe.cli.config import Config, roots_of
 from dedupe.cli.console import console
 from dedupe.cli.output import read_earlier, show_report, tell_search
-from dedupe.cli.outputs import check_written
+from dedupe.cli.outputs import check_roots, check_written
 from dedupe.cli.run_summary import (
     Brief,
     Clock,
@@ -182,6 +182,14 @@ def scan(
             "--fail-on-duplicates", help="Exit 10 if there are any.", rich_help_panel=_RUN
         ),
     ] = False,
+    allow_empty: Annotated[
+        bool,
+        typer.Option(
+            "--allow-empty",
+            help="Replace the earlier report even if a root lost all images that it lists.",
+            rich_help_panel=_REPORT,
+        ),
+    ] = False,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="Say nothing.", rich_help_panel=_RUN)
     ] = False,
@@ -244,6 +252,8 @@ def scan(
             on_progress=on_progress,
             on_searched=lambda searched: console.note(tell_search(searched)),
         )
+    if not allow_empty:
+        check_roots(report, found.statistics.empty_roots)
     if report == "-":
         stream_report(found, sys.stdout.buffer, format=form)
         sys.stdout.flush()

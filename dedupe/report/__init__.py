@@ -16,10 +16,12 @@ from dedupe.files.replace import replace_file
 from dedupe.report.csv_format import csv_lines, parse_csv
 from dedupe.report.diff import news_since
 from dedupe.report.json_format import json_lines, parse_json
+from dedupe.report.lost import find_lost_roots
 from dedupe.types import Report
 
 __all__ = [
     "Format",
+    "find_lost_roots",
     "format_report",
     "news_since",
     "parse_report",

@@ -97,7 +97,7 @@ def test_paths_are_absolute_and_the_home_is_known(
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("kep = 'oldest'", "there is no option 'kep'; known are across, batch-size"),
+        ("kep = 'oldest'", "there is no option 'kep'; known are across, allow-empty"),
         ("[scan]\nkeep = 'oldest'", "there is no option 'scan'"),
         ("config = 'other.toml'", "there is no option 'config'"),
         ("keep = 1", "'keep' must be a string, not 1"),

@@ -95,3 +95,33 @@ def test_an_encoder_is_not_trained_into_a_folder_of_photos(photos: Path) -> None
     before = contents(photos)
     result = run("train", ".", "--out", ".", "--steps", "1")
     assert (result.exit_code, contents(photos)) == (2, before)
+
+
+@pytest.fixture
+def mounted(tmp_path: Path) -> Path:
+    """A folder with a photo and its copy, scanned, whose report and summary are on disk."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    Image.fromarray(draw_photo(1)).save(disk / "a.jpg")
+    shutil.copy(disk / "a.jpg", disk / "b.jpg")
+    assert run("scan", disk, "--report", tmp_path / "r.csv").exit_code == 0
+    return disk
+
+
+def test_a_report_is_not_replaced_when_a_disk_is_not_mounted(tmp_path: Path, mounted: Path) -> None:
+    before = (tmp_path / "r.csv").read_bytes()
+    mounted.rename(tmp_path / "unmounted")
+    mounted.mkdir()
+    result = run("scan", mounted, "--report", tmp_path / "r.csv", "--trash")
+    assert result.exit_code == 3
+    assert f"it lists 2 files below {mounted}" in result.stderr
+    assert (tmp_path / "r.csv").read_bytes() == before
+    assert run("scan", mounted, "--report", tmp_path / "r.csv", "--allow-empty").exit_code == 0
+    assert (tmp_path / "r.csv").read_bytes() != before
+
+
+def test_a_root_that_keeps_a_listed_file_lost_nothing(tmp_path: Path, mounted: Path) -> None:
+    (mounted / "b.jpg").unlink()
+    assert run("scan", mounted, "--report", tmp_path / "r.csv").exit_code == 0
+    result = run("scan", mounted, "--report", tmp_path / "r.csv", "--include", "*.png")
+    assert result.exit_code == 0
