@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -114,3 +115,30 @@ def test_the_benchmark_of_edits_finds_a_copy_of_every_kind(photos: Path, tmp_pat
     assert lines[0] == "| family | found | edits |"
     assert lines[2].startswith("| perspective | ")
     assert lines[-1].endswith(" copies, 0 wrong removals |")
+
+
+def test_the_benchmark_of_lookalikes_draws_kinds_and_scores_a_report(tmp_path: Path) -> None:
+    kinds = ["--kinds", "sprite", "map: choropleth", "--layouts", "2"]
+    for out in ("one", "two"):
+        run("lookalikes.py", "make", str(tmp_path / out), *kinds)
+    sprites = sorted((tmp_path / "one" / "images" / "sprite").iterdir())
+    assert [path.read_bytes() for path in sprites] == [
+        (tmp_path / "two" / "images" / "sprite" / path.name).read_bytes() for path in sprites
+    ]
+    copies = [path for path in sprites if path.stem.count("-") > 1]
+    copy = copies[0]
+    own, other = (
+        next(
+            path
+            for path in sprites
+            if path.stem.count("-") == 1 and (path.stem in copy.stem) == same
+        )
+        for same in (True, False)
+    )
+    group = {"keeper": {"path": str(own)}, "duplicates": [{"path": str(p)} for p in (copy, other)]}
+    report = tmp_path / "report.json"
+    report.write_text(json.dumps({"groups": [group]}), encoding="utf-8")
+    lines = run("lookalikes.py", "score", str(tmp_path / "one"), str(report))
+    row = next(cells(line) for line in lines if "| sprite |" in line)
+    found = f"{1 / len(copies):.3f} of {len(copies)}"
+    assert row == ["tuning", "sprite", str(len(sprites)), "1", found]

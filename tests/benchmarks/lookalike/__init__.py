@@ -1,0 +1,1 @@
+"""Draw unique pictures that are similar to each other."""
