@@ -37,6 +37,7 @@ from dedupe.types import (
     Pairs,
     Photo,
     Report,
+    Skipped,
     Star,
     Statistics,
     Verdict,
@@ -44,6 +45,8 @@ from dedupe.types import (
 from dedupe.verify.judge import SURE
 from dedupe.verify.verifier import Verifier, load_pixels
 from dedupe.walk import walk
+
+DAMAGED = "damaged"  # reason of a file that was decoded with a warning
 
 Stage = Literal["walk", "embed", "search", "verify"]
 OnProgress = Callable[[Stage, int, int], None]  # stage, just done, of how many
@@ -158,7 +161,7 @@ def find_duplicates(
     plain = list_plain(embeddings, {row for star in stars for row in _rows(star)})
     return Report(
         groups=tuple(group for group in groups if not across or _spans_roots(group)),
-        skipped=(*found.skipped, *embeddings.skipped, *plain),
+        skipped=(*found.skipped, *embeddings.skipped, *plain, *_list_damaged(photos)),
         encoder=manifest.fingerprint,
         threshold=limit,
         statistics=Statistics(
@@ -203,10 +206,11 @@ def _form_stars(
     pairs = apart.drop_from(candidates, digests)
     order = np.array(_order(photos, rules, protected, find_involved(pairs, digests)), np.int64)
     sizes = _pixels(embeddings, rules)
+    facts = [photo.facts for photo in photos]
 
     def form_stars(some: Pairs, among: NDArray[np.bool_]) -> list[Star]:
         rows = order[among[order]].tolist()
-        return cluster(some, digests, rows, protected=protected, pixels=sizes)
+        return cluster(some, digests, rows, protected=protected, pixels=sizes, facts=facts)
 
     if judge is None:
         return form_stars(pairs, np.ones(len(photos), bool)), {}
@@ -279,6 +283,12 @@ def _to_group(
     others = [duplicate.photo for duplicate in duplicates]
     kept = {keeper.path} if star.keeper in protected else set()
     return Group(keeper, duplicates, explain_choice(keeper, others, rules, kept))
+
+
+def _list_damaged(photos: Sequence[Photo]) -> tuple[Skipped, ...]:
+    """List the files that were decoded with a warning."""
+    damaged = (photo for photo in photos if photo.facts.damage)
+    return tuple(Skipped(photo.path, DAMAGED, photo.facts.damage) for photo in damaged)
 
 
 def _rows(star: Star) -> tuple[int, ...]:

@@ -73,6 +73,20 @@ INTACT = Facts()
 """The facts of a plain 8-bit colour picture without metadata."""
 
 
+def holds_more(first: Facts, second: Facts) -> tuple[str, ...]:
+    """Return the names of everything that is lost if `second` stays and `first` goes."""
+    lost = {
+        "frames": first.frames > second.frames,
+        "transparency": first.transparent and not second.transparent,
+        "bits": first.bits > second.bits,
+        "colour": first.colour and not second.colour,
+        "capture date": first.captured and not second.captured,
+        "GPS position": first.located and not second.located,
+        "movie": first.movie > second.movie,
+    }
+    return tuple(name for name, is_lost in lost.items() if is_lost)
+
+
 @dataclass(frozen=True, slots=True)
 class Photo:
     """A file that was read as a picture."""

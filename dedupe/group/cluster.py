@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from dedupe.types import Pairs, Star
+from dedupe.group.replacement import Replacements
+from dedupe.types import INTACT, Facts, Pairs, Star
 
 MUCH_LARGER = 2  # a file with more than this many times the keeper's pixels is never taken away
 
@@ -30,6 +31,7 @@ def cluster(
     *,
     protected: frozenset[int] = frozenset(),
     pixels: NDArray[np.int64] | None = None,
+    facts: Sequence[Facts] | None = None,
 ) -> list[Star]:
     """Group rows round keepers, greedily, the keeper that stands for most rows first.
 
@@ -40,13 +42,17 @@ def cluster(
             or all of those that some of them are linked with.
         protected: rows that are never duplicates; each is a keeper before any other row.
         pixels: (N,) sizes; where given, a row with more than twice the keeper's is left alone.
+        facts: of each row; a keeper replaces no row that contains more, see
+            `dedupe.group.replacement`. None if all rows have the same.
 
     Returns:
         Stars that share no row, ascending by keeper.
     """
     if pixels is None:
         pixels = np.ones(len(digests), np.int64)
-    stars = _Cover(pairs, digests, order, protected, pixels).form()
+    if facts is None:
+        facts = [INTACT] * len(digests)
+    stars = _Cover(pairs, digests, order, protected, pixels, facts).form()
     return sorted(stars, key=lambda star: star.keeper)
 
 
@@ -72,6 +78,7 @@ class _Cover:
         order: Sequence[int],
         protected: frozenset[int],
         pixels: NDArray[np.int64],
+        facts: Sequence[Facts],
     ) -> None:
         self._protected = protected
         self._rank = {row: rank for rank, row in enumerate(order)}
@@ -87,6 +94,8 @@ class _Cover:
         self._weight = np.array([len(rows) for rows in self._free], np.int64)
         content = np.zeros(len(digests), np.int64)
         content[order] = numbers
+        first = {number: row for row, number in reversed(self._content.items())}
+        self._replacements = Replacements([facts[first[number]] for number in range(len(first))])
         self._near = _adjacency(pairs, content, len(contents))
 
     def form(self) -> list[Star]:
@@ -119,6 +128,7 @@ class _Cover:
         span = slice(self._near.indptr[content], self._near.indptr[content + 1])
         others, distance = self._near.indices[span], self._near.data[span] - 1
         fits = self._pixels[others] <= MUCH_LARGER * self._pixels[content]
+        fits &= self._replacements.find_replaceable(content, others)
         return others[fits], distance[fits]
 
     def _coverage(self, content: int, within: NDArray[np.integer] | None = None) -> int:

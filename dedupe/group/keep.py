@@ -47,6 +47,7 @@ DEFAULT_RULES = (
     "shortest-path",
 )
 PROTECTED = "protected"
+INTACT = "intact"  # damaged files come after all others
 PATH_ORDER = "path-order"  # the last resort, so that there always is an answer
 
 
@@ -93,10 +94,11 @@ def explain_choice(
     mine = _key(keeper, rules, protected)
     if best is not None and best < mine:
         return "closest-to-all"
-    names = (PROTECTED, *rules, PATH_ORDER)
+    names = (PROTECTED, INTACT, *rules, PATH_ORDER)
     return next(name for name, a, b in zip(names, mine, best or (), strict=False) if a != b)
 
 
 def _key(photo: Photo, rules: Sequence[str], protected: Collection[str]) -> tuple[Any, ...]:
     by_rule = (RULES[rule](photo) for rule in rules)
-    return (photo.path not in protected, *by_rule, os.fsencode(photo.path))
+    is_damaged = photo.facts.damage != ""
+    return (photo.path not in protected, is_damaged, *by_rule, os.fsencode(photo.path))

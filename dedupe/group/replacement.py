@@ -1,0 +1,43 @@
+"""Decide which contents a keeper may replace, from the facts of both. Pure."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dedupe.types import Facts, holds_more
+
+Rows = NDArray[np.integer]
+
+
+@functools.lru_cache(maxsize=1 << 14)
+def may_replace(keeper: Facts, other: Facts) -> bool:
+    """Return whether nothing is lost if `keeper` stays and `other`, a copy in other bytes, goes.
+
+    A damaged keeper replaces no intact content. A content of several frames or pages is replaced
+    by equal bytes alone, because only its first frame was compared.
+    """
+    if keeper.damage and not other.damage:
+        return False
+    return other.frames == 1 and not holds_more(other, keeper)
+
+
+class Replacements:
+    """The facts of U contents, and which of them may replace which."""
+
+    def __init__(self, facts: Sequence[Facts]) -> None:
+        numbers: dict[Facts, int] = {}
+        simple = (replace(f, damage=f.damage and "damaged") for f in facts)  # fewer different ones
+        self._kind = np.array([numbers.setdefault(f, len(numbers)) for f in simple], np.int64)
+        self._facts = tuple(numbers)
+
+    def find_replaceable(self, keeper: int, others: Rows) -> NDArray[np.bool_]:
+        """Return (K,) whether the keeper may replace each of the K other contents."""
+        kinds, position = np.unique(self._kind[others], return_inverse=True)
+        mine = self._facts[self._kind[keeper]]
+        fits = np.array([may_replace(mine, self._facts[kind]) for kind in kinds.tolist()], bool)
+        return fits[position]

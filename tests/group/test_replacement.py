@@ -1,0 +1,55 @@
+"""Which contents a keeper may replace."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from dedupe.group.replacement import Replacements, may_replace
+from dedupe.types import INTACT, Facts
+
+RICHER = [
+    replace(INTACT, frames=2),
+    replace(INTACT, transparent=True),
+    replace(INTACT, bits=16),
+    replace(INTACT, captured=True),
+    replace(INTACT, located=True),
+    replace(INTACT, movie=99),
+]
+
+
+@pytest.mark.parametrize("rich", RICHER)
+def test_a_content_that_contains_more_is_not_replaced(rich: Facts) -> None:
+    assert not may_replace(INTACT, rich)
+    assert may_replace(rich, INTACT)
+
+
+def test_a_grey_keeper_does_not_replace_a_colour_picture() -> None:
+    grey = replace(INTACT, colour=False)
+    assert not may_replace(grey, INTACT)
+    assert may_replace(INTACT, grey)
+
+
+def test_a_damaged_keeper_replaces_damaged_contents_alone() -> None:
+    damaged = replace(INTACT, damage="the data end early")
+    assert not may_replace(damaged, INTACT)
+    assert may_replace(damaged, replace(INTACT, damage="another reason"))
+    assert may_replace(INTACT, damaged)
+
+
+def test_a_content_of_several_frames_is_replaced_by_no_other_bytes() -> None:
+    film = replace(INTACT, frames=3)
+    assert not may_replace(film, film)
+
+
+def test_replaceable_contents_are_found_as_one_by_one() -> None:
+    facts = [INTACT, *RICHER, replace(INTACT, damage="a"), replace(INTACT, damage="b"), INTACT]
+    replacements = Replacements(facts)
+    everyone = np.arange(len(facts))
+    for keeper, other in itertools.product(range(len(facts)), repeat=2):
+        expected = may_replace(facts[keeper], facts[other])
+        assert replacements.find_replaceable(keeper, everyone)[other] == expected
+    assert replacements.find_replaceable(0, everyone[:0]).shape == (0,)

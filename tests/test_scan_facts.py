@@ -1,0 +1,119 @@
+"""Scans of files that contain more than their 8-bit RGB pixels, and of damaged files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from pictures import NumpyEncoder, draw, save, write_encoder
+from PIL import Image
+
+from dedupe.pipeline import scan
+from dedupe.types import Report
+
+ORIGINAL = draw(1, 320, 240)
+MOVIE = b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom" + b"moov" * 99
+
+
+@pytest.fixture
+def scanned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Report]:
+    """Scan the folder `p` for pictures whose squares are nearly equal."""
+    monkeypatch.setattr("dedupe.pipeline.open_encoder", lambda *_, **__: NumpyEncoder())
+    encoder = write_encoder(tmp_path / "encoder")
+    return lambda: scan(tmp_path / "p", threshold=0.2, verify=False, encoder=encoder, index=None)
+
+
+def names(report: Report) -> dict[str, set[str]]:
+    """Return the names of the duplicates by that of their keeper."""
+    return {
+        Path(group.keeper.path).name: {Path(d.photo.path).name for d in group.duplicates}
+        for group in report.groups
+    }
+
+
+def with_exif() -> Image.Exif:
+    exif = Image.Exif()
+    exif.get_ifd(0x8769)[0x9003] = "2024:05:06 07:08:09"
+    exif.get_ifd(0x8825).update({1: "N", 2: (48.0, 1.0, 2.0), 3: "E", 4: (11.0, 3.0, 4.0)})
+    return exif
+
+
+def jpeg_with_gap(path: Path) -> None:
+    """Write a JPEG of which a part of the data is missing: it decodes, with a warning."""
+    data = save(ORIGINAL, path, quality=98).read_bytes()
+    path.write_bytes(data[: len(data) * 6 // 10] + data[len(data) * 7 // 10 :])
+
+
+def test_a_damaged_file_is_never_the_keeper_of_an_intact_one(
+    tmp_path: Path, scanned: Callable[[], Report]
+) -> None:
+    jpeg_with_gap(tmp_path / "p/damaged.jpg")
+    save(ORIGINAL.resize((280, 210)), tmp_path / "p/intact.jpg", quality=90)
+    report = scanned()
+    assert "damaged.jpg" not in names(report)
+    (damaged,) = report.skipped
+    assert (Path(damaged.path).name, damaged.reason) == ("damaged.jpg", "damaged")
+    assert "Corrupt JPEG data" in damaged.detail
+
+
+@pytest.mark.parametrize("name", ["gif", "tif", "png", "webp", "avif"])
+def test_a_file_with_several_frames_or_pages_is_a_duplicate_only_of_equal_bytes(
+    name: str, tmp_path: Path, scanned: Callable[[], Report]
+) -> None:
+    frames = [draw(seed, 320, 240) for seed in (2, 3)]
+    for file, rest in (("a", frames[:1]), ("b", frames[1:])):
+        save(ORIGINAL, tmp_path / f"p/{file}.{name}", save_all=True, append_images=rest)
+    still = save(ORIGINAL.resize((640, 480)), tmp_path / "p/still.png")
+    equal = tmp_path / f"p/equal.{name}"
+    equal.write_bytes((tmp_path / f"p/a.{name}").read_bytes())
+    taken = {
+        duplicate.photo.path: group for group in scanned().groups for duplicate in group.duplicates
+    }
+    assert {Path(path).name for path in taken} <= {f"a.{name}", equal.name, still.name}
+    (pair,) = {f"a.{name}", equal.name} & {Path(path).name for path in taken}
+    keeper = taken[str(tmp_path / f"p/{pair}")].keeper.path
+    assert {Path(keeper).name, pair} == {f"a.{name}", equal.name}
+
+
+def write_alpha(path: Path) -> None:
+    image = ORIGINAL.convert("RGBA")
+    image.putpixel((0, 0), (0, 0, 0, 0))
+    save(image, path / "rich.png")
+    save(ORIGINAL, path / "flat.tif")
+
+
+def write_colour(path: Path) -> None:
+    grey = ORIGINAL.convert("L").convert("RGB")
+    save(Image.blend(grey, ORIGINAL, 0.15), path / "rich.jpg")
+    save(grey, path / "grey.tif")
+
+
+def write_depth(path: Path) -> None:
+    deep = np.asarray(ORIGINAL.convert("L")).astype(np.uint16) * 257
+    save(Image.fromarray(deep), path / "rich.png")
+    save(ORIGINAL.convert("L"), path / "flat.tif")
+
+
+def write_metadata(path: Path) -> None:
+    save(ORIGINAL, path / "rich.jpg", exif=with_exif())
+    save(ORIGINAL, path / "screenshot.png")
+
+
+def write_movie(path: Path) -> None:
+    photo = save(ORIGINAL, path / "rich.jpg")
+    photo.write_bytes(photo.read_bytes() + MOVIE)
+    save(ORIGINAL, path / "screenshot.png")
+
+
+@pytest.mark.parametrize(
+    "write", [write_alpha, write_colour, write_depth, write_metadata, write_movie]
+)
+def test_a_file_that_holds_more_than_its_keeper_is_not_a_duplicate(
+    write: Callable[[Path], Any], tmp_path: Path, scanned: Callable[[], Report]
+) -> None:
+    write(tmp_path / "p")
+    taken = set().union(*names(scanned()).values())
+    assert not {name for name in taken if name.startswith("rich")}
