@@ -34,6 +34,7 @@ from dedupe.types import (
     Duplicate,
     Embeddings,
     Group,
+    Kind,
     Pairs,
     Photo,
     Report,
@@ -275,8 +276,8 @@ def _to_group(
         Duplicate(
             photo=photos[row],
             distance=distance,
-            kind="exact" if photos[row].digest == keeper.digest else "near",
-            how=verdicts[star.keeper, row].how if (star.keeper, row) in verdicts else "",
+            kind=_kind(keeper, photos[row], how := _how(verdicts.get((star.keeper, row)))),
+            how=how,
         )
         for row, distance in star.duplicates
     )
@@ -289,6 +290,16 @@ def _list_damaged(photos: Sequence[Photo]) -> tuple[Skipped, ...]:
     """List the files that were decoded with a warning."""
     damaged = (photo for photo in photos if photo.facts.damage)
     return tuple(Skipped(photo.path, DAMAGED, photo.facts.damage) for photo in damaged)
+
+
+def _how(verdict: Verdict | None) -> str:
+    return verdict.how if verdict else ""
+
+
+def _kind(keeper: Photo, other: Photo, how: str) -> Kind:
+    if other.digest == keeper.digest:
+        return "exact"
+    return "edited" if how else "same"
 
 
 def _rows(star: Star) -> tuple[int, ...]:

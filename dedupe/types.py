@@ -28,8 +28,10 @@ ActionKind = Literal["move", "trash", "hardlink", "symlink", "reflink", "delete"
 SidecarRule = Literal["with", "stay", "ignore"]
 """Sidecars go with their photo, or a photo that has some stays, or they are not looked for."""
 
-Kind = Literal["exact", "near"]
-"""`exact`: the same bytes as its keeper; `near`: another file of the same picture."""
+Kind = Literal["exact", "same", "edited"]
+"""`exact`: the bytes of its keeper; `same`: the same picture in equal or lower quality;
+`edited`: changed by a person or a program."""
+KINDS: tuple[Kind, ...] = ("exact", "same", "edited")
 
 
 @dataclass(frozen=True, slots=True)

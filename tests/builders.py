@@ -37,7 +37,7 @@ def a_group(
     keeper: Photo,
     *duplicates: Photo,
     distance: float = 0.125,
-    kind: Kind = "near",
+    kind: Kind = "same",
     how: str = "",
     reason: str = "most pixels",
 ) -> Group:

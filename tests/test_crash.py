@@ -51,7 +51,7 @@ def build(photos: Path, how: str) -> Report:
             )
             for n, name in enumerate(names)
         ]
-        groups.append(a_group(keeper, *duplicates, kind="exact" if twins else "near"))
+        groups.append(a_group(keeper, *duplicates, kind="exact" if twins else "same"))
         for name in names if how == "sidecars" else ():
             write_photo((photos / name).with_suffix(".xmp"), b"edits of " + os.fsencode(name))
     return a_report(*groups)

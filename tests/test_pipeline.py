@@ -67,8 +67,8 @@ def test_copies_are_grouped_round_their_keepers(scanned: Scan, photos: Path) -> 
     report = scanned(photos)
     assert grouped(report) == CATS | DOGS
     assert [(g.reason, [d.kind for d in g.duplicates]) for g in report.groups] == [
-        ("name-without-copy-suffix", ["exact", "near"]),
-        ("largest", ["near"]),
+        ("name-without-copy-suffix", ["exact", "same"]),
+        ("largest", ["same"]),
     ]
     assert [d.distance for d in report.duplicates] == [0.0] + [
         pytest.approx(0.08, abs=0.08) for _ in range(2)

@@ -228,7 +228,7 @@ def apply_decisions(report: Report, decided: Mapping[int, GroupDecision]) -> Rep
 def _decide_group(group: Group, decision: GroupDecision) -> Group:
     files = list_files(group)
     keeper = files[decision.keeper]
-    old = {0: Duplicate(group.keeper, 0.0, "near")}
+    old = {0: Duplicate(group.keeper, 0.0, "edited")}
     old |= dict(enumerate(group.duplicates, start=1))
     if decision.keeper:
         old[0] = replace(old[0], distance=group.duplicates[decision.keeper - 1].distance)
@@ -242,7 +242,7 @@ def _relate(duplicate: Duplicate, keeper: Photo) -> Duplicate:
     """Return the duplicate with its kind towards another keeper."""
     if duplicate.photo.digest == keeper.digest:
         return replace(duplicate, kind="exact", distance=0.0)
-    return duplicate if duplicate.kind != "exact" else replace(duplicate, kind="near")
+    return duplicate if duplicate.kind != "exact" else replace(duplicate, kind="edited")
 
 
 def _replay(done: Sequence[Changes]) -> dict[int, GroupDecision]:

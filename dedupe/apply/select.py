@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from dedupe.apply.plan import Plan
@@ -15,14 +15,14 @@ from dedupe.types import Duplicate, Kind, Report
 def choose(
     report: Report,
     *,
-    only: Kind | None = None,
+    kinds: Collection[Kind] = (),
     max_distance: float | None = None,
     select: Sequence[str] = (),
 ) -> Report:
     """Return the report with the wanted duplicates alone, and the groups that have some.
 
     Args:
-        only: duplicates of this kind.
+        kinds: duplicates of these kinds; none for all.
         max_distance: duplicates at this distance to their keeper or closer, in [0, 2].
         select: globs; duplicates whose name, or whose absolute path, fits one of them.
     """
@@ -30,7 +30,7 @@ def choose(
     def wanted(duplicate: Duplicate) -> bool:
         path = duplicate.photo.path
         return (
-            only in (None, duplicate.kind)
+            (not kinds or duplicate.kind in kinds)
             and (max_distance is None or duplicate.distance <= max_distance)
             and (not select or any(fits(path, glob) for glob in select))
         )

@@ -29,7 +29,7 @@ from dedupe.cli.actions import (
 from dedupe.cli.console import console
 from dedupe.errors import UsageError
 from dedupe.report import read_report
-from dedupe.types import Kind
+from dedupe.types import KINDS, Kind
 
 _WHICH = "Which duplicates"
 
@@ -52,8 +52,8 @@ def apply(
         float | None,
         typer.Option(min=0, max=2, help="Only those as close.", rich_help_panel=_WHICH),
     ] = None,
-    only: Annotated[
-        str, typer.Option(help="Only `exact` or only `near` ones.", rich_help_panel=_WHICH)
+    kinds: Annotated[
+        str, typer.Option(help="Only these: exact,same,edited.", rich_help_panel=_WHICH)
     ] = "",
     sidecars: Sidecars = "with",
     max_actions: MaxActions = None,
@@ -75,7 +75,7 @@ def apply(
         delete=delete,
     )
     if resume:
-        given = (report, kind, select, only, dry_run, yes, ignored, sidecars != "with")
+        given = (report, kind, select, kinds, dry_run, yes, ignored, sidecars != "with")
         limits = (max_distance, max_actions, max_fraction)
         if any(given) or any(limit is not None for limit in limits):
             raise UsageError("--resume takes everything from the run; give nothing beside it")
@@ -91,7 +91,7 @@ def apply(
         max_fraction=max_fraction,
     )
     chosen = choose(
-        read_report(report), only=_kind(only), max_distance=max_distance, select=select or ()
+        read_report(report), kinds=_kinds(kinds), max_distance=max_distance, select=select or ()
     )
     if dry_run:
         show_plan(chosen, options, ignored=ignored)
@@ -100,8 +100,10 @@ def apply(
     raise_trouble(applied.outcome)
 
 
-def _kind(only: str) -> Kind | None:
-    kinds: dict[str, Kind | None] = {"": None, "exact": "exact", "near": "near"}
-    if only not in kinds:
-        raise UsageError(f"--only {only!r} is unknown; choose from exact, near")
-    return kinds[only]
+def _kinds(names: str) -> list[Kind]:
+    known: dict[str, Kind] = {kind: kind for kind in KINDS}
+    wanted = [name.strip() for name in names.split(",") if name.strip()]
+    for name in wanted:
+        if name not in known:
+            raise UsageError(f"--kinds {name!r} is unknown; choose from {', '.join(KINDS)}")
+    return [known[name] for name in wanted]

@@ -18,7 +18,17 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import cast
 
-from dedupe.types import Duplicate, Group, ImageFile, Kind, Photo, Report, Skipped, Statistics
+from dedupe.types import (
+    KINDS,
+    Duplicate,
+    Group,
+    ImageFile,
+    Kind,
+    Photo,
+    Report,
+    Skipped,
+    Statistics,
+)
 
 DECIMALS = 6  # of distances and thresholds
 _DIGEST = re.compile(r"[0-9a-f]{32}")
@@ -34,7 +44,7 @@ class Row:
     path: str
     keeper: str  # of the group; for the keeper itself its own path
     distance: float  # to the keeper, rounded to 6 decimals; 0 for the keeper
-    kind: str  # exact, near; empty for the keeper
+    kind: str  # exact, same, edited; empty for the keeper
     how: str  # empty for the keeper
     reason: str  # of the group, in each of its rows
     width: int  # pixels
@@ -113,7 +123,7 @@ def check_row(row: Row) -> Row:
         _require(row.distance == 0, f"{row.path!r} is kept, but has a distance")
     else:
         _require(row.keeper != row.path, f"{row.path!r} is a duplicate and its own keeper")
-        _require(row.kind in {"exact", "near"}, f"kind {row.kind!r} is neither exact nor near")
+        _require(row.kind in KINDS, f"kind {row.kind!r} is not exact, same or edited")
     return row
 
 

@@ -194,7 +194,7 @@ def with_sidecars(folder: Path) -> Report:
     exact, near = write_photo(folder / "b.jpg", b"large"), write_photo(folder / "c.jpg", b"small")
     for name in ("a.xmp", "c.xmp", "c.jpg.xmp", "c.mov", "d.xmp"):
         (folder / name).write_bytes(name.encode())
-    duplicates = (Duplicate(exact, 0.0, "exact"), Duplicate(near, 0.2, "near"))
+    duplicates = (Duplicate(exact, 0.0, "exact"), Duplicate(near, 0.2, "same"))
     return a_report(Group(keeper, duplicates, "largest"))
 
 

@@ -27,8 +27,8 @@ def test_everything_is_chosen_unless_something_is_asked_for() -> None:
 
 
 def test_one_kind() -> None:
-    assert names(choose(REPORT, only="near")) == ["/p/x/d.png"]
-    assert names(choose(REPORT, only="exact")) == ["/p/x/b.jpg", "/p/y/b (2).jpg"]
+    assert names(choose(REPORT, kinds=["same"])) == ["/p/x/d.png"]
+    assert names(choose(REPORT, kinds=["exact"])) == ["/p/x/b.jpg", "/p/y/b (2).jpg"]
 
 
 def test_a_distance_is_a_largest_distance() -> None:
@@ -50,7 +50,7 @@ def test_a_glob_fits_a_name_or_a_whole_path(globs: list[str], chosen: list[str])
 
 
 def test_groups_of_which_nothing_is_chosen_are_left_out() -> None:
-    [group] = choose(REPORT, only="near").groups
+    [group] = choose(REPORT, kinds=["same"]).groups
     assert group.keeper.path == "/p/c.jpg"
 
 

@@ -81,7 +81,7 @@ def measure_groups(count: int) -> None:
     groups = []
     for n in range(count):
         keeper, copy = (a_photo(f"/photos/{n % 97}/{n:07}{side}.jpg") for side in "ab")
-        groups.append(Group(keeper, (Duplicate(copy, 0.1, "near", "resized"),), "larger"))
+        groups.append(Group(keeper, (Duplicate(copy, 0.1, "same", "resized"),), "larger"))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "report.csv"
         report = Report(tuple(groups), (), "e", 0.5, Statistics(2 * count, 0, 0))
@@ -183,7 +183,7 @@ def draw_photos(folder: Path, groups: int) -> Report:
             Image.fromarray(pixels).save(paths[0], quality=92)
             Image.fromarray(pixels).resize((2000, 1500)).save(paths[1], quality=80)
         keeper, copy = describe(paths[0], *SIZE), describe(paths[1], 2000, 1500)
-        found.append(Group(keeper, (Duplicate(copy, 0.1, "near", "resized"),), "larger"))
+        found.append(Group(keeper, (Duplicate(copy, 0.1, "same", "resized"),), "larger"))
     return Report(tuple(found), (), "e", 0.5, Statistics(2 * groups, 0, 0))
 
 

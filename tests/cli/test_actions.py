@@ -84,8 +84,8 @@ def test_undo_brings_back_the_deleted_file_that_had_a_twin_and_names_the_other(
 @pytest.mark.parametrize(
     ("options", "gone"),
     [
-        (["--only", "exact"], ["copy of a.jpg"]),
-        (["--only", "near"], ["small b.jpg"]),
+        (["--kinds", "exact"], ["copy of a.jpg"]),
+        (["--kinds", "same,edited"], ["small b.jpg"]),
         (["--select", "small*"], ["small b.jpg"]),
         (["--max-distance", "0.05"], ["copy of a.jpg"]),
         (["--select", "none*"], []),
@@ -123,7 +123,7 @@ def test_a_mass_removal_is_stopped_before_it_begins(
         (["--trash", "--hardlink"], "--trash and --hardlink do not go together"),
         (["--move-to", "x", "--delete"], "--move-to and --delete do not go together"),
         ([], "say which report, and what to do"),
-        (["--trash", "--only", "twins"], "--only 'twins' is unknown"),
+        (["--trash", "--kinds", "twins"], "--kinds 'twins' is unknown"),
         (["--trash", "--sidecars", "eat"], "--sidecars 'eat' is unknown"),
     ],
 )
@@ -165,7 +165,7 @@ def test_a_damaged_journal_of_another_run_is_told_and_does_not_stand_in_the_way(
 
 @pytest.mark.parametrize(
     "options",
-    [["--select", "*"], ["--only", "exact"], ["--max-actions", "0"], ["--sidecars", "stay"]],
+    [["--select", "*"], ["--kinds", "exact"], ["--max-actions", "0"], ["--sidecars", "stay"]],
 )
 def test_what_would_not_hold_for_a_resumed_run_is_refused(options: list[str]) -> None:
     result = run("apply", "--resume", "20260512T023004Z-5f2c1e", *options)

@@ -21,7 +21,7 @@ HEADER = (
 )
 DIGEST = "ab" * 16
 KEEP = f"1,keep,/p/a,/p/a,0.000000,,,largest,4,3,PNG,9,7,{DIGEST},e1,0.500000\n"
-NEAR = f"1,duplicate,/p/b,/p/a,0.250000,near,turned 90,largest,4,3,PNG,9,7,{DIGEST},e1,0.500000\n"
+NEAR = f"1,duplicate,/p/b,/p/a,0.250000,same,turned 90,largest,4,3,PNG,9,7,{DIGEST},e1,0.500000\n"
 GOOD = HEADER + KEEP + NEAR
 NASTY = [
     "a,b",
@@ -53,7 +53,7 @@ def test_the_csv_holds_one_row_per_file_with_the_keeper_first() -> None:
         ["1", "duplicate", "/p/a", "/p/b", "0.000000", "exact", "", "most pixels"],
         ["1", "duplicate", "/p/c", "/p/b", "0.000000", "exact", "", "most pixels"],
         ["2", "keep", "/p/z", "/p/z", "0.000000", "", "", "most pixels"],
-        ["2", "duplicate", "/p/x", "/p/z", "0.123457", "near", "mirrored", "most pixels"],
+        ["2", "duplicate", "/p/x", "/p/z", "0.123457", "same", "mirrored", "most pixels"],
     ]
     photo = a_photo("/p/b")
     facts = ["640", "480", "JPEG", "5", str(photo.file.mtime_ns), photo.digest, "e1", "0.500000"]
@@ -129,8 +129,8 @@ def test_the_order_of_groups_given_does_not_change_the_bytes() -> None:
         ("/p/b", "/p//b", "is not in its plain form"),
         ("/p/b", "/p/b\0", "holds a NUL"),
         ("duplicate", "remove", "role 'remove' is neither keep nor duplicate"),
-        ("near", "far", "kind 'far' is neither exact nor near"),
-        (",near", ",", "kind '' is neither exact nor near"),
+        ("same", "far", "kind 'far' is not exact, same or edited"),
+        (",same", ",", "kind '' is not exact, same or edited"),
         ("0.250000", "nan", "line 3: distance 'nan' is not a decimal number"),
         ("0.250000", "-0.1", "distance '-0.1' is not a decimal number"),
         ("0.250000", "2.5", "distance 2.5 is not in [0, 2]"),
@@ -151,7 +151,7 @@ def test_the_order_of_groups_given_does_not_change_the_bytes() -> None:
         (NEAR, NEAR.replace("0.500000", "0.6"), "line 3: '/p/b' names another threshold"),
         (
             NEAR,
-            NEAR.replace("near", "exact").replace(DIGEST, "cd" * 16),
+            NEAR.replace("same", "exact").replace(DIGEST, "cd" * 16),
             "line 3: '/p/b' is no exact copy of its keeper",
         ),
         ("turned 90", "x" * 200_000, "line 3: field larger than field limit"),
@@ -176,7 +176,7 @@ def test_junk_is_no_report(junk: bytes) -> None:
 
 
 def test_a_line_is_counted_where_its_row_begins_also_after_names_with_line_ends() -> None:
-    broken = NEAR.replace("/p/b", "/p/c").replace("near", "far")
+    broken = NEAR.replace("/p/b", "/p/c").replace("same", "far")
     text = GOOD.replace("/p/b", '"/p/b\nb"') + broken
     with pytest.raises(ReportError, match="line 5: kind 'far'"):
         read(text)
