@@ -1,4 +1,4 @@
-"""Runs killed with SIGKILL after every change on disk in turn, then resumed, and once undone.
+"""Runs killed with SIGKILL after every system call in turn, then resumed, and once undone.
 
 A helper process forks a child for each kill point, so that no test process with threads is forked.
 Flushing is left out for speed: it matters when the power fails, not when a process is killed.
@@ -7,33 +7,32 @@ DEDUPE_CRASH_MOVES=30 makes a longer version.
 
 from __future__ import annotations
 
-import errno
 import gc
 import os
 import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 
 import pytest
 from builders import a_group, a_report, snapshot, write_photo
+from faults import faults, without
 
-from dedupe.apply import move
 from dedupe.apply.execute import apply_plan, resume
 from dedupe.apply.history import list_runs
 from dedupe.apply.journal import start_journal
 from dedupe.apply.plan import KINDS, ActionKind, plan_actions
 from dedupe.apply.undo import undo
 from dedupe.errors import ApplyError
+from dedupe.files.system import FaultHook, no_fault, system
 from dedupe.types import Report
 
 MOVES = int(os.environ.get("DEDUPE_CRASH_MOVES", "8"))
-MIDDLE = 2 * MOVES + 5  # the step at which a run dies that is to die again when it is resumed
-
-Step = Callable[[str], None]
+MIDDLE = 2 * MOVES + 5  # the call at which a run dies that is to die again when it is resumed
+LACKING = {"link": ("rename",), "copy": ("rename", "link")}  # calls of the file system, by way
 
 
 def build(photos: Path, how: str) -> Report:
@@ -57,7 +56,7 @@ def build(photos: Path, how: str) -> Report:
     return a_report(*groups)
 
 
-def act(place: Path, far: Path, step: Step) -> None:
+def act(place: Path, far: Path, after: FaultHook) -> None:
     """Build the photos of one kill point and act on them."""
     photos = place / "photos"
     how = os.environ["DEDUPE_CRASH_HOW"]
@@ -68,7 +67,10 @@ def act(place: Path, far: Path, step: Step) -> None:
         move_to=str(far / "moved"),
         roots=[str(photos)],
     )
-    with start_journal(place / "runs", kind=kind, move_to=plan.move_to, step=step) as journal:
+    with (
+        faults(before=system.before, after=after),
+        start_journal(place / "runs", kind=kind, move_to=plan.move_to) as journal,
+    ):
         apply_plan(plan, journal)
 
 
@@ -82,35 +84,33 @@ def run_id(place: Path) -> str:
     return run.id
 
 
-def dies_in_apply(place: Path, far: Path, step: Step) -> None:
-    act(place, far, step)
+def dies_in_apply(place: Path, far: Path, after: FaultHook) -> None:
+    act(place, far, after)
 
 
-def dies_in_undo(place: Path, far: Path, step: Step) -> None:
-    act(place, far, move.no_step)
-    undo(run_id(place), folder=place / "runs", step=step)
+def dies_in_undo(place: Path, far: Path, after: FaultHook) -> None:
+    act(place, far, no_fault)
+    with faults(before=system.before, after=after):
+        undo(run_id(place), folder=place / "runs")
 
 
-def dies_in_resume(place: Path, far: Path, step: Step) -> None:
+def dies_in_resume(place: Path, far: Path, after: FaultHook) -> None:
     if not os.fork():
         act(place, far, kill_at(MIDDLE))
         os._exit(1)
     os.wait()
-    resume(run_id(place), folder=place / "runs", step=step)
+    with faults(before=system.before, after=after):
+        resume(run_id(place), folder=place / "runs")
 
 
-def kill_at(point: int) -> Step:
-    steps = count()
+def kill_at(point: int) -> FaultHook:
+    calls = count()
 
-    def step(_name: str) -> None:
-        if next(steps) == point:
+    def hook(_call: str, _subject: str) -> None:
+        if next(calls) == point:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    return step
-
-
-def refuse_flag(source: str, target: str) -> None:
-    raise OSError(errno.EINVAL, "a file system without exclusive rename", source, None, target)
+    return hook
 
 
 def do_not_flush(fd: object) -> None:
@@ -134,8 +134,7 @@ def die_everywhere(scenario: str, root: Path, far: Path) -> None:
 
 def main(how: str, here: str, far: str) -> None:
     """Fill a folder with what kills leave, scenario by scenario; runs in the helper process."""
-    if how == "link":
-        move._rename_call = refuse_flag
+    system.before = without(*LACKING.get(how, ()))
     os.fsync = do_not_flush
     gc.freeze()  # spares each child from copying pages
     for scenario in SCENARIOS:
@@ -153,7 +152,8 @@ Places = dict[str, list[tuple[Path, Path]]]
 
 
 @pytest.fixture(
-    scope="module", params=["rename", "link", "across", "sidecars", "hardlink", "symlink", "delete"]
+    scope="module",
+    params=["rename", "link", "copy", "across", "sidecars", "hardlink", "symlink", "delete"],
 )
 def how(request: pytest.FixtureRequest) -> str:
     return str(request.param)

@@ -1,103 +1,109 @@
-"""One action of a plan: made, taken back, or settled after a kill, the journal always first."""
+"""The kinds of action, and one action done, undone or recovered: the journal always first."""
 
 from __future__ import annotations
 
-import errno
 import os
-from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any, Protocol
 
-from dedupe.apply.history import Pending, Run
+from dedupe.apply.attempt import Attempt, KeeperWatch
+from dedupe.apply.history import Pending
 from dedupe.apply.journal import Journal
-from dedupe.apply.link import recreate, remove, replace_by_link, settle_recreated, settle_replaced
-from dedupe.apply.move import (
-    FileState,
-    explain,
-    look,
-    move_file,
-    settle,
-    what_changed,
-)
-from dedupe.apply.plan import Action
-from dedupe.apply.trash import send_to_trash, settle_trashed, take_from_trash
+from dedupe.apply.link import Delete, Link
+from dedupe.apply.move import Move
+from dedupe.apply.plan import Action, ActionKind
+from dedupe.apply.trash import Trash
+from dedupe.files.metadata import Metadata, read_metadata, restore_metadata
 from dedupe.files.replace import sync_folder
+from dedupe.files.state import FileState, describe_error, status_of
+from dedupe.files.system import system
 
 
-def carry_out(action: Action, keeper: FileState, journal: Journal) -> None:
-    """Make one action.
+class ActionType(Protocol):
+    """One kind of action. Every method leaves the file at its path or at its destination.
+
+    `do` and `undo` raise OSError and then leave the file where it was. A kill at any instant
+    leaves a state that `recover` finishes or takes back; it returns whether it was finished.
+    """
+
+    def do(self, attempt: Attempt, watch: KeeperWatch) -> None:
+        """Do the action; the keeper is checked when the file left its path."""
+
+    def undo(self, attempt: Attempt) -> None:
+        """Bring the file back."""
+
+    def recover(self, attempt: Attempt) -> bool:
+        """Finish an attempt that was cut short, in its direction, or take it back."""
+
+
+ACTIONS: Mapping[ActionKind, ActionType] = {
+    "move": Move(),
+    "trash": Trash(),
+    "hardlink": Link("hardlink"),
+    "symlink": Link("symlink"),
+    "reflink": Link("reflink"),
+    "delete": Delete(),
+}
+
+
+def do_action(action: Action, keeper: FileState, journal: Journal) -> None:
+    """Do one action.
 
     Raises:
         OSError: the file stays where it is, and why.
         ApplyError: the journal cannot be written.
     """
-    if action.kind == "move":
+    if action.target:
         make_folders(os.path.dirname(action.target), journal)
-        _travel(action, action.file, action.target, journal, back=False)
-        return
-    journal.record("intent", action=action.number, back=False)
+    metadata = asdict(read_metadata(action.source))
+    attempt = Attempt(action, journal.run, journal)
+    journal.record("intent", action=action.number, back=False, metadata=metadata)
     try:
-        _replace(action, keeper, journal)
+        ACTIONS[action.kind].do(attempt, KeeperWatch(keeper, enabled=action.leader is None))
     except OSError as error:
-        # A file that did not come back to its place stays an open intent, for resume and undo.
-        if not what_changed(action.file, content=False):
-            journal.record("failed", action=action.number, reason=explain(error))
+        if _is_clean(attempt, error):  # else it stays an open intent, for resume and undo
+            journal.record("failed", action=action.number, reason=describe_error(error))
         raise
     journal.record("done", action=action.number)
 
 
-def take_back(action: Action, run: Run, journal: Journal) -> None:
-    """Bring the file of an action that was made back to its place.
+def undo_action(action: Action, journal: Journal) -> None:
+    """Bring the file of a finished action back to its place.
 
     Raises:
         OSError: it stays where it is, and why.
         ApplyError: the journal cannot be written.
     """
     make_folders(os.path.dirname(action.source), journal)
-    if action.kind == "move":
-        file = action.file.at(action.target)
-        trouble = what_changed(file)
-        if trouble:
-            raise OSError(errno.EBUSY, f"{trouble} since it was moved", action.target)
-        _travel(action, file, action.source, journal, back=True)
-        return
+    forward = journal.facts(action.number)
+    attempt = Attempt(action, journal.run, journal, back=True, forward=forward)
     journal.record("intent", action=action.number, back=True)
     try:
-        _put_back(action, run.copies.get(action.number), journal)
+        ACTIONS[action.kind].undo(attempt)
     except OSError as error:
-        journal.record("failed", action=action.number, reason=explain(error))
+        if _is_clean(attempt, error):
+            journal.record("failed", action=action.number, reason=describe_error(error))
         raise
-    restore_metadata(action.file)
+    _restore(attempt)
     journal.record("done", action=action.number)
 
 
-def settle_open(action: Action, pending: Pending, run: str) -> bool:
-    """Bring an action whose end the journal does not tell to one of its two ends.
+def recover_action(action: Action, pending: Pending, journal: Journal) -> bool:
+    """Bring an action that the journal does not show as finished to one of its two ends.
 
     Returns:
-        Whether it went through, in the direction in which it was going.
+        Whether it is finished, in the direction that it had.
 
     Raises:
-        OSError: the file stands at neither end, or cannot be looked at.
+        OSError: the file is at neither end, or cannot be read.
     """
-    part = action.part(run, back=pending.back)
-    if action.kind == "move":
-        start, goal = action.source, action.target
-        if pending.back:
-            start, goal = goal, start
-        file = replace(action.file, path=start)
-        through = settle(file, goal, part=part, copied=pending.copied)
-    elif action.kind == "trash":
-        through = settle_trashed(action.file, part=part, back=pending.back)
-    elif pending.back:
-        aside = action.aside(run)
-        through = settle_recreated(action.file, part=part, aside=aside, copied=pending.copied)
-    else:
-        aside = action.aside(run)
-        through = settle_replaced(action.file, part=part, aside=aside, link=pending.copied)
-    if through and pending.back:
-        restore_metadata(action.file)
-    return through
+    forward, facts = journal.facts(action.number), dict(pending.facts)
+    attempt = Attempt(action, journal.run, journal, pending.back, facts, forward)
+    completed = ACTIONS[action.kind].recover(attempt)
+    if completed and pending.back:
+        _restore(attempt)
+    return completed
 
 
 def make_folders(folder: str, journal: Journal) -> None:
@@ -108,75 +114,23 @@ def make_folders(folder: str, journal: Journal) -> None:
         folder = os.path.dirname(folder)
     for path in reversed(missing):
         journal.record("mkdir", path=path)
-        os.mkdir(path)
+        system.mkdir(path)
         sync_folder(os.path.dirname(path))
-        journal.step("folder created")
 
 
-def restore_metadata(file: FileState) -> None:
-    """Give a file that came back the time and permissions it had; no change where it has them."""
-    now = look(file.path)
-    with suppress(PermissionError):  # only the owner may, and only a copy needs it
-        if now.mode != file.mode:
-            os.chmod(file.path, file.mode)
-        if now.mtime_ns != file.mtime_ns:
-            os.utime(file.path, ns=(os.stat(file.path).st_atime_ns, file.mtime_ns))
+def _is_clean(attempt: Attempt, error: OSError) -> bool:
+    """Return whether a failed attempt left nothing for a recovery to do."""
+    path, place = attempt.file.path, attempt.action.target or attempt.place
+    start, goal = (place, path) if attempt.back else (path, place)
+    leftovers = (attempt.temporary(goal or path), attempt.backup(start or path))
+    if any(status_of(leftover) for leftover in leftovers):
+        return False
+    if not place:
+        return attempt.back or status_of(path) is not None
+    return isinstance(error, FileExistsError) or not status_of(goal)
 
 
-def _travel(action: Action, file: FileState, goal: str, journal: Journal, *, back: bool) -> None:
-    journal.record("intent", action=action.number, back=back)
-    part = action.part(journal.run, back=back)
-    note = _noting(action, journal)
-    try:
-        move_file(file, goal, part=part, note_copy=note, step=journal.step)
-    except OSError as error:
-        # Something that we left at the goal stays an open intent, for resume and undo to settle.
-        if isinstance(error, FileExistsError) or not os.path.lexists(goal):
-            journal.record("failed", action=action.number, reason=explain(error))
-        raise
-    if back:
-        restore_metadata(action.file)
-    journal.record("done", action=action.number)
-
-
-def _replace(action: Action, keeper: FileState, journal: Journal) -> None:
-    file, aside = action.file, action.aside(journal.run)
-    if action.kind == "trash":
-        send_to_trash(file, step=journal.step)
-    elif action.kind == "delete":
-        remove(file, aside=aside, step=journal.step)
-    elif action.kind != "move":
-        replace_by_link(
-            file,
-            keeper,
-            action.kind,
-            part=action.part(journal.run, back=False),
-            aside=aside,
-            note_link=_noting(action, journal),
-            step=journal.step,
-        )
-
-
-def _put_back(action: Action, link: int | None, journal: Journal) -> None:
-    if action.kind == "trash":
-        part = action.part(journal.run, back=True)
-        take_from_trash(action.file, part=part, step=journal.step)
-        return
-    if not action.twin:
-        raise OSError(errno.ENOENT, "was deleted, and no other file had its bytes", action.source)
-    recreate(
-        action.file,
-        action.twin,
-        part=action.part(journal.run, back=True),
-        aside=action.aside(journal.run),
-        link=link,
-        note_copy=_noting(action, journal),
-        step=journal.step,
-    )
-
-
-def _noting(action: Action, journal: Journal) -> Callable[[int], None]:
-    def note(inode: int) -> None:
-        journal.record("copied", action=action.number, inode=inode)
-
-    return note
+def _restore(attempt: Attempt) -> None:
+    facts: dict[str, Any] | None = attempt.forward.get("metadata")
+    if facts:
+        restore_metadata(attempt.file.path, Metadata(**facts))

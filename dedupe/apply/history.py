@@ -1,48 +1,49 @@
-"""What journals tell: which runs there were, and where each of their files stands now."""
+"""Read journals: which runs there were, and where each of their files is now."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import platformdirs
 
-from dedupe.apply.move import FileState
 from dedupe.apply.plan import KINDS, Action, ActionGroup, ActionKind
 from dedupe.errors import ApplyError
+from dedupe.files.state import FileState
 
-VERSION = 1  # of the journal's lines, which dedupe.apply.journal describes
+VERSION = 2  # of the journal's lines, which dedupe.apply.journal describes
 
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """An action that was begun and of which the journal does not tell the end."""
+    """An action that was started but not recorded as finished."""
 
-    back: bool  # being taken back
-    copied: int | None = None  # inode of the finished copy or link
+    back: bool  # being undone
+    facts: Mapping[str, Any] = field(default_factory=dict)  # noted on the way
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What a journal tells about its run."""
+    """The content of a journal."""
 
     path: Path
+    sequence: int  # 1 for the first run of a folder of journals; orders runs without a clock
     started: str  # UTC, ISO 8601
     report: str  # path of the report, or empty
     report_digest: str
     roots: tuple[str, ...]
     kind: ActionKind
-    move_to: str  # empty where nothing moves
+    move_to: str  # empty if nothing moves
     groups: tuple[ActionGroup, ...]
     planned: bool  # the plan is complete in the journal
-    away: frozenset[int]  # numbers of the actions that were made and not taken back
+    applied: frozenset[int]  # numbers of the actions that were done and not undone
     pending: Mapping[int, Pending]  # by number of the action
-    copies: Mapping[int, int]  # inode of the copy or link that each action made, by its number
+    facts: Mapping[int, Mapping[str, Any]]  # noted while each action was done, by its number
     folders: tuple[str, ...]  # created by the run, in the order of creation
-    undoing: bool  # an undo was begun
+    undoing: bool  # an undo was started
     undone: bool  # and every photo is back
     ended: bool  # the run came to its end
 
@@ -58,12 +59,12 @@ class Run:
 
 
 def default_journal_dir() -> Path:
-    """The folder of the journals: `runs` in the user's state folder of dedupe."""
+    """Return the folder of the journals: `runs` in the state folder of the user for dedupe."""
     return platformdirs.user_state_path("dedupe", appauthor=False) / "runs"
 
 
 def find_run(run: str | Path, folder: Path | None = None) -> Path:
-    """Find the journal of a run, given its id or the path of the journal itself.
+    """Return the path of a journal, given the id of its run or the path itself.
 
     Raises:
         ApplyError: there is no such run.
@@ -79,7 +80,9 @@ def find_run(run: str | Path, folder: Path | None = None) -> Path:
 def list_runs(
     folder: Path | None = None, *, on_damaged: Callable[[ApplyError], None] | None = None
 ) -> tuple[Run, ...]:
-    """Read the journals of a folder, oldest first; a run killed before its first line is none.
+    """Read the journals of a folder, in the order in which the runs were started.
+
+    A run that was killed before its first line is left out.
 
     Args:
         on_damaged: called for each journal that cannot be read; if not given, it is an error.
@@ -87,17 +90,29 @@ def list_runs(
     Raises:
         ApplyError: as `read_run`.
     """
-    folder = folder or default_journal_dir()
     runs: list[Run] = []
-    for path in sorted(folder.glob("*.jsonl")):
+    for path in sorted((folder or default_journal_dir()).glob("*.jsonl")):
         try:
-            if _began(path):
+            if _has_begun(path):
                 runs.append(read_run(path))
         except ApplyError as error:
             if on_damaged is None:
                 raise
             on_damaged(error)
-    return tuple(runs)
+    return tuple(sorted(runs, key=lambda run: (run.sequence, run.id)))
+
+
+def next_sequence(folder: Path) -> int:
+    """Return the sequence number for a new run; reads the first line of each journal."""
+    numbers = [0]
+    for path in folder.glob("*.jsonl"):
+        try:
+            number = json.loads(next(_whole_lines(path)))["sequence"]
+        except (OSError, StopIteration, ValueError, KeyError, TypeError, RecursionError):
+            continue  # damaged: `list_runs` reports it
+        if isinstance(number, int):
+            numbers.append(number)
+    return max(numbers) + 1
 
 
 def read_run(path: Path) -> Run:
@@ -106,76 +121,95 @@ def read_run(path: Path) -> Run:
     Raises:
         ApplyError: it cannot be read, is damaged, or another version of dedupe wrote it.
     """
+    return read_lines(path).run(path)
+
+
+def read_lines(path: Path) -> JournalReader:
+    """Read the lines of a journal; raises ApplyError as `read_run`."""
     number = 0
     try:
-        reader = _Reader()
+        reader = JournalReader()
         for line in _whole_lines(path):
             number += 1
             reader.take(json.loads(line))
-        return reader.run(path)
+        reader.check()
     except OSError as error:
         raise ApplyError(f"cannot read the journal {path}: {error.strerror}") from error
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ApplyError(f"the journal {path} is damaged in line {number}: {error!r}") from error
+    return reader
 
 
-class _Reader:
-    """Follows the lines of a journal and knows, after each, where every file stands."""
+class JournalReader:
+    """Follows the lines of a journal; contains, after each, where every file is."""
 
     def __init__(self) -> None:
         self.header: dict[str, Any] = {}
         self.groups: list[ActionGroup] = []
-        self.away: set[int] = set()
+        self.applied: set[int] = set()
         self.pending: dict[int, Pending] = {}
-        self.copies: dict[int, int] = {}
+        self.facts: dict[int, Mapping[str, Any]] = {}
         self.folders: list[str] = []
         self.marks: set[str] = set()  # planned, undo, undone, end
 
-    def take(self, record: dict[str, Any]) -> None:
-        event = record.pop("event")
+    def take(self, record: Mapping[str, Any]) -> None:
+        """Follow one line; raises ValueError, KeyError or TypeError if it does not fit."""
+        event = record["event"]
         if (event == "run") != (not self.header):
             raise ValueError("the first line, and no other, describes the run")
         match event:
             case "run":
-                self.header = record
+                self.header = {key: record[key] for key in record if key != "event"}
             case "group":
-                self.groups.append(_group(record))
+                self.groups.append(_read_group(record))
             case "mkdir":
                 self.folders.append(record["path"])
-            case "intent":
-                self.pending[record["action"]] = Pending(record["back"])
-            case "copied":
-                number, inode = record["action"], record["inode"]
-                self.pending[number] = replace(self.pending[number], copied=inode)
-                if not self.pending[number].back:
-                    self.copies[number] = inode
-            case "done":
-                back = self.pending.pop(record["action"]).back
-                (self.away.discard if back else self.away.add)(record["action"])
-            case "failed":
-                self.pending.pop(record["action"])
+            case "intent" | "note" | "done" | "failed":
+                self._follow(event, record)
             case "planned" | "undo" | "undone" | "end":
                 self.marks.add(event)
             case _:
                 raise ValueError(f"unknown event {event!r}")
 
-    def run(self, path: Path) -> Run:
+    def _follow(self, event: str, record: Mapping[str, Any]) -> None:
+        number = record["action"]
+        if event == "intent":
+            facts = {key: record[key] for key in record if key == "metadata"}
+            self.pending[number] = Pending(record["back"], facts)
+            return
+        pending = self.pending[number]
+        if event == "note":
+            pending = replace(pending, facts={**pending.facts, **record["facts"]})
+            self.pending[number] = pending
+        else:
+            del self.pending[number]
+        if not pending.back:
+            self.facts[number] = pending.facts
+        if event == "done":
+            (self.applied.discard if pending.back else self.applied.add)(number)
+
+    def check(self) -> None:
+        """Raise ValueError if the lines together are not a journal of this version."""
         planned = {action.number for group in self.groups for action in group.actions}
-        if not planned >= self.away | self.pending.keys():
+        if not planned >= self.applied | self.pending.keys():
             raise ValueError("a file moved that was not in the plan")
-        header = dict(self.header)
-        if header.pop("version") != VERSION:
+        if self.header["version"] != VERSION:
             raise ValueError("written by another version of dedupe")
-        if header["kind"] not in KINDS:
-            raise ValueError("it did something that this version of dedupe does not know")
+        if self.header["kind"] not in KINDS:
+            raise ValueError("its action is not known to this version of dedupe")
+        self.run(Path())
+
+    def run(self, path: Path) -> Run:
+        """Return what the lines say."""
+        header = {key: self.header[key] for key in self.header if key != "version"}
         return Run(
             path=path,
             roots=tuple(header.pop("roots")),
             groups=tuple(self.groups),
             planned="planned" in self.marks,
-            away=frozenset(self.away),
-            pending=self.pending,
-            copies=self.copies,
+            applied=frozenset(self.applied),
+            pending=dict(self.pending),
+            facts=dict(self.facts),
             folders=tuple(self.folders),
             undoing="undo" in self.marks,
             undone="undone" in self.marks,
@@ -184,7 +218,7 @@ class _Reader:
         )
 
 
-def _began(path: Path) -> bool:
+def _has_begun(path: Path) -> bool:
     try:
         return any(True for _ in _whole_lines(path))
     except OSError as error:
@@ -198,7 +232,7 @@ def _whole_lines(path: Path) -> Iterator[bytes]:
                 yield line
 
 
-def _group(record: dict[str, Any]) -> ActionGroup:
+def _read_group(record: Mapping[str, Any]) -> ActionGroup:
     return ActionGroup(
         keeper=FileState(**record["keeper"]),
         actions=tuple(

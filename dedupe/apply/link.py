@@ -1,280 +1,293 @@
-"""Puts a link to its twin in a file's place, or nothing at all, and puts the file back.
+"""Replace a file by a link to its keeper, or delete it, and create it again from its keeper.
 
-Something always stands aside before anything is removed: the file is renamed to a name beside its
-own, what replaces it is renamed into its place, and only when the file aside is still what was
-looked at does it go. Every rename refuses to overwrite. A kill between any two steps leaves the
-file in its place or aside, from where `settle` ends the work or undoes it.
-
-Like `dedupe.apply.move`, this module knows one file at a time.
+The file is first renamed to a backup path and removed last. Every rename refuses to overwrite. A
+kill between any two steps leaves the file at its path or at the backup path, from where the
+recovery finishes the work or takes it back.
 """
 
 from __future__ import annotations
 
 import errno
 import os
-import shutil
-import sys
+import stat
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from dedupe.apply.move import (
-    FileState,
-    Step,
-    holds,
-    no_step,
-    rename_exclusively,
-    require_unchanged,
-    what_changed,
-)
+from dedupe.apply.attempt import Attempt, KeeperWatch
+from dedupe.apply.move import discard
+from dedupe.files.copy import copy_exclusively
 from dedupe.files.digest import digest_file
+from dedupe.files.metadata import Metadata, read_metadata, restore_metadata
+from dedupe.files.rename import (
+    abandon_rename,
+    put_back,
+    recover_rename,
+    rename_exclusively,
+    set_aside,
+)
 from dedupe.files.replace import sync_folder
+from dedupe.files.state import FileState, has_content, status_of
+from dedupe.files.system import system
 
 LinkKind = Literal["hardlink", "symlink", "reflink"]
 
-_FICLONE = 0x40049409  # linux/fs.h: share the blocks of another file
+MakeLink = Callable[[str, FileState, str], None]
+"""Create a link to a keeper (a path) in place of a file, at a temporary path."""
 
 
-def remove(state: FileState, *, aside: str, step: Step = no_step) -> None:
-    """Delete a file, if it is still what was looked at.
+class Delete:
+    """Delete a file; create it again from a keeper with the same bytes."""
 
-    Raises:
-        OSError: it changed, or cannot be removed; it then stands where it stood.
-    """
-    _set_aside(state, aside, step)
-    try:
-        os.unlink(aside)
-    except OSError:
-        rename_exclusively(aside, state.path)
-        raise
-    step("removed")
-    sync_folder(os.path.dirname(state.path))
+    def do(self, attempt: Attempt, watch: KeeperWatch) -> None:
+        """Set the file aside, check its keeper, remove it."""
+        file, backup = attempt.file, attempt.backup(attempt.file.path)
+        set_aside(file, backup, on_copy=attempt.note_copy)
+        try:
+            watch.require()
+            system.unlink(backup)
+        except OSError:
+            put_back(backup, file.path, on_copy=attempt.note_copy)
+            raise
+        sync_folder(os.path.dirname(file.path))
 
+    def undo(self, attempt: Attempt) -> None:
+        """Create the file again from its keeper."""
+        file = attempt.file
+        if status_of(file.path):
+            raise OSError(errno.EBUSY, "was replaced since", file.path)
+        temporary = _create_copy(attempt)
+        try:
+            rename_exclusively(temporary, file.path, on_copy=attempt.note_copy)
+        except BaseException:
+            abandon_rename(temporary, file.path, copied=attempt.copied_exclusively)
+            raise
+        sync_folder(os.path.dirname(file.path))
 
-def replace_by_link(
-    state: FileState,
-    twin: FileState,
-    kind: LinkKind,
-    *,
-    part: str,
-    aside: str,
-    note_link: Callable[[int], None],
-    step: Step = no_step,
-) -> None:
-    """Put a link to `twin` in the place of a file of the same bytes.
+    def recover(self, attempt: Attempt) -> bool:
+        """Finish what was cut short or take it back.
 
-    Args:
-        state: the file that goes; its size, time and inode must still hold.
-        twin: the file that stays.
-        part: a free path beside the file, for the link before it gets its name.
-        aside: a free path beside the file, for the file before it goes.
-        note_link: called with the inode of the link before anything is replaced.
-
-    Raises:
-        OSError: one of the two changed, the file system has no such links, the twin lies on
-            another one ... The file then stands where it stood.
-    """
-    try:
-        _make_link(twin, state, kind, part)
-        step("link made")
-        note_link(os.lstat(part).st_ino)
-        _set_aside(state, aside, step)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(part)
-        raise
-    try:
-        require_unchanged(twin)
-        rename_exclusively(part, state.path, step=step)
-    except OSError:
-        with suppress(OSError):
-            os.unlink(part)
-        if _inode(state.path) is not None:
-            raise _taken(state, aside) from None
-        rename_exclusively(aside, state.path)
-        raise
-    sync_folder(os.path.dirname(state.path))
-    os.unlink(aside)
-    step("removed")
-    sync_folder(os.path.dirname(state.path))
-
-
-def settle_replaced(state: FileState, *, part: str, aside: str, link: int | None) -> bool:
-    """Bring `remove` or `replace_by_link` to one of its two ends; a second call changes nothing.
-
-    Args:
-        state: the file as it was.
-        link: the inode that `note_link` was told, if it was; None for `remove`.
-
-    Returns:
-        Whether the file is gone from its place for good.
-
-    Raises:
-        OSError: something else took the place, or the link no longer has the bytes of the file
-            that stands aside; whatever is there is left.
-    """
-    here, waiting = _inode(state.path), _inode(aside)
-    if here is not None and here == waiting:  # one file, where renaming is linking and unlinking
-        os.unlink(aside)
-        waiting = None
-    if waiting is None:
-        if here is not None and here == link:
+        | path   | backup | forward: action       | completed | back: completed |
+        |--------|--------|-----------------------|-----------|-----------------|
+        | -      | -      | none                  | yes       | no              |
+        | file   | -      | none                  | no        | yes             |
+        | other  | -      | raise                 |           | no              |
+        | -      | file   | rename the backup back | no       |                 |
+        | part   | file   | finish the rename back | no       |                 |
+        | other  | file   | raise                 |           |                 |
+        """
+        path, exclusive = attempt.file.path, attempt.copied_exclusively
+        temporary, backup = attempt.temporary(path), attempt.backup(path)
+        if attempt.back:
+            if status_of(temporary) and status_of(path):
+                recover_rename(temporary, path, copied=exclusive)
+            discard(temporary)
+            return status_of(path) is not None and has_content(path, attempt.file.digest)
+        if status_of(backup):
+            if not (status_of(path) and recover_rename(backup, path, copied=exclusive)):
+                put_back(backup, path, on_copy=attempt.note_copy)
+            return False
+        if not status_of(path):
             return True
-        if here is not None and not holds(state.path, state.digest):
-            raise OSError(errno.EBUSY, "another file stands there now", state.path)
-        _discard(part)
-        return here is None
-    _discard(part)
-    unchanged = not what_changed(replace(state, path=aside), content=False)
-    if here is not None and here == link and unchanged:
-        if _leads_to(state.path, state.digest):
-            os.unlink(aside)
-            sync_folder(os.path.dirname(state.path))
+        if not has_content(path, attempt.file.digest):
+            raise OSError(errno.EBUSY, "another file stands there now", path)
+        return False
+
+
+class Link:
+    """Replace a file by a link of one kind to a keeper with the same bytes."""
+
+    def __init__(self, kind: LinkKind) -> None:
+        self.kind = kind
+
+    def do(self, attempt: Attempt, watch: KeeperWatch) -> None:
+        """Make the link, set the file aside, rename the link into its place, remove the file."""
+        file = attempt.file
+        temporary, backup = attempt.temporary(file.path), attempt.backup(file.path)
+        try:
+            _make_link(self.kind, attempt.action.keeper, file, temporary)
+            attempt.note(link=os.lstat(temporary).st_ino)
+            watch.restart()
+            set_aside(file, backup)
+        except BaseException:
+            with suppress(OSError):
+                system.unlink(temporary)
+            raise
+        try:
+            watch.require()
+            rename_exclusively(temporary, file.path)
+        except OSError:
+            with suppress(OSError):
+                system.unlink(temporary)
+            put_back(backup, file.path)
+            raise
+        sync_folder(os.path.dirname(file.path))
+        system.unlink(backup)
+        sync_folder(os.path.dirname(file.path))
+
+    def undo(self, attempt: Attempt) -> None:
+        """Replace the link by a file of its own, copied from the keeper."""
+        path = attempt.file.path
+        backup = attempt.backup(path)
+        self._require_link(attempt, path)
+        temporary = _create_copy(attempt)
+        try:
+            rename_exclusively(path, backup)
+            self._require_link(attempt, backup)
+            rename_exclusively(temporary, path)
+        except BaseException:
+            with suppress(OSError):
+                if status_of(backup) and not status_of(path):
+                    rename_exclusively(backup, path)
+            with suppress(OSError):
+                system.unlink(temporary)
+            raise
+        sync_folder(os.path.dirname(path))
+        discard(backup)
+
+    def recover(self, attempt: Attempt) -> bool:
+        """Finish what was cut short or take it back."""
+        path = attempt.file.path
+        discard(attempt.temporary(path))  # a link or a copy; it may have its final name as well
+        backup = attempt.backup(path)
+        if _are_one_file(path, backup):  # a rename by two links was cut short
+            discard(backup)
+        return self._recover_undo(attempt) if attempt.back else self._recover_do(attempt)
+
+    def _recover_do(self, attempt: Attempt) -> bool:
+        """Recover `do`, with the temporary link removed.
+
+        | path        | backup | action                                  | completed |
+        |-------------|--------|-----------------------------------------|-----------|
+        | none        | no     | none                                    | yes       |
+        | link        | no     | none                                    | yes       |
+        | broken link | no     | none                                    | yes       |
+        | file        | no     | none                                    | no        |
+        | other       | no     | raise                                   |           |
+        | none        | yes    | rename the backup back                  | no        |
+        | link        | yes    | remove the backup if it is unchanged    | yes       |
+        | broken link | yes    | remove a symbolic link, rename back     | no        |
+        | file, other | yes    | raise                                   |           |
+        """
+        path, backup = attempt.file.path, attempt.backup(attempt.file.path)
+        state = self._state(attempt, path)
+        if not status_of(backup):
+            if state == "other":
+                raise OSError(errno.EBUSY, "another file stands there now", path)
+            return state != "file"
+        if state == "link" and has_content(backup, attempt.file.digest):
+            system.unlink(backup)
+            sync_folder(os.path.dirname(path))
             return True
-        if os.path.islink(state.path):  # what it leads to is gone, or was edited
-            os.unlink(state.path)
-            here = None
-    if here is not None:
-        raise _taken(state, aside)
-    rename_exclusively(aside, state.path)
-    return False
+        if state == "broken link" and self.kind == "symlink":
+            system.unlink(path)
+        put_back(backup, path)
+        return False
+
+    def _recover_undo(self, attempt: Attempt) -> bool:
+        """Recover `undo`, with the temporary copy removed.
+
+        | path        | backup | action                 | completed |
+        |-------------|--------|------------------------|-----------|
+        | file        | any    | remove the backup link | yes       |
+        | none        | yes    | rename the link back   | no        |
+        | any         | any    | none                   | no        |
+        """
+        path, backup = attempt.file.path, attempt.backup(attempt.file.path)
+        state = self._state(attempt, path)
+        if state == "file":
+            discard(backup)
+            return True
+        if state == "none" and status_of(backup):
+            put_back(backup, path)
+        return False
+
+    def _require_link(self, attempt: Attempt, path: str) -> None:
+        state = self._state(attempt, path)
+        if state == "link" or (state == "file" and self.kind != "symlink"):
+            return  # inodes differ after a restart of some file systems: the bytes decide
+        if state == "broken link" and self.kind == "symlink":
+            return  # the copy of the keeper fails with the reason
+        words = "was edited since" if state == "broken link" else "was replaced since"
+        raise OSError(errno.EBUSY, words, attempt.file.path)
+
+    def _state(self, attempt: Attempt, path: str) -> PlaceState:
+        """Return what is at a path: a link made by `do`, the file, or something else."""
+        here, keeper = status_of(path), attempt.action.keeper
+        if here is None:
+            return "none"
+        if self.kind == "symlink":
+            is_link = stat.S_ISLNK(here.st_mode) and os.readlink(path) == keeper
+        else:
+            noted = attempt.forward if attempt.back else attempt.facts
+            is_link = here.st_ino == noted.get("link") or (
+                self.kind == "hardlink" and _are_one_file(path, keeper)
+            )
+        if is_link:
+            return "link" if _leads_to(path, attempt.file.digest) else "broken link"
+        return "file" if has_content(path, attempt.file.digest) else "other"
 
 
-def recreate(
-    state: FileState,
-    source: str,
-    *,
-    part: str,
-    aside: str,
-    link: int | None,
-    note_copy: Callable[[int], None],
-    step: Step = no_step,
-) -> None:
-    """Bring a file back from a file of the same bytes, with its own time and permissions.
-
-    Args:
-        state: the file as it was.
-        source: a file of the same bytes.
-        link: inode of what stands in the place; None if nothing does.
-        note_copy: called with the inode of the new file before it gets its name.
-
-    Raises:
-        OSError: the place is taken by something else, also by what was linked and then edited, or
-            the bytes are gone.
-    """
-    if _inode(state.path) != link:
-        raise OSError(errno.EBUSY, "was replaced since", state.path)
-    try:
-        with Path(source).open("rb") as reader, Path(part).open("xb") as writer:
-            step("part created")
-            shutil.copyfileobj(reader, writer, 1 << 20)
-            writer.flush()
-            os.chmod(part, state.mode)
-            os.utime(part, ns=(state.mtime_ns, state.mtime_ns))
-            os.fsync(writer.fileno())
-        if digest_file(part) != state.digest:
-            raise OSError(errno.ENODATA, f"{source!r} no longer has its bytes", state.path)
-        step("copied")
-        note_copy(os.lstat(part).st_ino)
-        if link is not None:
-            rename_exclusively(state.path, aside, step=step)
-            if not os.path.islink(aside) and digest_file(aside) != state.digest:
-                raise OSError(errno.EBUSY, "was edited since", state.path)
-        rename_exclusively(part, state.path, step=step)
-    except BaseException:
-        with suppress(OSError):
-            if _inode(state.path) is None and _inode(aside) == link:
-                rename_exclusively(aside, state.path)
-        with suppress(OSError):
-            os.unlink(part)
-        raise
-    sync_folder(os.path.dirname(state.path))
-    _discard(aside)
-    step("link removed")
+PlaceState = Literal["none", "link", "broken link", "file", "other"]
+"""`broken link`: a symbolic link to a keeper without the bytes, or a link that was edited."""
 
 
-def settle_recreated(state: FileState, *, part: str, aside: str, copied: int | None) -> bool:
-    """Bring `recreate` to one of its two ends; return whether the file is back in its place."""
-    here = _inode(state.path)
-    if here is not None and here == copied:
-        _discard(aside)  # the link
-        _discard(part)  # a second name, where renaming is linking and unlinking
-        return True
-    if here is None and _inode(aside) is not None:
-        rename_exclusively(aside, state.path)
-    elif here is not None and here == _inode(aside):
-        _discard(aside)
-    _discard(part)
-    return False
-
-
-def _make_link(twin: FileState, state: FileState, kind: LinkKind, part: str) -> None:
+def _make_link(kind: LinkKind, keeper: str, file: FileState, path: str) -> None:
+    """Create a link to a keeper; a reflink gets the metadata of the file that it replaces."""
     if kind == "symlink":
-        os.symlink(twin.path, part)
+        system.symlink(keeper, path)
         return
     try:
         if kind == "hardlink":
-            os.link(twin.path, part, follow_symlinks=False)
+            system.link(keeper, path)
         else:
-            _share_blocks(twin.path, part)
-            shutil.copystat(state.path, part)
+            _make_reflink(keeper, file, path)
     except OSError as error:
         if error.errno == errno.EXDEV:
-            words = "lies on another file system than its keeper"
-            raise OSError(errno.EXDEV, words, state.path) from error
+            words = "is on another file system than its keeper"
+            raise OSError(errno.EXDEV, words, file.path) from error
         raise
-    if kind == "reflink" and digest_file(part) != state.digest:
-        raise OSError(errno.EIO, "the copy differs from the photo", part)
 
 
-def _share_blocks(source: str, target: str) -> None:
-    """Make a copy that shares its blocks with the source until one of the two is written to."""
-    if sys.platform != "linux":
-        raise OSError(errno.ENOTSUP, "this system cannot share blocks between files", target)
-    import fcntl
-
-    with Path(source).open("rb") as reader, Path(target).open("xb") as writer:
+def _make_reflink(keeper: str, file: FileState, path: str) -> None:
+    with Path(keeper).open("rb") as reader:
+        descriptor = system.create(path)
         try:
-            fcntl.ioctl(writer.fileno(), _FICLONE, reader.fileno())
-        except OSError as error:
-            if error.errno in {errno.EOPNOTSUPP, errno.ENOTTY, errno.EINVAL, errno.ENOSYS}:
-                words = "this file system cannot share blocks between files"
-                raise OSError(errno.ENOTSUP, words, target) from error
-            raise
-        os.fsync(writer.fileno())
+            system.clone(reader.fileno(), descriptor, path)
+            restore_metadata(path, read_metadata(file.path))
+            system.sync(descriptor, path)
+        finally:
+            os.close(descriptor)
+    if digest_file(path) != file.digest:
+        raise OSError(errno.EIO, "the copy differs from the photo", path)
 
 
-def _set_aside(state: FileState, aside: str, step: Step) -> None:
-    """Rename a file out of its place; it goes back there if it is not what was looked at."""
-    require_unchanged(state)
-    rename_exclusively(state.path, aside, step=step)
-    trouble = what_changed(replace(state, path=aside), content=False)
-    if trouble:
-        rename_exclusively(aside, state.path)
-        raise OSError(errno.EBUSY, trouble, state.path)
-    step("aside")
+def _create_copy(attempt: Attempt) -> str:
+    """Copy the keeper to the temporary path, with the metadata of the file; return the path."""
+    file, keeper = attempt.file, attempt.action.keeper
+    if not keeper:
+        raise OSError(errno.ENOENT, "was deleted, and no other file had its bytes", file.path)
+    temporary = attempt.temporary(file.path)
+    metadata = Metadata(**attempt.forward["metadata"])
+    try:
+        copy_exclusively(keeper, temporary, digest=file.digest, metadata=metadata)
+    except OSError as error:
+        if error.errno == errno.EIO and not _leads_to(keeper, file.digest):
+            words = f"{keeper!r} no longer has its bytes"
+            raise OSError(errno.ENODATA, words, file.path) from error
+        raise
+    return temporary
 
 
 def _leads_to(path: str, digest: str) -> bool:
-    """Tell whether a file, or what a symbolic link leads to, has some content."""
+    """Return whether a file, or the target of a symbolic link, has a digest."""
     with suppress(OSError):
-        return holds(os.path.realpath(path), digest)
+        return has_content(os.path.realpath(path), digest)
     return False
 
 
-def _taken(state: FileState, aside: str) -> OSError:
-    return OSError(errno.EBUSY, f"is now another file; the photo is {aside!r}", state.path)
-
-
-def _discard(path: str) -> None:
-    with suppress(FileNotFoundError, NotADirectoryError):
-        os.unlink(path)
-
-
-def _inode(path: str) -> int | None:
-    try:
-        return os.lstat(path).st_ino
-    except (FileNotFoundError, NotADirectoryError):
-        return None
+def _are_one_file(first: str, second: str) -> bool:
+    """Return whether two paths are names of one inode, symbolic links not followed."""
+    here, there = status_of(first), status_of(second)
+    return here is not None and there is not None and os.path.samestat(here, there)

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field, replace
 from typing import get_args
 
 from dedupe.apply.destinations import Targets
-from dedupe.apply.move import FileState, look, what_changed
 from dedupe.apply.sidecars import Companions
 from dedupe.errors import ApplyError, ReportError
 from dedupe.files.digest import digest_file
 from dedupe.files.paths import is_below, lies_in
+from dedupe.files.state import FileState, describe_change, read_state
 from dedupe.types import ActionKind as ActionKind
 from dedupe.types import Duplicate, Group, Photo, Report
 from dedupe.types import SidecarRule as SidecarRule
@@ -34,24 +34,13 @@ class Action:
     file: FileState
     target: str  # absolute path to move to; empty where nothing moves
     kind: ActionKind = "move"
-    twin: str = ""  # path of the keeper, if it has the same bytes
+    keeper: str = ""  # path of the keeper, if it has the same bytes
     leader: int | None = None  # of a sidecar: number of its photo's action
 
     @property
     def source(self) -> str:
         """Where the file stood when the action was planned."""
         return self.file.path
-
-    def part(self, run: str, *, back: bool) -> str:
-        """The temporary path beside the destination, which no other run uses."""
-        return self._temporary(self.source if back or not self.target else self.target, run, "part")
-
-    def aside(self, run: str) -> str:
-        """Where the file waits, beside its own place, while something takes that place."""
-        return self._temporary(self.source, run, "old")
-
-    def _temporary(self, beside: str, run: str, suffix: str) -> str:
-        return os.path.join(os.path.dirname(beside), f".dedupe-{run}-{self.number}.{suffix}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,8 +151,8 @@ class _Planner:
             elif self.targets.folder and lies_in(file.path, self.targets.folder):
                 others.append(file)
             else:
-                twin = group.keeper.path if duplicate.kind == "exact" else ""
-                actions += self._act_on(file, twin)
+                keeper = group.keeper.path if duplicate.kind == "exact" else ""
+                actions += self._act_on(file, keeper)
         return ActionGroup(_with_inode(_state(group.keeper)), tuple(actions), tuple(others))
 
     def _why_it_stays(self, duplicate: Duplicate) -> str:
@@ -174,13 +163,13 @@ class _Planner:
                 return f"it has the sidecar {os.path.basename(sidecar)}"
         return ""
 
-    def _act_on(self, file: FileState, twin: str) -> list[Action]:
+    def _act_on(self, file: FileState, keeper: str) -> list[Action]:
         """The action on a photo, and those on its sidecars."""
         files = [file]
         if self.sidecars == "with" and self.kind in ("move", "trash"):
             for path in self.companions.taken_by(file.path):
                 with suppress(OSError):  # it vanished: nothing to take along
-                    files.append(replace(look(path), digest=digest_file(path)))
+                    files.append(replace(read_state(path), digest=digest_file(path)))
         given = self.targets.give([f.path for f in files]) if self.kind == "move" else []
         leader = self.count
         self.count += len(files)
@@ -190,7 +179,7 @@ class _Planner:
                 file=one,
                 target=given[place] if given else "",
                 kind=self.kind,
-                twin="" if place else twin,
+                keeper="" if place else keeper,
                 leader=leader if place else None,
             )
             for place, one in enumerate(files)
@@ -219,7 +208,7 @@ def _common_folder(report: Report, roots: Sequence[str] | None) -> str:
 
 def _first_change(photos: Sequence[Photo]) -> str:
     for photo in photos:
-        if reason := what_changed(_state(photo), content=False):
+        if reason := describe_change(_state(photo), content=False):
             return f"{photo.path} {reason}"
     return ""
 
@@ -250,13 +239,13 @@ def _why_refused(group: Group, folder: str, keepers: Set[tuple[int, int]]) -> st
 def _state(photo: Photo) -> FileState:
     """The file as the report has it; its inode is unknown (0) if the report was read from disk."""
     file = photo.file
-    return FileState(file.path, file.size, file.mtime_ns, 0, file.inode, photo.digest)
+    return FileState(file.path, file.size, file.mtime_ns, file.inode, photo.digest)
 
 
 def _with_inode(state: FileState) -> FileState:
     """Add what only the disk knows; a file that vanishes right now gets a state that never fits."""
     try:
-        seen = look(state.path)
+        seen = read_state(state.path)
     except OSError:
         return replace(state, size=-1)
-    return replace(state, inode=seen.inode, mode=seen.mode)
+    return replace(state, inode=seen.inode)

@@ -1,123 +1,194 @@
-"""Puts a file into the user's trash, and takes it out again where the trash can be read.
+"""Put a file into the trash of the user, and take it out again.
 
-Send2Trash knows the trash of each system. On Linux, the BSDs and the like it is a folder as
-freedesktop.org's Trash specification 1.0 describes it, so a file can be brought back from here;
-elsewhere the desktop has to do that.
+On Linux and the BSDs the trash is a folder as the Trash specification 1.0 of freedesktop.org
+describes it. dedupe writes there itself: the note is created exclusively and the file is renamed
+without replacing another, so that two programs that trash a file of one name lose none. On macOS
+and Windows Send2Trash calls the system, and only the desktop can bring a file back.
 """
 
 from __future__ import annotations
 
 import errno
 import os
+import stat
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
-from urllib.parse import unquote_to_bytes
+from urllib.parse import quote
 
-from dedupe.apply.move import FileState, Step, holds, move_file, no_step, require_unchanged
+from dedupe.apply.attempt import Attempt, KeeperWatch
+from dedupe.apply.move import discard, move_file, recover_move
+from dedupe.files.copy import write_all
+from dedupe.files.replace import sync_folder
+from dedupe.files.state import FileState, has_content, require_unchanged, status_of
+from dedupe.files.system import system
 
-_HAS_FOLDERS = sys.platform not in ("darwin", "win32")
+HAS_FOLDERS = sys.platform not in ("darwin", "win32")
+"""Whether the trash of this system is a folder that dedupe can read."""
 
-
-def send_to_trash(state: FileState, *, step: Step = no_step) -> None:
-    """Put a file into the trash.
-
-    Raises:
-        OSError: it changed since it was looked at, or there is no trash for its file system.
-    """
-    from send2trash import send2trash  # may load GLib
-
-    require_unchanged(state)
-    try:
-        send2trash(state.path)
-    except OSError as error:
-        words = error.strerror or str(error)
-        raise OSError(error.errno or errno.EIO, words, state.path) from error
-    step("trashed")
+_OUTSIDE = "is in the trash: restore it from there"
 
 
-def take_from_trash(state: FileState, *, part: str, step: Step = no_step) -> None:
-    """Put a trashed file back into its place, in which nothing may stand.
+class Trash:
+    """Put a file into the trash, and take it out."""
 
-    Args:
-        part: a free path beside the place, for a trash on another file system.
-
-    Raises:
-        OSError: something stands there, the trash no longer has it, or only the desktop can.
-    """
-    if not _HAS_FOLDERS:
-        raise OSError(errno.ENOTSUP, "is in the trash: restore it from there", state.path)
-    for note, file in _trashed(state.path):
-        if os.path.isfile(file) and holds(file, state.digest):
-            move_file(state.at(file), state.path, part=part, note_copy=_note_nothing, step=step)
-            with suppress(OSError):
-                os.unlink(note)
+    def do(self, attempt: Attempt, watch: KeeperWatch) -> None:
+        """Put the file into the trash; the journal has the place before."""
+        if not HAS_FOLDERS:
+            _send_to_system_trash(attempt.file, watch)
             return
-    raise FileNotFoundError(errno.ENOENT, "is no longer in the trash", state.path)
+        require_unchanged(attempt.file)
+        folder, top = _find_trash(attempt.file.path)
+        for name in _free_names(os.path.basename(attempt.file.path)):
+            place = os.path.join(folder, "files", name)
+            info = os.path.join(folder, "info", f"{name}.trashinfo")
+            if os.path.lexists(place) or os.path.lexists(info):
+                continue
+            attempt.note(place=place, info=info)
+            try:
+                _write_info(info, attempt.file.path, top)
+            except FileExistsError:  # another program took the name
+                continue
+            try:
+                move_file(attempt, attempt.file, place, check=watch.require)
+            except OSError as error:
+                if not status_of(place) or isinstance(error, FileExistsError):
+                    discard(info)
+                if isinstance(error, FileExistsError):
+                    continue
+                raise
+            return
+
+    def undo(self, attempt: Attempt) -> None:
+        """Move the file from its place in the trash back to its path."""
+        place = _noted(attempt, "place")
+        if not status_of(place) or not has_content(place, attempt.file.digest):
+            raise FileNotFoundError(errno.ENOENT, "is no longer in the trash", attempt.file.path)
+        move_file(attempt, attempt.file.at(place), attempt.file.path)
+        discard(_noted(attempt, "info"))
+
+    def recover(self, attempt: Attempt) -> bool:
+        """Finish the move in its direction, or take it back."""
+        path = attempt.file.path
+        if not HAS_FOLDERS:
+            return _recover_from_system_trash(attempt)
+        if not attempt.back and "place" not in attempt.facts:
+            return False
+        place, info = _noted(attempt, "place"), _noted(attempt, "info")
+        source, target = (place, path) if attempt.back else (path, place)
+        completed = recover_move(attempt, attempt.file.moved_to(source), target)
+        if completed == attempt.back and not status_of(place):
+            discard(info)
+        return completed
 
 
-def settle_trashed(state: FileState, *, part: str, back: bool) -> bool:
-    """Tell which end `send_to_trash` or `take_from_trash` came to, and remove what it left over.
+def _noted(attempt: Attempt, fact: str) -> str:
+    noted = attempt.forward if attempt.back else attempt.facts
+    if fact not in noted:
+        raise OSError(errno.ENOTSUP, _OUTSIDE, attempt.file.path)
+    return str(noted[fact])
 
-    Returns:
-        Whether it went through, in the direction in which it was going.
+
+def _find_trash(path: str) -> tuple[str, str]:
+    """Return the trash folder for a file, and the folder that its notes are relative to.
+
+    That is the trash in the home of the user for files on the same disk; else one at the top of
+    the disk of the file. An empty second folder means absolute notes.
 
     Raises:
-        OSError: something else took the place, and the trash cannot tell.
+        OSError: there is none, and none can be created.
     """
-    with suppress(FileNotFoundError, NotADirectoryError):
-        os.unlink(part)
-    if not os.path.lexists(state.path):
-        return not back
-    if holds(state.path, state.digest):
-        return back
-    if not _HAS_FOLDERS:
-        raise OSError(errno.EBUSY, "another file stands there; look into the trash", state.path)
-    trashed = any(
-        holds(file, state.digest) for _, file in _trashed(state.path) if os.path.isfile(file)
-    )
-    return trashed and not back
-
-
-def _note_nothing(_inode: int) -> None:
-    """The digest tells whether a copy is ours."""
-
-
-def _trashed(path: str) -> Iterator[tuple[str, str]]:
-    """The note and the file of everything that was trashed from a path, the last one first."""
-    wanted = _real(path)
-    found = [
-        (note.stat().st_mtime_ns, str(note), str(note.parent.parent / "files" / note.stem))
-        for trash, top in _trash_folders(path)
-        for note in trash.glob("info/*.trashinfo")
-        if _origin(note, top) == wanted
-    ]
-    for _, note_path, file in sorted(found, reverse=True):
-        yield note_path, file
-
-
-def _trash_folders(path: str) -> Iterator[tuple[Path, str]]:
-    """The trash folders that may hold a file, each with what its relative paths start from."""
+    device = os.lstat(path).st_dev
     data = os.environ.get("XDG_DATA_HOME") or os.path.expanduser("~/.local/share")
-    yield Path(data, "Trash"), data
+    home = os.path.join(os.path.abspath(data), "Trash")
+    if _device_of(home) == device:
+        return _prepare(home), ""
     top = os.path.realpath(os.path.dirname(path))
     while not os.path.ismount(top):
         top = os.path.dirname(top)
-    user = str(os.getuid()) if sys.platform != "win32" else ""
-    yield Path(top, ".Trash", user), top
-    yield Path(top, f".Trash-{user}"), top
+    user = os.getuid() if sys.platform != "win32" else 0
+    shared = os.path.join(top, ".Trash")
+    status = status_of(shared)
+    if status and stat.S_ISDIR(status.st_mode) and status.st_mode & stat.S_ISVTX:
+        with suppress(OSError):
+            return _prepare(os.path.join(shared, str(user))), top
+    try:
+        return _prepare(os.path.join(top, f".Trash-{user}")), top
+    except OSError as error:
+        words = f"there is no trash on its disk, and {error.filename!r} cannot be used"
+        raise OSError(error.errno or errno.EIO, words, path) from error
 
 
-def _origin(note: Path, top: str) -> str:
-    """The real path that a note names; empty if it is no note."""
-    with suppress(OSError):
-        for line in note.read_bytes().splitlines():
-            if line.startswith(b"Path="):
-                return _real(os.path.join(top, os.fsdecode(unquote_to_bytes(line[5:]))))
-    return ""
+def _device_of(folder: str) -> int:
+    """Return the device of a folder, or of the nearest folder above that exists."""
+    while not os.path.isdir(folder) and folder != os.path.dirname(folder):
+        folder = os.path.dirname(folder)
+    return os.stat(folder).st_dev
 
 
-def _real(path: str) -> str:
-    """The path without links in its folders; the last part may be one."""
-    return os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
+def _prepare(trash: str) -> str:
+    """Create a trash folder with its two parts, for its user only; return it.
+
+    Raises:
+        OSError: it cannot be created, or another user owns it.
+    """
+    for folder in (trash, os.path.join(trash, "files"), os.path.join(trash, "info")):
+        if not os.path.isdir(folder):
+            Path(folder).parent.mkdir(parents=True, exist_ok=True)
+            with suppress(FileExistsError):
+                system.mkdir(folder, 0o700)
+    if sys.platform != "win32" and os.stat(trash).st_uid != os.getuid():
+        raise OSError(errno.EPERM, "another user owns it", trash)
+    return trash
+
+
+def _free_names(name: str) -> Iterator[str]:
+    stem, extension = os.path.splitext(name)
+    yield name
+    number = 2
+    while True:
+        yield f"{stem}.{number}{extension}"
+        number += 1
+
+
+def _write_info(info: str, path: str, top: str) -> None:
+    """Create the note of a trashed file; raises FileExistsError if there is one."""
+    origin = os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
+    if top:
+        origin = os.path.relpath(origin, top)
+    when = datetime.now().isoformat(timespec="seconds")  # local, by the standard
+    text = f"[Trash Info]\nPath={quote(os.fsencode(origin))}\nDeletionDate={when}\n"
+    descriptor = system.create(info)
+    try:
+        write_all(descriptor, text.encode("ascii"), info)
+        system.sync(descriptor, info)
+    except BaseException:
+        with suppress(OSError):
+            system.unlink(info)
+        raise
+    finally:
+        os.close(descriptor)
+    sync_folder(os.path.dirname(info))
+
+
+def _send_to_system_trash(file: FileState, watch: KeeperWatch) -> None:
+    from send2trash import send2trash  # loads the libraries of the desktop
+
+    require_unchanged(file)
+    watch.require()
+    try:
+        send2trash(file.path)
+    except OSError as error:
+        words = error.strerror or str(error)
+        raise OSError(error.errno or errno.EIO, words, file.path) from error
+
+
+def _recover_from_system_trash(attempt: Attempt) -> bool:
+    path = attempt.file.path
+    if not status_of(path):
+        return not attempt.back
+    if has_content(path, attempt.file.digest):
+        return attempt.back
+    raise OSError(errno.EBUSY, "another file stands there; the photo may be in the trash", path)

@@ -1,24 +1,25 @@
-"""Takes a run back, wherever it stopped."""
+"""Undo a run, wherever it stopped."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Set
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from dedupe.apply.actions import take_back
-from dedupe.apply.execute import FailedAction, settle_all
-from dedupe.apply.history import Run, find_run, read_run
+from dedupe.apply.actions import undo_action
+from dedupe.apply.execute import FailedAction, recover_all
+from dedupe.apply.history import Run, find_run
 from dedupe.apply.journal import reopen_journal
-from dedupe.apply.move import Step, explain, no_step
 from dedupe.apply.plan import Action
+from dedupe.files.state import describe_error
+from dedupe.files.system import system
+from dedupe.types import Progress, no_progress
 
 
 @dataclass(frozen=True, slots=True)
 class UndoOutcome:
-    """What came back, in the order in which it came; both empty if there was nothing to undo."""
+    """Which files are back, in the order in which they came; both are empty if none was away."""
 
     restored: tuple[Action, ...]
     failed: tuple[FailedAction, ...]
@@ -29,65 +30,65 @@ def undo(
     *,
     folder: Path | None = None,
     wanted: Callable[[str], bool] = lambda _path: True,
-    step: Step = no_step,
+    on_progress: Progress = no_progress,
 ) -> UndoOutcome:
     """Bring every file of a run back to where it was, the last one first.
 
-    Restores name, content, time and permissions, creates folders that vanished, and removes the
-    folders that the run created if they are empty. A file that changed since it was moved, or whose
-    place is taken, stays where it is and is told. A second call has nothing to do but those.
+    Restores name, content, times, owner, permissions and extended attributes, creates folders that
+    vanished, and removes the folders that the run created if they are empty. A file that changed
+    since the run, or whose original path is occupied, is left in place and listed in `failed`. So
+    is a deleted file without an identical keeper. A second call tries only the files that failed.
 
-    A link is replaced by a file of its own again, and a deleted file is made again, both from the
-    bytes of the keeper; what was deleted and had no such twin is told. A trashed file comes back on
-    systems whose trash can be read (`dedupe.apply.trash`).
+    A link is replaced by a file of its own, and a deleted file is created again, both from the
+    bytes of the keeper. A trashed file comes back on systems with a readable trash
+    (`dedupe.apply.trash`).
 
     Args:
         run: id of the run, or path of its journal.
-        folder: where journals live; `default_journal_dir()` if not given.
-        wanted: says of a path, where the file stood, whether to bring it back; its sidecars
-            come with it.
+        folder: folder of the journals; `default_journal_dir()` if not given.
+        wanted: returns for the original path of a file whether to bring it back; its sidecars come
+            with it.
+        on_progress: called with "undo", the number of files just finished, and their total.
 
     Raises:
         ApplyError: there is no such run, or the journal cannot be written.
         LockedError: another run works with the journals of this folder.
     """
     path = find_run(run, folder)
-    with reopen_journal(path, step=step) as journal:
-        before = read_run(path)
+    with reopen_journal(path) as journal:
+        before = journal.read()
         chosen = _choose(before, wanted)
         if before.undone or (before.actions and not chosen):
             return UndoOutcome((), ())
         journal.record("undo")
-        away, lost = settle_all(before, journal)
+        lost = recover_all(before, journal)
+        applied = journal.read().applied
         failed = list(lost)
-        restored = [a for a in before.actions if a.number in before.away - away]
-        for action in reversed(before.actions):
-            if action.number in away & chosen:
-                try:
-                    take_back(action, before, journal)
-                except OSError as error:
-                    failed.append(FailedAction(action, explain(error)))
-                else:
-                    restored.append(action)
+        restored = [a for a in before.actions if a.number in before.applied - applied]
+        waiting = [action for action in before.actions if action.number in applied & chosen]
+        for action in reversed(waiting):
+            try:
+                undo_action(action, journal)
+            except OSError as error:
+                failed.append(FailedAction(action, describe_error(error)))
+            else:
+                restored.append(action)
+            on_progress("undo", 1, len(waiting))
         for created in reversed(before.folders):
             with suppress(OSError):  # not empty, or gone
-                os.rmdir(created)
-        if not lost and all(_is_for_good(action) for action in _still_away(path)):
+                system.rmdir(created)
+        applied = journal.read().applied
+        if not lost and all(_is_final(a) for a in before.actions if a.number in applied):
             journal.record("undone")
     return UndoOutcome(tuple(restored), tuple(failed))
 
 
 def _choose(run: Run, wanted: Callable[[str], bool]) -> Set[int]:
-    """Numbers of the wanted actions; a sidecar is wanted with its photo."""
+    """Return the numbers of the wanted actions; a sidecar is wanted with its photo."""
     photos = {action.number for action in run.actions if wanted(action.source)}
     return photos | {action.number for action in run.actions if action.leader in photos}
 
 
-def _still_away(path: Path) -> list[Action]:
-    run = read_run(path)
-    return [action for action in run.actions if action.number in run.away]
-
-
-def _is_for_good(action: Action) -> bool:
-    """Whether no later try can bring the file back, so that the run counts as taken back."""
-    return action.kind == "delete" and not action.twin
+def _is_final(action: Action) -> bool:
+    """Return whether no later undo can bring the file back, so that the run counts as undone."""
+    return action.kind == "delete" and not action.keeper

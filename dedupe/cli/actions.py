@@ -155,7 +155,7 @@ def show_plan(report: Report, options: ApplyOptions, *, ignored: str = "") -> No
     plan = plan_report(report, options, are_apart=find_ignored(ignored or USER_FILE).are_apart)
     _show_left_alone(plan, plan.stale)
     for action in plan.actions:
-        goes = action.target or f"{plan.kind}{f' to {action.twin}' if action.twin else ''}"
+        goes = action.target or f"{plan.kind}{f' to {action.keeper}' if action.keeper else ''}"
         console.say(f"{action.source} -> {goes}")
     done = _DONE[plan.kind]
     console.say(f"{count(len(plan.actions), 'file')} would be {done}; nothing was touched")

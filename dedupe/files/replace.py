@@ -11,6 +11,8 @@ import sys
 from collections.abc import Iterable
 from contextlib import suppress
 
+from dedupe.files.system import system
+
 if sys.platform != "win32":
     import fcntl
 
@@ -117,7 +119,7 @@ def sync_folder(folder: str) -> None:
         return
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        os.fsync(descriptor)
+        system.sync(descriptor, folder)
     except OSError as error:  # some network file systems refuse to flush a folder
         if error.errno not in {errno.EINVAL, errno.ENOTSUP}:
             raise

@@ -12,16 +12,17 @@ from pathlib import Path
 
 import pytest
 from builders import MTIME_NS, a_group, a_report, snapshot, write_photo
+from faults import at, faults, name_of, raising
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dedupe.apply.execute import Outcome, apply_plan, resume
 from dedupe.apply.history import list_runs
 from dedupe.apply.journal import start_journal
-from dedupe.apply.move import Step, no_step
 from dedupe.apply.plan import ActionKind, LeftGroup, Plan, plan_actions
 from dedupe.apply.undo import UndoOutcome, undo
 from dedupe.errors import ApplyError
+from dedupe.files.system import FaultHook, no_fault
 from dedupe.types import Report
 
 
@@ -40,9 +41,12 @@ def plan(tmp_path: Path) -> Plan:
     return plan_actions(report, move_to=str(tmp_path / "out"), roots=[str(tmp_path / "photos")])
 
 
-def act(tmp_path: Path, planned: Plan, step: Step = no_step) -> Outcome:
+def act(tmp_path: Path, planned: Plan, after: FaultHook = no_fault) -> Outcome:
     runs = tmp_path / "runs"
-    with start_journal(runs, kind=planned.kind, move_to=planned.move_to, step=step) as journal:
+    with (
+        faults(after=after),
+        start_journal(runs, kind=planned.kind, move_to=planned.move_to) as journal,
+    ):
         return apply_plan(planned, journal)
 
 
@@ -169,24 +173,17 @@ def test_a_read_only_folder_fails_its_moves_alone(tmp_path: Path) -> None:
     assert [action.number for action in outcome.done] == [0]
 
 
-def full_disk_at(number: int) -> Step:
-    """Fail as a full disk does, after some intents were written."""
-    intents = 0
-
-    def step(name: str) -> None:
-        nonlocal intents
-        intents += name == "intent"
-        if intents > number and name == "mkdir":
-            raise OSError(errno.ENOSPC, "No space left on device")
-
-    return step
+def full_disk_after_a_move(call: str, subject: str) -> None:
+    """Fail as a full disk does, when the second folder is made."""
+    if call == "mkdir" and subject.endswith("out/x"):
+        raise OSError(errno.ENOSPC, "No space left on device")
 
 
 def test_a_full_disk_stops_the_run_and_it_can_be_resumed_or_undone(tmp_path: Path) -> None:
     planned = plan(tmp_path)
     before = photos_of(tmp_path)
     with pytest.raises(ApplyError, match=r"the disk is full: .* 1 files went") as caught:
-        act(tmp_path, planned, full_disk_at(0))
+        act(tmp_path, planned, full_disk_after_a_move)
     run = last_run(tmp_path)
     assert f"dedupe undo {run.stem}" in str(caught.value)
     assert resume(run) == Outcome(planned.actions[1:], (), ())
@@ -194,12 +191,9 @@ def test_a_full_disk_stops_the_run_and_it_can_be_resumed_or_undone(tmp_path: Pat
     assert photos_of(tmp_path) == before
 
 
-@pytest.mark.parametrize("stage", ["planned", "mkdir", "intent", "renamed", "done"])
+@pytest.mark.parametrize("stage", ["planned", "mkdir", "intent", "rename", "done"])
 def test_ctrl_c_leaves_what_undo_and_resume_can_mend(tmp_path: Path, stage: str) -> None:
-    def step(name: str) -> None:
-        if name == stage:
-            raise KeyboardInterrupt
-
+    step = at(stage, raising(KeyboardInterrupt()))
     planned = plan(tmp_path)
     before = photos_of(tmp_path)
     with pytest.raises(KeyboardInterrupt):
@@ -214,16 +208,13 @@ def test_ctrl_c_leaves_what_undo_and_resume_can_mend(tmp_path: Path, stage: str)
 def test_a_photo_whose_place_was_taken_after_a_kill_is_not_forgotten(
     tmp_path: Path, back: bool
 ) -> None:
-    def step(name: str) -> None:
-        if name == "renamed":
-            raise KeyboardInterrupt
-
+    step = at("rename", raising(KeyboardInterrupt()))
     planned = plan(tmp_path)
     with suppress(KeyboardInterrupt):
-        act(tmp_path, planned, no_step if back else step)
-    with suppress(KeyboardInterrupt):
+        act(tmp_path, planned, no_fault if back else step)
+    with suppress(KeyboardInterrupt), faults(after=step):
         if back:
-            undo(last_run(tmp_path), step=step)
+            undo(last_run(tmp_path))
     left = "out/x/d.jpg" if back else "photos/b.jpg"
     write_photo(tmp_path / left, b"came meanwhile")
     outcome = undo(last_run(tmp_path))
@@ -237,7 +228,7 @@ def test_a_photo_whose_place_was_taken_after_a_kill_is_not_forgotten(
 def test_resume_checks_the_rest_of_a_group_again(tmp_path: Path) -> None:
     planned = plan(tmp_path)
     with pytest.raises(ApplyError):
-        act(tmp_path, planned, full_disk_at(0))
+        act(tmp_path, planned, full_disk_after_a_move)
     edit(tmp_path / "photos/a.jpg")
     outcome = resume(last_run(tmp_path))
     assert outcome.done == planned.groups[1].actions
@@ -247,7 +238,7 @@ def test_resume_checks_the_rest_of_a_group_again(tmp_path: Path) -> None:
 def test_a_run_that_was_taken_back_is_not_resumed(tmp_path: Path) -> None:
     act(tmp_path, plan(tmp_path))
     undo(last_run(tmp_path))
-    with pytest.raises(ApplyError, match="it was taken back"):
+    with pytest.raises(ApplyError, match="it was undone"):
         resume(last_run(tmp_path))
 
 
@@ -426,9 +417,9 @@ def test_a_photo_stays_if_its_sidecar_cannot_go(tmp_path: Path) -> None:
 def die_before_the_sidecar(tmp_path: Path) -> None:
     intents = 0
 
-    def step(name: str) -> None:
+    def step(call: str, subject: str) -> None:
         nonlocal intents
-        intents += name == "intent"
+        intents += name_of(call, subject) == "intent"
         if intents == 2:
             raise KeyboardInterrupt
 
@@ -474,10 +465,7 @@ def test_a_photo_that_cannot_come_back_to_its_sidecar_is_told(tmp_path: Path) ->
 def test_a_keeper_that_goes_after_its_group_was_checked_stops_the_group(
     tmp_path: Path, kind: ActionKind
 ) -> None:
-    def step(name: str) -> None:
-        if name == "done":
-            (tmp_path / "photos/a.jpg").unlink(missing_ok=True)
-
+    step = at("done", (tmp_path / "photos/a.jpg").unlink)
     report = two_groups(tmp_path)
     outcome = act(tmp_path, plan_actions(report, kind=kind, move_to=str(tmp_path / "out")), step)
     assert [(f.action.number, f.reason) for f in outcome.failed] == [

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import errno
 import json
-import os
 from pathlib import Path
 
 import platformdirs
 import pytest
 from builders import a_group, a_report, write_photo
+from faults import faults, name_of
 
 from dedupe.apply.execute import apply_plan, resume
 from dedupe.apply.history import Pending, default_journal_dir, find_run, list_runs, read_run
@@ -47,17 +47,17 @@ def test_every_step_is_in_the_journal_in_order(tmp_path: Path) -> None:
     assert events(path) == [*applied, "undo", "intent", "done", "undone"]
 
 
-def test_an_intent_is_on_disk_before_its_file_moves(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_intent_is_on_disk_before_its_file_moves(tmp_path: Path) -> None:
     order: list[str] = []
     planned = a_plan(tmp_path)
-    monkeypatch.setattr(os, "fsync", lambda _descriptor: order.append("flushed"))
-    with start_journal(tmp_path / "runs", move_to=planned.move_to, step=order.append) as journal:
+    with (
+        faults(after=lambda call, subject: order.append(name_of(call, subject))),
+        start_journal(tmp_path / "runs", move_to=planned.move_to) as journal,
+    ):
         apply_plan(planned, journal)
-    assert order[order.index("intent") - 1] == "flushed"
-    assert order.index("intent") < order.index("renamed") < order.index("done")
-    assert order[order.index("renamed") + 1 : order.index("synced")] == ["flushed", "flushed"]
+    assert order[order.index("intent") :] == [
+        "intent", "sync", "rename", "sync", "sync", "done", "sync", "end", "sync",
+    ]  # fmt: skip
 
 
 def test_a_journal_tells_its_run(tmp_path: Path) -> None:
@@ -70,7 +70,7 @@ def test_a_journal_tells_its_run(tmp_path: Path) -> None:
     [move] = run.actions
     assert move.source == str(tmp_path / "photos/\udcff\n.jpg")
     assert move.target == str(tmp_path / "out/\udcff\n.jpg")
-    assert (run.away, len(run.pending), run.folders) == (frozenset({0}), 0, (run.move_to,))
+    assert (run.applied, len(run.pending), run.folders) == (frozenset({0}), 0, (run.move_to,))
     assert (run.planned, run.ended, run.undoing, run.undone) == (True, True, False, False)
 
 
@@ -91,10 +91,14 @@ def test_an_intent_without_its_end_is_pending(tmp_path: Path) -> None:
     path = finished(tmp_path)
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(b"".join(lines[: events(path).index("done")]))
-    assert read_run(path).pending == {0: Pending(back=False)}
+    pending = read_run(path).pending
+    assert list(pending) == [0]
+    assert not pending[0].back
     with reopen_journal(path) as journal:
-        journal.record("copied", action=0, inode=7)
-    assert read_run(path).pending == {0: Pending(back=False, copied=7)}
+        journal.note(0, {"copied": 7})
+        assert journal.read() == read_run(path)
+    facts = {**pending[0].facts, "copied": 7}
+    assert read_run(path).pending == {0: Pending(back=False, facts=facts)}
 
 
 def test_a_torn_line_is_cut_off_before_anything_is_appended(tmp_path: Path) -> None:
@@ -145,15 +149,19 @@ def test_a_journal_without_a_header_that_we_know_is_not_read(tmp_path: Path, tex
         read_run(path)
 
 
-def test_runs_are_listed_oldest_first_without_those_that_never_began(tmp_path: Path) -> None:
-    assert list_runs(tmp_path / "runs") == ()
-    paths = [finished(tmp_path / str(n)) for n in range(2)]
-    folder = tmp_path / "all"
-    folder.mkdir()
-    paths[0].rename(folder / "20250102T000000Z-aaaaaa.jsonl")
-    paths[1].rename(folder / "20250101T000000Z-bbbbbb.jsonl")
-    (folder / "20250103T000000Z-cccccc.jsonl").write_bytes(b'{"event": "ru')
-    assert [run.id[:8] for run in list_runs(folder)] == ["20250101", "20250102"]
+def test_runs_are_listed_in_their_sequence_whatever_the_clock_said(tmp_path: Path) -> None:
+    runs = tmp_path / "runs"
+    assert list_runs(runs) == ()
+    for number, name in enumerate(("20250102T000000Z-aaaaaa", "20250101T000000Z-bbbbbb"), 1):
+        with start_journal(runs, move_to="/out") as journal:
+            pass
+        journal.path.rename(runs / f"{name}.jsonl")
+        assert journal.read().sequence == number
+    (runs / "20250103T000000Z-cccccc.jsonl").write_bytes(b'{"event": "ru')  # killed at once
+    assert [run.id[:8] for run in list_runs(runs)] == ["20250102", "20250101"]
+    (runs / "20250104T000000Z-dddddd.jsonl").write_bytes(b"damaged\n")
+    with start_journal(runs, move_to="/out") as journal:
+        assert journal.read().sequence == 3
 
 
 def test_a_run_is_found_by_its_id_and_by_its_path(tmp_path: Path) -> None:
@@ -166,19 +174,19 @@ def test_a_run_is_found_by_its_id_and_by_its_path(tmp_path: Path) -> None:
 
 
 def test_a_journal_that_cannot_be_written_stops_the_run_before_the_file_moves(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
-    def full(_descriptor: int, line: bytes) -> int:
-        if b'"intent"' in line:
+    def full(call: str, subject: str) -> None:
+        if name_of(call, subject) == "intent":
             raise OSError(errno.ENOSPC, "No space left on device")
-        return write(_descriptor, line)
 
-    write = os.write
     planned = a_plan(tmp_path)
-    with start_journal(tmp_path / "runs", move_to=planned.move_to) as journal:
-        monkeypatch.setattr(os, "write", full)
-        with pytest.raises(ApplyError, match=r"cannot write the journal .*: No space left"):
-            apply_plan(planned, journal)
+    with (
+        start_journal(tmp_path / "runs", move_to=planned.move_to) as journal,
+        faults(before=full),
+        pytest.raises(ApplyError, match=r"cannot write the journal .*: No space left"),
+    ):
+        apply_plan(planned, journal)
     assert Path(planned.actions[0].source).exists()
 
 

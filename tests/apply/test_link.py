@@ -1,320 +1,312 @@
-"""Links in the place of files, files in the place of links, and what is left after trouble."""
+"""Links in the place of files, files in the place of links, and recovery after a kill."""
 
 from __future__ import annotations
 
 import errno
 import os
-import shutil
 from collections.abc import Callable
 from contextlib import suppress
-from itertools import count
 from pathlib import Path
 
 import pytest
 from builders import MTIME_NS, snapshot, write_photo
+from faults import Died, a_state, an_attempt, at, both, dying_at, faults, turned_back, without
 
-from dedupe.apply.link import (
-    LinkKind,
-    recreate,
-    remove,
-    replace_by_link,
-    settle_recreated,
-    settle_replaced,
-)
-from dedupe.apply.move import FileState, Step, look, no_step
-from dedupe.files.digest import digest_bytes
+from dedupe.apply.actions import ACTIONS
+from dedupe.apply.attempt import KeeperWatch
+from dedupe.apply.plan import ActionKind
+from dedupe.files.system import FaultHook, no_fault, system
 
 PHOTO = b"the same bytes"
 
 
-class Died(BaseException):
-    """Stands for a kill: nothing that cleans up may run after it."""
-
-
 class Scene:
-    """A keeper and its twin, and the temporary names beside the twin."""
+    """A keeper and a copy of it."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, kind: ActionKind = "hardlink") -> None:
+        self.folder, self.kind = folder, kind
         write_photo(folder / "keeper.jpg", PHOTO, mode=0o644, mtime_ns=MTIME_NS + 1)
-        write_photo(folder / "twin.jpg", PHOTO, mode=0o600)
-        self.keeper, self.twin = (
-            look(str(folder / name)).at(str(folder / name)) for name in ("keeper.jpg", "twin.jpg")
-        )
-        self.keeper = with_digest(self.keeper)
-        self.twin = with_digest(self.twin)
-        self.part, self.aside = str(folder / ".part"), str(folder / ".old")
-        self.noted: int | None = None
+        self.keeper = folder / "keeper.jpg"
+        self.copy = folder / "copy.jpg"
+        self.keeper_state = a_state(self.keeper, PHOTO, mode=0o644)
+        os.utime(self.keeper, ns=(MTIME_NS + 1, MTIME_NS + 1))
+        self.keeper_state = self.keeper_state.at(str(self.keeper))
+        self.state = a_state(self.copy, PHOTO, mode=0o600)
+        self.attempt = an_attempt(self.state, kind=kind, keeper=str(self.keeper))
+        self.back = turned_back(self.attempt)
+        self.backup = Path(self.attempt.backup(self.state.path))
 
-    def note(self, inode: int) -> None:
-        self.noted = inode
+    def do(self, after: FaultHook = no_fault) -> None:
+        with faults(after=after, before=system.before):
+            ACTIONS[self.kind].do(self.attempt, KeeperWatch(self.keeper_state))
 
-    def replace(self, kind: LinkKind = "hardlink", step: Step = no_step) -> None:
-        replace_by_link(
-            self.twin, self.keeper, kind,
-            part=self.part, aside=self.aside, note_link=self.note, step=step,
-        )  # fmt: skip
+    def undo(self, after: FaultHook = no_fault) -> None:
+        with faults(after=after, before=system.before):
+            ACTIONS[self.kind].undo(self.back)
 
-    def bring_back(self, step: Step = no_step) -> None:
-        link, self.noted = self.noted, None
-        recreate(
-            self.twin, self.keeper.path,
-            part=self.part, aside=self.aside, link=link, note_copy=self.note, step=step,
-        )  # fmt: skip
+    def recover(self, *, back: bool = False) -> bool:
+        return ACTIONS[self.kind].recover(self.back if back else self.attempt)
 
-    def files(self) -> dict[str, tuple[bytes, int, int]]:
-        return {os.path.basename(path): facts for path, facts in snapshot(self.folder).items()}
+    def files(self) -> dict[str, bytes]:
+        return {os.path.basename(path): facts[0] for path, facts in snapshot(self.folder).items()}
 
 
-def with_digest(state: FileState) -> FileState:
-    return FileState(
-        state.path, state.size, state.mtime_ns, state.mode, state.inode, digest_bytes(PHOTO)
-    )
+def test_a_hard_link_is_the_keeper_under_another_name(tmp_path: Path) -> None:
+    scene = Scene(tmp_path)
+    scene.do()
+    assert os.path.samefile(scene.copy, scene.keeper)
+    assert sorted(scene.files()) == ["copy.jpg", "keeper.jpg"]
 
 
-@pytest.fixture
-def scene(tmp_path: Path) -> Scene:
-    return Scene(tmp_path)
+def test_a_symbolic_link_leads_to_the_keeper(tmp_path: Path) -> None:
+    scene = Scene(tmp_path, "symlink")
+    scene.do()
+    assert os.readlink(scene.copy) == str(scene.keeper)
+    assert scene.copy.read_bytes() == PHOTO
 
 
-def dies_at(point: int) -> Step:
-    steps = count()
-
-    def step(_name: str) -> None:
-        if next(steps) == point:
-            raise Died
-
-    return step
-
-
-def test_a_hard_link_is_the_keeper_under_another_name(scene: Scene) -> None:
-    scene.replace("hardlink")
-    assert os.path.samefile(scene.twin.path, scene.keeper.path)
-    assert sorted(scene.files()) == ["keeper.jpg", "twin.jpg"]
-
-
-def test_a_symbolic_link_leads_to_the_keeper(scene: Scene) -> None:
-    scene.replace("symlink")
-    assert os.readlink(scene.twin.path) == scene.keeper.path
-    assert Path(scene.twin.path).read_bytes() == PHOTO
-
-
-def test_a_reflink_is_a_file_of_its_own_where_blocks_can_be_shared(scene: Scene) -> None:
-    before = scene.files()
+def test_a_reflink_is_a_file_of_its_own_if_blocks_can_be_shared(tmp_path: Path) -> None:
+    scene = Scene(tmp_path, "reflink")
+    before = snapshot(tmp_path)
     try:
-        scene.replace("reflink")
+        scene.do()
     except OSError as error:
         assert "cannot share blocks" in str(error.strerror)  # noqa: PT017  not every system raises
-        assert scene.files() == before
+        assert snapshot(tmp_path) == before
         pytest.skip(str(error.strerror))
-    assert scene.files() == before
-    assert not os.path.samefile(scene.twin.path, scene.keeper.path)
+    assert snapshot(tmp_path) == before
+    assert not os.path.samefile(scene.copy, scene.keeper)
 
 
-@pytest.mark.parametrize("kind", ["hardlink", "symlink"])
-def test_what_was_replaced_comes_back_with_its_time_and_permissions(
-    scene: Scene, kind: LinkKind
-) -> None:
-    before = scene.files()
-    scene.replace(kind)
-    scene.bring_back()
-    assert scene.files() == before
-    assert not os.path.samefile(scene.twin.path, scene.keeper.path)
+@pytest.mark.parametrize("kind", ["hardlink", "symlink", "delete"])
+def test_a_replaced_file_comes_back_as_a_file_of_its_own(tmp_path: Path, kind: ActionKind) -> None:
+    scene = Scene(tmp_path, kind)
+    scene.do()
+    assert (
+        sorted(scene.files()) == ["keeper.jpg"] if kind == "delete" else ["copy.jpg", "keeper.jpg"]
+    )
+    scene.undo()
+    assert scene.files() == {"copy.jpg": PHOTO, "keeper.jpg": PHOTO}
+    assert not os.path.samefile(scene.copy, scene.keeper)
+    assert not scene.copy.is_symlink()
 
 
-def test_what_was_removed_comes_back_from_its_twin(scene: Scene) -> None:
-    before = scene.files()
-    remove(scene.twin, aside=scene.aside)
-    assert sorted(scene.files()) == ["keeper.jpg"]
-    scene.bring_back()
-    assert scene.files() == before
-
-
-def change_twin(scene: Scene) -> None:
-    Path(scene.twin.path).write_bytes(b"edited meanwhile")
+def change_copy(scene: Scene) -> None:
+    scene.copy.write_bytes(b"edited meanwhile")
 
 
 def change_keeper(scene: Scene) -> None:
-    Path(scene.keeper.path).write_bytes(b"edited meanwhile")
+    scene.keeper.write_bytes(b"edited meanwhile")
 
 
 def lose_keeper(scene: Scene) -> None:
-    os.unlink(scene.keeper.path)
+    scene.keeper.unlink()
 
 
-@pytest.mark.parametrize("accident", [change_twin, change_keeper, lose_keeper])
-@pytest.mark.parametrize("kind", ["hardlink", "symlink"])
+@pytest.mark.parametrize("accident", [change_copy, change_keeper, lose_keeper])
+@pytest.mark.parametrize("kind", ["hardlink", "symlink", "delete"])
 def test_a_file_is_left_alone_if_it_or_its_keeper_changed(
-    scene: Scene, kind: LinkKind, accident: Callable[[Scene], None]
+    tmp_path: Path, kind: ActionKind, accident: Callable[[Scene], None]
 ) -> None:
+    scene = Scene(tmp_path, kind)
     accident(scene)
     before = scene.files()
     with pytest.raises(OSError):  # noqa: PT011  which one depends on what was noticed first
-        scene.replace(kind)
+        scene.do()
     assert scene.files() == before
 
 
-def test_a_file_that_changes_while_it_is_removed_stays(scene: Scene) -> None:
-    def edit(name: str) -> None:
-        if name == "renamed":
-            Path(scene.aside).write_bytes(b"edited meanwhile")
-
-    with pytest.raises(OSError, match="was modified"):
-        remove(scene.twin, aside=scene.aside, step=edit)
-    assert scene.files()["twin.jpg"][0] == b"edited meanwhile"
-    assert sorted(scene.files()) == ["keeper.jpg", "twin.jpg"]
-
-
-def test_a_place_that_is_taken_meanwhile_is_not_overwritten(scene: Scene) -> None:
-    def take(name: str) -> None:
-        if name == "aside":
-            Path(scene.twin.path).write_bytes(b"somebody else's")
-
-    with pytest.raises(OSError, match=r"is now another file; the photo is '.*\.old'"):
-        scene.replace("hardlink", step=take)
-    kept = scene.files()
-    assert kept["twin.jpg"][0] == b"somebody else's"
-    assert kept[".old"][0] == PHOTO
-
-
-def test_a_link_that_was_replaced_since_is_not_taken_back(scene: Scene) -> None:
-    scene.replace("symlink")
-    os.unlink(scene.twin.path)
-    Path(scene.twin.path).write_bytes(b"a new picture")
-    with pytest.raises(OSError, match="was replaced since"):
-        scene.bring_back()
-    assert Path(scene.twin.path).read_bytes() == b"a new picture"
-
-
-def test_a_reflink_that_was_edited_in_place_is_not_taken_back(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("accident", [change_keeper, lose_keeper])
+@pytest.mark.parametrize("kind", ["hardlink", "symlink", "delete"])
+def test_a_file_comes_back_if_its_keeper_changes_or_vanishes_after_the_last_check(
+    tmp_path: Path, kind: ActionKind, accident: Callable[[Scene], None]
 ) -> None:
-    monkeypatch.setattr("dedupe.apply.link._share_blocks", shutil.copyfile)
-    scene.replace("reflink")
-    Path(scene.twin.path).write_bytes(b"edited in place")
+    scene = Scene(tmp_path, kind)
+    with pytest.raises(OSError, match=r"its keeper .*keeper\.jpg (is gone|was modified)"):
+        scene.do(after=at("rename", lambda: accident(scene)))
+    assert scene.files()["copy.jpg"] == PHOTO
+    assert not os.path.lexists(scene.backup)
+
+
+def test_a_file_that_changes_while_it_is_deleted_stays(tmp_path: Path) -> None:
+    scene = Scene(tmp_path, "delete")
+    with pytest.raises(OSError, match="was modified"):
+        scene.do(after=at("rename", lambda: scene.backup.write_bytes(b"edited meanwhile")))
+    assert scene.files() == {"copy.jpg": b"edited meanwhile", "keeper.jpg": PHOTO}
+
+
+def test_a_place_that_is_taken_meanwhile_is_not_overwritten(tmp_path: Path) -> None:
+    scene = Scene(tmp_path)
+    with pytest.raises(OSError, match=r"is now another file; the photo is '.*\.old'"):
+        scene.do(after=at("rename", lambda: scene.copy.write_bytes(b"of another program")))
+    assert scene.files() == {
+        "copy.jpg": b"of another program", "keeper.jpg": PHOTO, scene.backup.name: PHOTO,
+    }  # fmt: skip
+
+
+def test_a_link_that_was_replaced_since_is_not_undone(tmp_path: Path) -> None:
+    scene = Scene(tmp_path, "symlink")
+    scene.do()
+    scene.copy.unlink()
+    scene.copy.write_bytes(b"a new picture")
+    with pytest.raises(OSError, match="was replaced since"):
+        scene.undo()
+    assert scene.copy.read_bytes() == b"a new picture"
+
+
+def test_a_reflink_that_was_edited_in_place_is_not_undone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def clone(_self: object, source: int, target: int, _path: str) -> None:
+        os.write(target, os.read(source, 1 << 20))
+
+    monkeypatch.setattr("dedupe.files.system.SystemCalls.clone", clone)
+    scene = Scene(tmp_path, "reflink")
+    scene.do()
+    scene.copy.write_bytes(b"edited in place")
     with pytest.raises(OSError, match="was edited since"):
-        scene.bring_back()
-    assert scene.files()["twin.jpg"][0] == b"edited in place"
-    assert sorted(scene.files()) == ["keeper.jpg", "twin.jpg"]
+        scene.undo()
+    assert scene.files() == {"copy.jpg": b"edited in place", "keeper.jpg": PHOTO}
 
 
-def test_nothing_comes_back_from_a_keeper_with_other_bytes(scene: Scene) -> None:
-    remove(scene.twin, aside=scene.aside)
+def test_a_link_that_is_edited_while_it_is_undone_stays(tmp_path: Path) -> None:
+    scene = Scene(tmp_path)
+    scene.do()
+
+    def edit() -> None:
+        new = tmp_path / "new.jpg"
+        new.write_bytes(b"saved by an editor")
+        new.replace(scene.copy)
+
+    with pytest.raises(OSError, match="was replaced since"):
+        scene.undo(after=at("sync", edit))
+    assert scene.files() == {"copy.jpg": b"saved by an editor", "keeper.jpg": PHOTO}
+
+
+def test_nothing_comes_back_from_a_keeper_with_other_bytes(tmp_path: Path) -> None:
+    scene = Scene(tmp_path, "delete")
+    scene.do()
     change_keeper(scene)
     with pytest.raises(OSError, match="no longer has its bytes"):
-        scene.bring_back()
+        scene.undo()
     assert sorted(scene.files()) == ["keeper.jpg"]
 
 
-def test_another_file_system_is_named_as_the_reason(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse(*_: object, **__: object) -> None:
-        raise OSError(errno.EXDEV, "Invalid cross-device link")
+def test_another_file_system_is_named_as_the_reason(tmp_path: Path) -> None:
+    def refuse(call: str, _subject: str) -> None:
+        if call == "link":
+            raise OSError(errno.EXDEV, "Invalid cross-device link")
 
+    scene = Scene(tmp_path)
     before = scene.files()
-    monkeypatch.setattr(os, "link", refuse)
-    with pytest.raises(OSError, match="lies on another file system than its keeper"):
-        scene.replace("hardlink")
+    with (
+        faults(before=refuse),
+        pytest.raises(OSError, match="is on another file system than its keeper"),
+    ):
+        scene.do()
     assert scene.files() == before
 
 
-def refuse_flag(source: str, target: str) -> None:
-    raise OSError(errno.EINVAL, "a file system without exclusive rename", source, None, target)
+WAYS = {"rename": (), "link": ("rename",), "copy": ("rename", "link")}
+CASES = [
+    ("hardlink", "rename"), ("hardlink", "link"), ("symlink", "rename"), ("symlink", "link"),
+    ("delete", "rename"), ("delete", "link"), ("delete", "copy"),
+]  # fmt: skip
 
 
-@pytest.fixture(params=["rename", "link and unlink"])
-def _renaming(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    if request.param != "rename":
-        monkeypatch.setattr("dedupe.apply.move._rename_call", refuse_flag)
-
-
-@pytest.mark.usefixtures("_renaming")
-@pytest.mark.parametrize("kind", ["hardlink", "symlink", "remove"])
-def test_a_death_at_any_step_is_settled_to_one_of_the_two_ends(tmp_path: Path, kind: str) -> None:
+@pytest.mark.parametrize(("kind", "way"), CASES)
+def test_a_death_at_any_system_call_is_recovered_to_one_of_the_two_ends(
+    tmp_path: Path, kind: ActionKind, way: str
+) -> None:
     ends: set[bool] = set()
-    for point in range(20):
-        scene = Scene(tmp_path / str(point))
-        before = scene.files()
-        with suppress(Died):
-            if kind == "remove":
-                remove(scene.twin, aside=scene.aside, step=dies_at(point))
-            else:
-                scene.replace("symlink" if kind == "symlink" else "hardlink", step=dies_at(point))
+    for point in range(24):
+        scene = Scene(tmp_path / str(point), kind)
+        before = snapshot(scene.folder)
+        with faults(before=without(*WAYS[way])), suppress(Died):
+            scene.do(after=dying_at(point))
         for _ in range(2):  # the second call changes nothing
-            gone = settle_replaced(scene.twin, part=scene.part, aside=scene.aside, link=scene.noted)
+            gone = scene.recover()
             if not gone:
-                assert scene.files() == before
-            elif kind == "remove":
+                assert snapshot(scene.folder) == before
+            elif kind == "delete":
                 assert sorted(scene.files()) == ["keeper.jpg"]
             else:
-                assert sorted(scene.files()) == ["keeper.jpg", "twin.jpg"]
-                assert os.path.samefile(scene.twin.path, scene.keeper.path)
+                assert sorted(scene.files()) == ["copy.jpg", "keeper.jpg"]
+                assert os.path.samefile(scene.copy, scene.keeper)
         ends.add(gone)
     assert ends == {True, False}
 
 
-@pytest.mark.usefixtures("_renaming")
-@pytest.mark.parametrize("kind", ["hardlink", "symlink"])
-def test_a_death_while_a_file_comes_back_is_settled_too(tmp_path: Path, kind: LinkKind) -> None:
+@pytest.mark.parametrize(("kind", "way"), CASES)
+def test_a_death_while_a_file_comes_back_is_recovered_too(
+    tmp_path: Path, kind: ActionKind, way: str
+) -> None:
     ends: set[bool] = set()
-    for point in range(20):
-        scene = Scene(tmp_path / str(point))
+    for point in range(24):
+        scene = Scene(tmp_path / str(point), kind)
         before = scene.files()
-        scene.replace(kind)
-        with suppress(Died):
-            scene.bring_back(step=dies_at(point))
+        scene.do()
+        with faults(before=without(*WAYS[way])), suppress(Died):
+            scene.undo(after=dying_at(point))
         for _ in range(2):
-            back = settle_recreated(
-                scene.twin, part=scene.part, aside=scene.aside, copied=scene.noted
-            )
-            assert os.path.samefile(scene.twin.path, scene.keeper.path) != back
-            assert sorted(scene.files()) == ["keeper.jpg", "twin.jpg"]
-            assert not back or scene.files() == before
+            back = scene.recover(back=True)
+            left = ["keeper.jpg"] if kind == "delete" and not back else ["copy.jpg", "keeper.jpg"]
+            assert sorted(scene.files()) == left
+            if back:
+                assert scene.files() == before
+                assert not os.path.samefile(scene.copy, scene.keeper)
         ends.add(back)
     assert ends == {True, False}
 
 
-def die_at(scene: Scene, kind: LinkKind, name: str) -> None:
-    names = count()
-
-    def step(_name: str) -> None:
-        if f"{_name} {next(names)}" == name:
+def die_with_the_link_in_place(scene: Scene) -> None:
+    def die() -> None:
+        if scene.backup.exists() and os.path.lexists(scene.copy):
             raise Died
 
     with pytest.raises(Died):
-        scene.replace(kind, step=step)
-
-
-def settle(scene: Scene) -> bool:
-    return settle_replaced(scene.twin, part=scene.part, aside=scene.aside, link=scene.noted)
+        scene.do(after=both(at("rename", die, times=2)))
+    assert sorted(scene.files()) == [scene.backup.name, "copy.jpg", "keeper.jpg"]
 
 
 @pytest.mark.parametrize("accident", [change_keeper, lose_keeper])
-def test_a_photo_aside_comes_back_if_its_symbolic_link_leads_nowhere_by_now(
-    scene: Scene, accident: Callable[[Scene], None]
+def test_a_backup_comes_back_if_its_symbolic_link_leads_nowhere_by_now(
+    tmp_path: Path, accident: Callable[[Scene], None]
 ) -> None:
-    photo = scene.files()["twin.jpg"]
-    die_at(scene, "symlink", "renamed 3")
-    assert sorted(scene.files()) == [".old", "keeper.jpg", "twin.jpg"]
+    scene = Scene(tmp_path, "symlink")
+    die_with_the_link_in_place(scene)
     accident(scene)
-    assert not settle(scene)
-    assert scene.files()["twin.jpg"] == photo
-    assert not os.path.lexists(scene.aside)
+    assert not scene.recover()
+    assert scene.files()["copy.jpg"] == PHOTO
+    assert not os.path.lexists(scene.backup)
 
 
-def test_a_photo_aside_stays_there_if_its_hard_link_was_edited_since(scene: Scene) -> None:
-    die_at(scene, "hardlink", "renamed 3")
+def test_a_backup_stays_if_its_hard_link_was_edited_since(tmp_path: Path) -> None:
+    scene = Scene(tmp_path)
+    die_with_the_link_in_place(scene)
     change_keeper(scene)
     with pytest.raises(OSError, match=r"is now another file; the photo is '.*\.old'"):
-        settle(scene)
-    assert scene.files()[".old"][0] == PHOTO
-    assert scene.files()["twin.jpg"][0] == b"edited meanwhile"
+        scene.recover()
+    assert scene.files()[scene.backup.name] == PHOTO
+    assert scene.files()["copy.jpg"] == b"edited meanwhile"
 
 
-def test_who_took_the_place_of_a_removed_file_is_not_taken_for_it(scene: Scene) -> None:
-    remove(scene.twin, aside=scene.aside)
-    Path(scene.twin.path).write_bytes(b"a new picture")
+@pytest.mark.parametrize("kind", ["delete", "symlink", "hardlink"])
+def test_another_file_in_the_place_is_not_taken_for_the_photo(
+    tmp_path: Path, kind: ActionKind
+) -> None:
+    scene = Scene(tmp_path, kind)
+    scene.do()
+    scene.copy.unlink(missing_ok=True)
+    scene.copy.write_bytes(b"a new picture")
     with pytest.raises(OSError, match="another file stands there now"):
-        settle(scene)
-    assert scene.files()["twin.jpg"][0] == b"a new picture"
+        scene.recover()
+    assert scene.copy.read_bytes() == b"a new picture"
+
+
+def test_a_link_is_recognised_although_inodes_changed_since(tmp_path: Path) -> None:
+    scene = Scene(tmp_path)
+    die_with_the_link_in_place(scene)
+    scene.attempt.facts["link"] = 7
+    assert scene.recover()
+    assert os.path.samefile(scene.copy, scene.keeper)

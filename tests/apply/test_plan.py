@@ -296,7 +296,7 @@ def test_sidecars_may_be_left_where_they_are(tmp_path: Path) -> None:
 def test_only_the_same_bytes_become_a_link(tmp_path: Path, kind: ActionKind) -> None:
     plan = plan_actions(with_sidecars(tmp_path), kind=kind)
     [action] = plan.actions
-    assert (action.source, action.twin) == (str(tmp_path / "b.jpg"), str(tmp_path / "a.jpg"))
+    assert (action.source, action.keeper) == (str(tmp_path / "b.jpg"), str(tmp_path / "a.jpg"))
     assert [path for path, _ in plan.staying] == [str(tmp_path / "c.jpg")]
 
 

@@ -181,7 +181,7 @@ def test_who_interrupts_is_told_how_to_go_on(
 
     before = snapshot(photos)
     with monkeypatch.context() as patch:
-        patch.setattr("dedupe.apply.execute.carry_out", interrupt)
+        patch.setattr("dedupe.apply.execute.do_action", interrupt)
         result = run("apply", report, "--move-to", photos.parent / "out")
     assert result.exit_code == 130
     [told] = re.findall("dedupe apply --resume ([^`]+)`", result.stderr)
