@@ -194,6 +194,7 @@ class Duplicate:
     distance: float  # to the keeper, Euclidean, in [0, 2]
     kind: Kind
     how: str = ""  # what was done to the picture, where it is known: "turned 90"
+    matrix: FrameMatrix | None = field(default=None, compare=False)  # its frame -> keeper's
 
 
 @dataclass(frozen=True, slots=True)

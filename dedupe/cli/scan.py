@@ -302,7 +302,7 @@ def check_choices(options: Mapping[str, Any]) -> None:
     """
     if not options["roots"]:
         raise UsageError("say what to scan: dedupe scan FOLDER..., or `roots` in a --config file")
-    _check("--format", options["format"], ("", "csv", "json"))
+    _check("--format", options["format"], ("", "csv", "json", "html"))
     _check("--device", options["device"], ("auto", "cpu", "gpu"))
     _check("--runtime", options["runtime"], ("auto", "litert", "keras"))
     if options["index"] and options["no_index"]:
@@ -314,8 +314,8 @@ def check_choices(options: Mapping[str, Any]) -> None:
 
 
 def _choose_format(asked: str, report: str) -> Format:
-    by_name: Format = "json" if Path(report).suffix.lower() == ".json" else "csv"
-    return cast("Format", asked) if asked else by_name
+    by_name: dict[str, Format] = {".json": "json", ".html": "html"}
+    return cast("Format", asked) if asked else by_name.get(Path(report).suffix.lower(), "csv")
 
 
 def _check(option: str, value: str, choices: tuple[str, ...]) -> None:

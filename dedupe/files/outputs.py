@@ -22,6 +22,7 @@ _ENDS = 1 << 16  # bytes read at either end of a file: every mark below lies the
 _PNG = b"\x89PNG\r\n\x1a\n"
 _SQLITE = b"SQLite format 3\0"
 APPLICATION_ID = 0x64647570  # "ddup", at byte 68 of an index: SQLite's application_id
+HTML_MARK = b"<!doctype html><!-- dedupe report -->"  # the first bytes of a report as HTML
 LOG_FILES = 3  # older parts of a log, path.1 to path.3
 
 
@@ -179,7 +180,7 @@ def check_encoder_folder(folder: str, files: Mapping[str, bytes]) -> None:
 
 def _is_report(content: bytes) -> bool:
     return bool(
-        content.startswith(b"group,role,path,keeper,")
+        content.startswith((b"group,role,path,keeper,", HTML_MARK))
         or re.match(rb'\{\s*"version": \d+,\s*"generated_by": "dedupe ', content)
     )
 

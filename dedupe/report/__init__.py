@@ -6,12 +6,12 @@ written it. What is written can be read: the same checks hold both ways.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO, Literal
 
 from dedupe.errors import ReportError
-from dedupe.files.outputs import check_output
+from dedupe.files.outputs import HTML_MARK, check_output
 from dedupe.files.replace import replace_file
 from dedupe.report.csv_format import csv_lines, parse_csv
 from dedupe.report.diff import news_since
@@ -30,19 +30,37 @@ __all__ = [
     "write_report",
 ]
 
-Format = Literal["csv", "json"]
+Format = Literal["csv", "json", "html"]
 
 
-def write_report(report: Report, path: str, *, format: Format) -> None:  # noqa: A002
+def write_report(
+    report: Report,
+    path: str,
+    *,
+    format: Format,  # noqa: A002
+    facts: Mapping[str, str] | None = None,
+    new_keepers: Collection[str] = (),
+) -> None:
     """Write a report to a file, in place of an older one, or leave that one intact.
+
+    Args:
+        format: `html` is for a person: it cannot be read back.
+        facts: lines of the head of an HTML page: what was scanned, when and how.
+        new_keepers: paths of the keepers whose groups come first in an HTML page.
 
     Raises:
         ReportError: the file cannot be written, or the report says what a reader would refuse.
         UsageError: the path holds a file that is no report of dedupe.
     """
     check_output(path, "report")
+    if format == "html":
+        from dedupe.report.html import html_lines  # loads Jinja2 and OpenCV
+
+        lines = html_lines(report, path=path, facts=facts, new_keepers=new_keepers)
+    else:
+        lines = _lines(report, format)
     try:
-        replace_file(path, _lines(report, format))
+        replace_file(path, lines)
     except OSError as error:
         raise ReportError(f"cannot write the report {path}: {error.strerror}") from error
 
@@ -73,6 +91,10 @@ def read_report(path: str) -> Report:
 
 def parse_report(data: bytes, *, name: str) -> Report:
     """Read a report from its bytes; `name` is what an error calls it."""
+    if data.startswith(HTML_MARK):
+        raise ReportError(
+            f"cannot read the report {name}: an HTML page is for a person; give the CSV or JSON"
+        )
     parse = parse_json if data.lstrip().startswith(b"{") else parse_csv
     try:
         return parse(data)
@@ -81,6 +103,11 @@ def parse_report(data: bytes, *, name: str) -> Report:
 
 
 def _lines(report: Report, form: Format) -> Iterator[bytes]:
+    if form == "html":
+        from dedupe.report.html import html_lines  # loads Jinja2 and OpenCV
+
+        yield from html_lines(report)
+        return
     try:
         yield from csv_lines(report) if form == "csv" else json_lines(report)
     except ValueError as error:

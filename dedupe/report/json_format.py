@@ -1,9 +1,13 @@
 """The report as JSON: what the CSV holds, what was skipped, and the statistics of the run.
 
     {"version", "generated_by", "encoder", "threshold",
-     "groups": [{"group", "reason", "keeper": FILE, "duplicates": [FILE + distance, kind, how]}],
+     "groups": [{"group", "reason", "keeper": FILE,
+                 "duplicates": [FILE + distance, kind, how, matrix]}],
      "skipped": [{"path", "reason", "detail"}],
      "statistics": {"images", "groups", "duplicates", "bytes_freed", "reused", "seconds"}}
+
+`matrix` maps the frame of the duplicate to the frame of its keeper: nine numbers, row by row, of a
+projective matrix between frames with sides of 1, or null if the two were not aligned.
 
 FILE is {"path", "width", "height", "format", "bytes", "mtime_ns", "digest"}. Keys come in this
 order, one group to a line. The text is ASCII: a byte of a path that is not valid UTF-8 is the
@@ -14,14 +18,15 @@ Keys that a later version adds are ignored when reading.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from importlib.metadata import version
 from itertools import groupby
 from typing import Any, NoReturn, TypeVar
 
 from dedupe.report.rows import DECIMALS, Row, check_row, report_of, rows_of
-from dedupe.types import Report, Skipped, Statistics
+from dedupe.types import FrameMatrix, Report, Skipped, Statistics
 
 _VERSION = 1
 _FILE = ("path", "width", "height", "format", "bytes", "mtime_ns", "digest")
@@ -41,7 +46,9 @@ def json_lines(report: Report) -> Iterator[bytes]:
         "encoder": report.encoder,
         "threshold": round(report.threshold, DECIMALS),
     }
-    groups = (_group(list(rows)) for _, rows in groupby(rows_of(report), lambda row: row.group))
+    matrices = {d.photo.path: d.matrix for d in report.duplicates}
+    by_group = groupby(rows_of(report), lambda row: row.group)
+    groups = (_group(list(rows), matrices) for _, rows in by_group)
     skipped = ({"path": s.path, "reason": s.reason, "detail": s.detail} for s in report.skipped)
     yield b"{\n"
     for key, value in head.items():
@@ -70,6 +77,7 @@ def parse_json(data: bytes) -> Report:
         for row in _rows(group, encoder=encoder, threshold=threshold)
     ]
     report = report_of(rows, skipped=tuple(_skip(item) for item in _get(top, "skipped", list)))
+    report = _with_matrices(report, _get(top, "groups", list))
     seen = _get(top, "statistics", dict)
     statistics = Statistics(
         _get(seen, "images", int), _get(seen, "reused", int), _get(seen, "seconds", float)
@@ -91,14 +99,55 @@ def _dump(value: object) -> bytes:
     return json.dumps(value, allow_nan=False).encode("ascii")
 
 
-def _group(rows: list[Row]) -> dict[str, Any]:
+def _group(rows: list[Row], matrices: Mapping[str, FrameMatrix | None]) -> dict[str, Any]:
     keep, *rest = rows
     return {
         "group": keep.group,
         "reason": keep.reason,
         "keeper": {key: getattr(keep, key) for key in _FILE},
-        "duplicates": [{key: getattr(row, key) for key in (*_FILE, *_RELATION)} for row in rest],
+        "duplicates": [
+            {key: getattr(row, key) for key in (*_FILE, *_RELATION)}
+            | {"matrix": _rounded(matrices.get(row.path))}
+            for row in rest
+        ],
     }
+
+
+def _rounded(matrix: FrameMatrix | None) -> list[float] | None:
+    """Return a matrix to a ten-thousandth of a pixel in a frame of 10,000 pixels."""
+    return None if matrix is None else [round(value, 8) for value in matrix]
+
+
+def _with_matrices(report: Report, groups: list[Any]) -> Report:
+    """Return the report with the matrices of its JSON; one that is not nine numbers is left out."""
+    found = {
+        file["path"]: tuple(map(float, file["matrix"]))
+        for group in groups
+        for file in group["duplicates"]
+        if _is_matrix(file.get("matrix"))
+    }
+    if not found:
+        return report
+    return replace(
+        report,
+        groups=tuple(
+            replace(
+                group,
+                duplicates=tuple(
+                    replace(d, matrix=found.get(d.photo.path)) for d in group.duplicates
+                ),
+            )
+            for group in report.groups
+        ),
+    )
+
+
+def _is_matrix(value: object) -> bool:
+    return (
+        isinstance(value, list)
+        and len(value) == 9
+        and all(type(v) in (int, float) and math.isfinite(v) and abs(v) < 1e9 for v in value)
+    )
 
 
 def _statistics(report: Report) -> dict[str, Any]:

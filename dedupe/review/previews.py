@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import io
 import threading
 from collections import OrderedDict
 
-import cv2
-import numpy as np
-from PIL import Image
-
-from dedupe.decode.image import decode
-from dedupe.decode.read import read
+from dedupe.decode.preview import encode_preview
 from dedupe.types import Photo
 
 SIDES = (320, 1600, 4096)
 """The longest sides, in pixels, at which a preview can be asked for."""
 
 _BUDGET = 128 * 2**20  # bytes of previews held in memory
-_QUALITY = 82  # of the JPEG previews: no visible loss on a screen
 
 
 class Previews:
@@ -56,32 +49,3 @@ class Previews:
             while self._size > self._budget and len(self._held) > 1:
                 self._size -= len(self._held.popitem(last=False)[1])
         return preview
-
-
-def encode_preview(
-    photo: Photo,
-    side: int,
-    *,
-    max_pixels: int,
-    format: str = "JPEG",  # noqa: A002
-) -> bytes:
-    """Decode a photo and encode it anew, without metadata.
-
-    Args:
-        side: longest side of the result in pixels; a smaller photo keeps its size.
-        format: `JPEG` or `WEBP`.
-
-    Raises:
-        Unreadable: the file is gone or is not an image.
-    """
-    longest = max(photo.width, photo.height)
-    scale = min(1.0, side / longest)
-    size = (max(1, round(photo.width * scale)), max(1, round(photo.height * scale)))
-    data = read(photo.path)
-    reduced = decode(data, side=max(size), max_pixels=max_pixels) if scale < 0.5 else None
-    pixels = (reduced or decode(data, max_pixels=max_pixels)).pixels  # (H, W, 3) uint8
-    if (pixels.shape[1], pixels.shape[0]) != size:
-        pixels = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, format, quality=_QUALITY)
-    return buffer.getvalue()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from dataclasses import replace
 from importlib.metadata import version
 from typing import Any
 
@@ -33,7 +34,7 @@ def test_the_json_holds_groups_skipped_files_and_statistics() -> None:
     photo = a_photo("/p/a")
     facts = {"width": 640, "height": 480, "format": "JPEG", "bytes": 5}
     facts |= {"mtime_ns": MTIME_NS, "digest": photo.digest}
-    relation = {"distance": 0.25, "kind": "same", "how": "mirrored"}
+    relation = {"distance": 0.25, "kind": "same", "how": "mirrored", "matrix": None}
     assert as_dict() == {
         "version": 1,
         "generated_by": f"dedupe {version('dedupe')}",
@@ -133,3 +134,22 @@ def test_a_missing_member_is_named(key: str) -> None:
 def test_junk_is_no_report(junk: bytes) -> None:
     with pytest.raises(ReportError, match="cannot trust the report"):
         parse_report(junk, name="r.json")
+
+
+def test_the_map_of_a_duplicate_survives_a_round_trip() -> None:
+    mirrored = (-1.0, 0.0, 1.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
+    report = a_report(a_group(a_photo("/p/a.jpg", b"1"), a_photo("/p/b.jpg", b"2")))
+    (group,) = report.groups
+    mapped = replace(group.duplicates[0], matrix=mirrored)
+    report = replace(report, groups=(replace(group, duplicates=(mapped,)),))
+    read = parse_report(format_report(report, format="json"), name="r.json")
+    assert read.groups[0].duplicates[0].matrix == mirrored
+
+
+@pytest.mark.parametrize("matrix", ["1", "[1, 2]", "[1, 2, 3, 4, 5, 6, 7, 8, 1e99]"])
+def test_a_map_that_is_not_nine_numbers_is_left_out(matrix: str) -> None:
+    report = a_report(a_group(a_photo("/p/a.jpg", b"1"), a_photo("/p/b.jpg", b"2")))
+    data = format_report(report, format="json").replace(
+        b'"matrix": null', b'"matrix": ' + matrix.encode()
+    )
+    assert parse_report(data, name="r.json").groups[0].duplicates[0].matrix is None
