@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib.metadata import version
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -14,6 +14,7 @@ from dedupe.cli.explain import explain
 from dedupe.cli.history import history
 from dedupe.cli.ignore import ignore
 from dedupe.cli.index import index
+from dedupe.cli.process import run_process
 from dedupe.cli.review import review
 from dedupe.cli.scan import scan
 from dedupe.cli.schedule import schedule
@@ -48,8 +49,9 @@ def _before_any_verb(
 ) -> None:
     console.debug = debug
     console.quiet = console.verbose = False
+    console.promise = ""
 
 
-def main() -> None:
-    """Run the command line."""
-    app()
+def main() -> NoReturn:
+    """Run the command line and end the process."""
+    run_process(app)

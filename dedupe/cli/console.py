@@ -15,6 +15,7 @@ import typer
 from tqdm import tqdm
 
 from dedupe.cli.log import RunLog
+from dedupe.cli.process import drop_output
 from dedupe.errors import INTERRUPTED, DedupeError, ReportError
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ class Console:
     quiet = False
     verbose = False
     debug = False
+    promise = ""  # how to go on after an interrupt, if the command can
     log: logging.Logger | None = None  # where warnings and the outcome go as well
 
     def say(self, line: str = "", *, to_stderr: bool = False) -> None:
@@ -114,8 +116,21 @@ console = Console()
 
 
 def _print(line: str, stream: Any) -> None:
-    """Print a line that may name any file: a terminal gets no control characters or broken text."""
-    print(readable(line), file=stream)
+    """Print a line that may name any file: a terminal gets no control characters or broken text.
+
+    A stream that cannot be written, because its reader has gone or its disk is full, never ends a
+    command: the scan, and the moves after it, go on.
+    """
+    text = readable(line)
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    try:
+        print(text.encode(encoding, "backslashreplace").decode(encoding), file=stream)
+    except BrokenPipeError:
+        drop_output(stream)
+    except OSError as error:
+        drop_output(stream)
+        if stream is sys.stdout:
+            console.warn(f"cannot write to stdout: {error.strerror}")
 
 
 def readable(text: str) -> str:
@@ -135,10 +150,10 @@ def ends_cleanly(command: Callable[P, R]) -> Callable[P, R]:
             _show(str(error))
             raise typer.Exit(error.exit_code) from error
         except KeyboardInterrupt as error:
-            _show("interrupted; nothing is lost, the same command goes on from here")
+            _show(f"interrupted{console.promise}")
             raise typer.Exit(INTERRUPTED) from error
         except BrokenPipeError as error:  # the reader of our output went away
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            drop_output(sys.stdout)
             raise typer.Exit(0) from error
         except typer.Exit:
             raise

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping, Sequence
 
+from dedupe.cli.process import CLOSED, drop_output
 from dedupe.errors import InputError, ReportError
 from dedupe.files.outputs import Output, OutputKind, check_outputs
-from dedupe.report import find_lost_roots, read_report
+from dedupe.report import Format, find_lost_roots, read_report, stream_report
+from dedupe.types import Report
 
 _KINDS: Mapping[str, OutputKind] = {
     "report": "report",
@@ -33,6 +36,32 @@ def check_written(options: Mapping[str, object]) -> None:
         for name, kind in _KINDS.items()
         if options.get(name) not in (None, "", "-")
     )
+
+
+def stream_to_stdout(found: Report, *, format: Format, acts: bool) -> None:  # noqa: A002
+    """Write a report to stdout.
+
+    Args:
+        found: the report.
+        format: csv or json.
+        acts: whether duplicates are to be moved or removed afterwards.
+
+    Raises:
+        ReportError: stdout is closed or full, or its reader has gone before files were to be moved.
+        BrokenPipeError: the reader has gone, and nothing remains to be done.
+    """
+    if 1 in CLOSED:
+        raise ReportError("cannot write the report to stdout: it is closed; nothing was moved")
+    try:
+        stream_report(found, sys.stdout.buffer, format=format)
+        sys.stdout.flush()
+    except OSError as error:
+        drop_output(sys.stdout)
+        if isinstance(error, BrokenPipeError) and not acts:
+            raise
+        raise ReportError(
+            f"cannot write the report to stdout: {error.strerror}; nothing was moved"
+        ) from error
 
 
 def check_roots(report: str, empty_roots: Sequence[str]) -> None:

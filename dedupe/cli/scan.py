@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import glob
 import os
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, cast
@@ -31,7 +30,7 @@ from dedupe.cli.actions import (
 from dedupe.cli.config import Config, roots_of
 from dedupe.cli.console import console
 from dedupe.cli.output import read_earlier, show_report, tell_search
-from dedupe.cli.outputs import check_roots, check_written
+from dedupe.cli.outputs import check_roots, check_written, stream_to_stdout
 from dedupe.cli.run_summary import (
     Brief,
     Clock,
@@ -49,7 +48,7 @@ from dedupe.files.lock import hold_lock
 from dedupe.files.paths import USER_FILE, is_below
 from dedupe.group.keep import DEFAULT_RULES, RULES
 from dedupe.low_detail import REASON as LOW_DETAIL
-from dedupe.report import Format, news_since, stream_report, write_report
+from dedupe.report import Format, news_since, write_report
 from dedupe.types import Report
 
 _LOOK, _DECIDE, _RUN, _REPORT = "What to look at", "What is a duplicate", "How to run", "Report"
@@ -225,6 +224,8 @@ def scan(
     earlier = read_earlier(report) if new_only else None
     from dedupe.pipeline import scan as run_scan  # loads SciPy and OpenCV: not for --help
 
+    if not no_index:
+        console.promise = "; the same command goes on from here"
     with console.stage_bars() as on_progress:
         found = run_scan(
             *roots,
@@ -255,8 +256,7 @@ def scan(
     if not allow_empty:
         check_roots(report, found.statistics.empty_roots)
     if report == "-":
-        stream_report(found, sys.stdout.buffer, format=form)
-        sys.stdout.flush()
+        stream_to_stdout(found, format=form, acts=kind is not None)
     else:
         write_report(found, report, format=form)
     news = news_since(earlier, found) if new_only else None

@@ -102,6 +102,7 @@ def train(
         frozen=frozen,
     )
     plan = replace(plan, photo_side=photo_side or max(160, plan.side * 5 // 3))
+    console.promise = "; the same command goes on from the last checkpoint"
     with console.bar("Training", steps, "steps") as bar:
 
         def on_step(progress: Progress) -> None:

@@ -25,6 +25,7 @@ def undo(
 ) -> None:
     """Bring every file of a run back to where it was."""
     globs = select or ["*"]
+    console.promise = "; the same command goes on from here"
     outcome = undo_run(run or _last_run(), wanted=lambda path: any(fits(path, g) for g in globs))
     show_failed(outcome.failed)
     console.say(f"brought {count(len(outcome.restored), 'file')} back")
