@@ -38,8 +38,8 @@ from dedupe.schedule import (
     show_job,
 )
 
-_CARRIED = ("PYTHONPATH", "XDG_CACHE_HOME", "XDG_STATE_HOME")
-"""Variables that decide which dedupe runs and where its index and journals lie: a scheduler starts
+_CARRIED = ("PYTHONPATH", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME")
+"""Variables that decide which dedupe runs and where index, trash and journals are. A scheduler starts
 a job without them, and `dedupe undo` would not find what the job moved."""
 
 _FILES = {

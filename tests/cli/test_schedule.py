@@ -99,11 +99,13 @@ def test_a_job_runs_this_python_with_the_state_of_this_user(
     photos: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("PYTHONPATH", f"lib{os.pathsep}/usr/x")
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     run("schedule", "install", "--at", "2:30", photos, "--kind", "cron")
     words = find_job("nightly").command
     assert words[1 : words.index("scan")] == (
         f"PYTHONPATH={tmp_path / 'lib'}{os.pathsep}/usr/x",
         f"XDG_CACHE_HOME={os.environ['XDG_CACHE_HOME']}",
+        f"XDG_DATA_HOME={tmp_path / 'data'}",
         f"XDG_STATE_HOME={os.environ['XDG_STATE_HOME']}",
         *(sys.executable, "-m", "dedupe"),
     )

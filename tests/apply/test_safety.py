@@ -1,0 +1,279 @@
+"""The promises of docs/safety.md about acting on a report, one test each."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+
+import pytest
+from builders import a_group, a_report, snapshot, write_photo
+from faults import at, faults, without
+
+from dedupe.apply.execute import Outcome, apply_plan, resume
+from dedupe.apply.history import list_runs, read_run
+from dedupe.apply.journal import start_journal
+from dedupe.apply.plan import ActionKind, Plan, plan_actions
+from dedupe.apply.undo import undo
+from dedupe.files.metadata import read_metadata
+from dedupe.files.system import FaultHook, no_fault
+from dedupe.types import Photo
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="mounts and ACLs of Linux")
+
+
+def act(tmp_path: Path, plan: Plan, *, before: FaultHook = no_fault) -> Outcome:
+    with (
+        faults(before=before),
+        start_journal(tmp_path / "runs", kind=plan.kind, move_to=plan.move_to) as journal,
+    ):
+        return apply_plan(plan, journal)
+
+
+def plan_for(kind: ActionKind, tmp_path: Path, keeper: Photo, duplicate: Photo) -> Plan:
+    group = a_group(keeper, duplicate, kind="exact", distance=0.0)
+    return plan_actions(a_report(group), kind=kind, move_to=str(tmp_path / "out"))
+
+
+def last_run(tmp_path: Path) -> Path:
+    return list_runs(tmp_path / "runs")[-1].path
+
+
+# Two views of one file
+
+
+@contextmanager
+def an_overlay(tmp_path: Path) -> Iterator[tuple[Path, Path]]:
+    """Mount an overlay over a folder; yield the folder below and the one that shows it."""
+    folders = [tmp_path / name for name in ("lower", "upper", "work", "merged")]
+    for folder in folders:
+        folder.mkdir()
+    lower, upper, work, merged = folders
+    options = f"lowerdir={lower},upperdir={upper},workdir={work}"
+    command = ["mount", "-t", "overlay", "overlay", "-o", options, str(merged)]
+    if not shutil.which("mount") or subprocess.run(command, capture_output=True).returncode:
+        pytest.skip("no right to mount an overlay")
+    try:
+        yield upper, merged
+    finally:
+        subprocess.run(["umount", str(merged)], check=True)
+
+
+@contextmanager
+def a_bind_mount(tmp_path: Path) -> Iterator[tuple[Path, Path]]:
+    """Mount a folder a second time."""
+    folders = tmp_path / "photos", tmp_path / "again"
+    for folder in folders:
+        folder.mkdir()
+    command = ["mount", "--bind", *map(str, folders)]
+    if not shutil.which("mount") or subprocess.run(command, capture_output=True).returncode:
+        pytest.skip("no right to mount a folder twice")
+    try:
+        yield folders
+    finally:
+        subprocess.run(["umount", str(folders[1])], check=True)
+
+
+def a_photo_at(path: Path) -> Photo:
+    """The photo of an existing file, as a report on disk has it: without its inode."""
+    content, seen = path.read_bytes(), path.stat()
+    photo = write_photo(path.parent / "unused.jpg", content, mtime_ns=seen.st_mtime_ns)
+    os.unlink(photo.path)
+    file = type(photo.file)(str(path), 0, seen.st_size, seen.st_mtime_ns, 0, 0)
+    return type(photo)(file, photo.width, photo.height, photo.format, photo.digest)
+
+
+@linux
+@pytest.mark.parametrize("warm", [False, True])
+@pytest.mark.parametrize("kind", ["delete", "symlink", "move", "trash"])
+def test_delete_of_two_views_of_one_file_through_an_overlay_keeps_it(
+    tmp_path: Path, kind: ActionKind, warm: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    with an_overlay(tmp_path) as (upper, merged):
+        write_photo(merged / "a.jpg", b"the only copy")
+        for first, second in ((upper, merged), (merged, upper)):
+            keeper, duplicate = (a_photo_at(folder / "a.jpg") for folder in (first, second))
+            if warm:
+                (first / "a.jpg").read_bytes()
+            outcome = act(tmp_path, plan_for(kind, tmp_path, keeper, duplicate))
+            assert outcome.done == ()
+            assert (merged / "a.jpg").read_bytes() == b"the only copy"
+            assert (upper / "a.jpg").read_bytes() == b"the only copy"
+            assert [name for name in os.listdir(upper) if name != ".Trash-0"] == ["a.jpg"]
+
+
+@linux
+@pytest.mark.parametrize("kind", ["delete", "symlink", "move"])
+def test_delete_of_two_views_of_one_file_through_a_bind_mount_keeps_it(
+    tmp_path: Path, kind: ActionKind
+) -> None:
+    with a_bind_mount(tmp_path) as (photos, again):
+        write_photo(photos / "a.jpg", b"the only copy")
+        keeper, duplicate = a_photo_at(photos / "a.jpg"), a_photo_at(again / "a.jpg")
+        plan = plan_for(kind, tmp_path, keeper, duplicate)
+        assert plan.actions == ()
+        assert [left.keeper for left in plan.refused] == [keeper.path]
+        assert (photos / "a.jpg").read_bytes() == b"the only copy"
+
+
+@pytest.mark.parametrize("kind", ["delete", "hardlink", "symlink", "move", "trash"])
+def test_a_duplicate_comes_back_if_its_keeper_is_gone_after_it_was_renamed(
+    tmp_path: Path, kind: ActionKind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a second mount of any kind looks like: with the duplicate, the keeper vanishes."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    keeper = write_photo(tmp_path / "photos/a.jpg", b"the only copy")
+    duplicate = write_photo(tmp_path / "view/a.jpg", b"the only copy")
+    plan = plan_for(kind, tmp_path, keeper, duplicate)
+    outcome = act(tmp_path, plan, before=at("rename", Path(keeper.path).unlink))
+    assert [f.reason for f in outcome.failed] == [f"its keeper {keeper.path} is gone"]
+    assert Path(duplicate.path).read_bytes() == b"the only copy"
+    assert os.listdir(tmp_path / "view") == ["a.jpg"]
+
+
+@pytest.mark.parametrize("kind", ["delete", "move"])
+def test_a_duplicate_comes_back_if_its_rename_changed_the_keeper_as_well(
+    tmp_path: Path, kind: ActionKind
+) -> None:
+    """An overlay shows a renamed file under its old name for a while, but with its new time."""
+    keeper = write_photo(tmp_path / "photos/a.jpg", b"the only copy")
+    duplicate = write_photo(tmp_path / "view/a.jpg", b"the only copy")
+    Path(keeper.path).chmod(0o600)
+    plan = plan_for(kind, tmp_path, keeper, duplicate)
+
+    def change_the_time() -> None:
+        before = os.stat(keeper.path).st_ctime_ns
+        while os.stat(keeper.path).st_ctime_ns == before:
+            os.chmod(keeper.path, 0o644)
+
+    outcome = act(tmp_path, plan, before=at("rename", change_the_time))
+    [failed] = outcome.failed
+    assert failed.reason.endswith(
+        "changed when its duplicate was renamed: they are one file on disk"
+    )
+    assert os.listdir(tmp_path / "view") == ["a.jpg"]
+
+
+# Undo gives everything back
+
+
+def an_acl(*permissions: int) -> bytes:
+    """An ACL as in linux/posix_acl_xattr.h: owner, user 1001, group, mask, other."""
+    tags = ((1, 0xFFFFFFFF), (2, 1001), (4, 0xFFFFFFFF), (16, 0xFFFFFFFF), (32, 0xFFFFFFFF))
+    entries = zip(tags, permissions, strict=True)
+    return (2).to_bytes(4, "little") + b"".join(
+        tag.to_bytes(2, "little") + bits.to_bytes(2, "little") + who.to_bytes(4, "little")
+        for (tag, who), bits in entries
+    )
+
+
+@linux
+@pytest.mark.parametrize("kind", ["hardlink", "symlink", "delete", "move", "trash"])
+def test_undo_gives_back_owner_mode_times_attributes_and_acl(
+    tmp_path: Path, kind: ActionKind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    keeper = write_photo(tmp_path / "photos/a.jpg", b"same")
+    duplicate = write_photo(tmp_path / "photos/b.jpg", b"same", mode=0o640)
+    try:
+        os.setxattr(duplicate.path, "user.rating", b"5 \x00 stars")
+        os.setxattr(duplicate.path, "system.posix_acl_access", an_acl(6, 4, 4, 4, 0))
+    except OSError as error:
+        pytest.skip(f"no attributes or ACLs here: {error}")
+    if os.getuid() == 0:
+        os.chown(duplicate.path, 1234, 4321)
+    before = read_metadata(duplicate.path)
+    assert {"user.rating", "system.posix_acl_access"} <= before.attributes.keys()
+    act(tmp_path, plan_for(kind, tmp_path, keeper, duplicate))
+    if kind == "move":  # a file system may drop them on the way
+        os.removexattr(tmp_path / "out/b.jpg", "user.rating")
+        os.chown(tmp_path / "out/b.jpg", os.getuid(), os.getgid())
+    assert undo(last_run(tmp_path)).failed == ()
+    after = read_metadata(duplicate.path)
+    assert (after.uid, after.gid, after.mode) == (before.uid, before.gid, before.mode)
+    assert (after.mtime_ns, after.attributes) == (before.mtime_ns, before.attributes)
+
+
+def test_undo_finds_the_trash_of_a_job_with_another_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if sys.platform in ("darwin", "win32"):
+        pytest.skip("the trash of this system is not a readable folder")
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "of the job"))
+    keeper = write_photo(tmp_path / "photos/a.jpg", b"same")
+    duplicate = write_photo(tmp_path / "photos/b.jpg", b"same")
+    act(tmp_path, plan_for("trash", tmp_path, keeper, duplicate))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "of the user"))
+    [facts] = read_run(last_run(tmp_path)).facts.values()
+    assert facts["place"] == str(tmp_path / "of the job/Trash/files/b.jpg")
+    assert undo(last_run(tmp_path)).failed == ()
+    assert Path(duplicate.path).read_bytes() == b"same"
+
+
+@pytest.mark.parametrize("kind", ["move", "delete", "trash"])
+def test_undo_works_on_a_disk_without_exclusive_rename_and_without_links(
+    tmp_path: Path, kind: ActionKind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    keeper = write_photo(tmp_path / "photos/a.jpg", b"same")
+    duplicate = write_photo(tmp_path / "photos/b.jpg", b"same")
+    before = snapshot(tmp_path / "photos")
+    with faults(before=without("rename", "link")):
+        plan = plan_for(kind, tmp_path, keeper, duplicate)
+        with start_journal(tmp_path / "runs", kind=kind, move_to=plan.move_to) as journal:
+            assert apply_plan(plan, journal).done == plan.actions
+        assert list(snapshot(tmp_path / "photos")) == [keeper.path]
+        assert undo(last_run(tmp_path)).failed == ()
+    assert snapshot(tmp_path / "photos") == before
+
+
+def remounted(folder: Path) -> None:
+    """Give every file another inode, as some file systems do after they were mounted again."""
+    for path in [path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()]:
+        shutil.copy2(path, f"{path}.copy")
+        os.replace(f"{path}.copy", path)
+
+
+@pytest.mark.parametrize("kind", ["move", "delete", "hardlink", "symlink"])
+def test_a_run_is_resumed_although_inodes_changed_since(tmp_path: Path, kind: ActionKind) -> None:
+    photos = [write_photo(tmp_path / f"photos/{n}.jpg", b"same") for n in range(3)]
+    report = a_report(a_group(*photos, kind="exact", distance=0.0))
+    plan = plan_actions(report, kind=kind, move_to=str(tmp_path / "out"))
+    calls = 0
+
+    def interrupt(call: str, _subject: str) -> None:
+        nonlocal calls
+        calls += call == "unlink" if kind != "move" else call == "rename"
+        if calls == 2:
+            raise KeyboardInterrupt
+
+    with suppress(KeyboardInterrupt), ExitStack() as stack:
+        stack.enter_context(faults(before=interrupt))
+        journal = stack.enter_context(
+            start_journal(tmp_path / "runs", kind=kind, move_to=plan.move_to)
+        )
+        apply_plan(plan, journal)
+    if kind != "hardlink":  # a remount does not break links
+        remounted(tmp_path / "photos")
+    outcome = resume(last_run(tmp_path))
+    assert (outcome.stale, outcome.failed) == ((), ())
+    assert read_run(last_run(tmp_path)).applied == {0, 1}
+
+
+def test_an_error_of_the_disk_leaves_the_file_in_its_place(tmp_path: Path) -> None:
+    keeper = write_photo(tmp_path / "photos/a.jpg", b"same")
+    duplicate = write_photo(tmp_path / "photos/b.jpg", b"same")
+
+    def refuse(call: str, subject: str) -> None:
+        if call == "rename":
+            raise OSError(errno.EIO, "Input/output error", subject)
+
+    outcome = act(tmp_path, plan_for("move", tmp_path, keeper, duplicate), before=refuse)
+    assert [f.reason for f in outcome.failed] == ["Input/output error"]
+    assert sorted(os.listdir(tmp_path / "photos")) == ["a.jpg", "b.jpg"]
