@@ -39,8 +39,10 @@ from dedupe.schedule import (
 )
 
 _CARRIED = ("PYTHONPATH", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME")
-"""Variables that decide which dedupe runs and where index, trash and journals are. A scheduler starts
-a job without them, and `dedupe undo` would not find what the job moved."""
+"""Variables that decide which dedupe runs and where index, trash and journals are.
+
+A scheduler starts a job without them, and `dedupe undo` would not find what the job moved.
+"""
 
 _FILES = {
     "report": "report.csv",
