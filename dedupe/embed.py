@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
@@ -19,26 +19,38 @@ import numpy as np
 from dedupe.decode.formats import DEFAULT_MAX_PIXELS
 from dedupe.decode.image import Picture, decode
 from dedupe.decode.read import Unreadable, read
-from dedupe.encoder.manifest import Manifest
-from dedupe.encoder.runtime import Encoder
+from dedupe.encoder.manifest import Encoder, Manifest
 from dedupe.files import digest
 from dedupe.index.embedding_index import Content, EmbeddingIndex
-from dedupe.low_detail import LEAST, measure_detail
-from dedupe.types import Embeddings, ImageFile, Photo, Skipped
+from dedupe.low_detail import MIN_DETAIL, measure_detail
+from dedupe.types import Contents, ImageFile, Photo, Progress, Skipped, no_progress
 
 CHANGED = "changed while it was read"
 _CHUNK = 128  # files decoded ahead of the encoder; bounds memory, and what a kill can cost
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Embedded:
+    """The contents of files, and the files that could not be used."""
+
+    contents: Contents
+    skipped: tuple[Skipped, ...]  # in the order of the files
+    reused: int = 0  # files that came from the index without being decoded
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class _Read:
-    """A file whose bytes were read: its content is known, or about to be, or cannot be."""
+    """A file that was read.
+
+    At most one of `content`, `picture` and `trouble` is set; none if another file already decodes
+    the same bytes.
+    """
 
     file: ImageFile
     digest: str
-    content: Content | None = None  # known before
-    picture: Picture | None = None  # decoded here, by the first file of its content
-    trouble: Skipped | None = None  # not the exception, whose traceback holds the file's bytes
+    content: Content | None = None  # from the index
+    picture: Picture | None = None  # to embed
+    trouble: Skipped | None = None  # not the exception: its traceback keeps the file's bytes alive
 
 
 def embed_files(
@@ -49,28 +61,28 @@ def embed_files(
     index: EmbeddingIndex | None = None,
     workers: int | None = None,
     max_pixels: int = DEFAULT_MAX_PIXELS,
-    on_files: Callable[[int], None] = lambda _: None,
-) -> Embeddings:
-    """Embed every readable file.
+    on_progress: Progress = no_progress,
+) -> Embedded:
+    """Embed every readable file, and collapse files with the same bytes to one content.
 
     The result (but for `reused`) does not depend on `workers`, on what the index already holds, or
     on the order in which threads finish.
 
     Args:
-        files: what to embed, in the order the rows shall have.
+        files: what to embed; contents come in the order of their first files.
         manifest: of the encoder.
         open_encoder: called at most once, when the first picture is there to be embedded.
         index: where embeddings are looked up and remembered; None to do without.
         workers: decoding threads; None for one per core.
         max_pixels: images with more are skipped; 0 for no limit.
-        on_files: called with the number of files just finished, skipped ones included.
+        on_progress: called as ("embed", files just finished or skipped, files in all).
 
     Raises:
         IndexFileError: the index cannot be read or written.
         EncoderError: the encoder cannot be opened or fails.
     """
     known = _look_up(files, index, max_pixels)
-    on_files(len(known))
+    on_progress("embed", len(known), len(files))
     fresh = [file for file in files if file.path not in known]
     skipped: dict[str, Skipped] = {}
     if fresh:
@@ -84,20 +96,37 @@ def embed_files(
                         skipped[item.path] = item
                     else:
                         known[item[0].path] = item[1]
-                on_files(len(chunk))
-    photos = [_photo(file, known[file.path]) for file in files if file.path in known]
-    vectors = np.empty((len(photos), manifest.dimension), np.float32)
-    for row, photo in enumerate(photos):
-        vectors[row] = known[photo.path].vector
-    return Embeddings(
-        photos=tuple(photos),
-        vectors=vectors,
+                on_progress("embed", len(chunk), len(files))
+    return Embedded(
+        contents=_collapse(files, known, manifest.dimension),
         skipped=tuple(skipped[file.path] for file in files if file.path in skipped),
-        encoder=manifest.fingerprint,
-        plain=frozenset(
-            row for row, photo in enumerate(photos) if known[photo.path].detail < LEAST
-        ),
         reused=len(files) - len(fresh),
+    )
+
+
+def _collapse(files: Sequence[ImageFile], known: Mapping[str, Content], dimension: int) -> Contents:
+    """Return the contents of the files that are known by path, in the order of the files."""
+    rows: dict[str, int] = {}  # by digest
+    contents: list[Content] = []
+    photos: list[list[Photo]] = []
+    for file in files:
+        content = known.get(file.path)
+        if content is None:
+            continue
+        row = rows.setdefault(content.digest, len(rows))
+        if row == len(contents):
+            contents.append(content)
+            photos.append([])
+        photos[row].append(_photo(file, content))
+    vectors = np.empty((len(contents), dimension), np.float32)
+    for row, content in enumerate(contents):
+        vectors[row] = content.vector
+    return Contents(
+        digests=tuple(rows),
+        vectors=vectors,
+        photos=tuple(map(tuple, photos)),
+        low_detail=np.array([content.detail < MIN_DETAIL for content in contents], bool),
+        protected=np.zeros(len(contents), np.int64),
     )
 
 

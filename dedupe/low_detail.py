@@ -1,22 +1,22 @@
-"""How much there is to see in a picture: next to nothing looks like next to nothing.
+"""Low-detail images: blank pages, lens caps, clear sky.
 
-A blank scan, a lens cap and a clear sky have embeddings, but those say nothing: to the encoder all
-blank pages are one picture. Such pictures are near duplicates where their pixels agree, and not
-else; the same bytes count as always.
+All of them have nearly the same embedding, so their vectors are not compared. Two of them are near
+duplicates if their pixels agree.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dedupe.types import Embeddings, Pairs, Skipped
+from dedupe.types import Contents, Pairs, Skipped
 
-LEAST = 2.0
-"""Detail below which a picture is plain. Scans of blank paper have 0.1 to 1, fog on a lake 5."""
+MIN_DETAIL = 2.0
+"""Detail of a picture that is just not low-detail. Blank paper has 0.1 to 1, fog on a lake 5."""
 
 REASON = "low-detail"
 
@@ -25,39 +25,46 @@ def measure_detail(pixels: NDArray[np.uint8]) -> float:
     """Return the standard deviation of the brightness, in levels of 255.
 
     Args:
-        pixels: (side, side, 3) RGB, squashed, so that noise and grain have been averaged away.
+        pixels: (side, side, 3) RGB, squashed, so that noise and grain are averaged out.
     """
     _, deviation = cv2.meanStdDev(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY))
     return float(deviation[0, 0])
 
 
-def find_same_pixels(embeddings: Embeddings) -> Pairs:
-    """Pair the plain pictures that have one size and one embedding, at distance 0.
+def find_same_pixels(contents: Contents) -> Pairs:
+    """Pair the low-detail pictures of equal size and equal vector, at distance 0.
 
-    The encoder gives the same squares of pixels the same bits, and others hardly ever.
+    The encoder maps equal pixels to the same bits, and other pixels almost never.
 
     Returns:
-        Pairs (first, other) for every kind of plain picture, sorted.
+        Pairs (first, other) for every group of equal pictures, sorted.
     """
     first: dict[tuple[int, int, bytes], int] = {}
     pairs: list[tuple[int, int]] = []
-    for row in sorted(embeddings.plain):
-        photo = embeddings.photos[row]
-        seen = first.setdefault((photo.width, photo.height, embeddings.vectors[row].tobytes()), row)
-        if seen != row and embeddings.photos[seen].digest != photo.digest:
+    for row in np.flatnonzero(contents.low_detail).tolist():
+        photo = contents.photos[row][0]
+        key = (photo.width, photo.height, contents.vectors[row].tobytes())
+        seen = first.setdefault(key, row)
+        if seen != row:
             pairs.append((seen, row))
     left, right = np.array(sorted(pairs), np.int64).reshape(-1, 2).T
     return Pairs(left, right, np.zeros(len(left), np.float32))
 
 
-def list_plain(embeddings: Embeddings, grouped: Collection[int]) -> tuple[Skipped, ...]:
-    """Say of the plain pictures that no group holds that they were not compared.
+def list_low_detail(contents: Contents, grouped: Collection[str]) -> tuple[Skipped, ...]:
+    """List the low-detail files that are in no group, in the order of their paths.
 
     Args:
-        embeddings: of the scan.
-        grouped: rows that groups hold.
+        contents: of the scan.
+        grouped: paths of the files in groups.
     """
+    paths = (
+        photo.path
+        for row in np.flatnonzero(contents.low_detail).tolist()
+        for photo in contents.photos[row]
+        if photo.path not in grouped
+    )
     return tuple(
-        Skipped(embeddings.photos[row].path, REASON, "too plain to be compared with others")
-        for row in sorted(embeddings.plain.difference(grouped))
+        Skipped(path, REASON, "too plain to be compared with others")
+        for path in sorted(paths, key=os.fsencode)
     )

@@ -16,7 +16,7 @@ from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, S
 from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
 from typing import Any, Literal, TypedDict, TypeVar, cast
 
-from dedupe.encoder.manifest import BUILT_IN, SENSITIVITIES, Device, Runtime
+from dedupe.encoder.manifest import BUILT_IN, SENSITIVITIES, Device, Encoder, Runtime
 from dedupe.errors import UsageError
 from dedupe.files.paths import USER_FILE, StrPath, UserFile
 from dedupe.group.keep import DEFAULT_RULES, RULES
@@ -73,6 +73,7 @@ class Setting:
     is_list: bool = False  # written as one string with commas
     argument: bool = False  # positional on the command line
     or_pairs: bool = False  # the Python API takes pairs of digests as well
+    or_encoder: bool = False  # the Python API takes an open encoder as well
 
     def read(self, raw: Any) -> Any:
         """Return the value that a string of the command line or of a file describes."""
@@ -103,9 +104,10 @@ class Setting:
         if self.kind is float:
             return type(value) in (int, float)
         if self.kind is str and self.is_path:
-            return isinstance(value, str | os.PathLike) or (
-                self.or_pairs and isinstance(value, Iterable)
+            other = (self.or_pairs and isinstance(value, Iterable)) or (
+                self.or_encoder and hasattr(value, "embed")
             )
+            return other or isinstance(value, str | os.PathLike)
         return type(value) is self.kind
 
     def _is_in_range(self, value: float) -> bool:
@@ -196,8 +198,8 @@ class DuplicateOptions(_Checked):
 class RunOptions(_Checked):
     """Encoder, index and workers"""
 
-    encoder: StrPath = option(
-        BUILT_IN, "Folder of another encoder.", is_path=True, metavar="FOLDER"
+    encoder: StrPath | Encoder = option(
+        BUILT_IN, "Folder of another encoder.", is_path=True, or_encoder=True, metavar="FOLDER"
     )
     device: Device = option("auto", "auto, cpu or gpu.")
     runtime: Runtime = option("auto", "auto, litert or keras.")
@@ -316,7 +318,7 @@ class ScanKeywords(TypedDict, total=False):
     across: bool
     verify: bool
     ignored: Ignored
-    encoder: StrPath
+    encoder: StrPath | Encoder
     device: Device
     runtime: Runtime
     batch_size: int | None

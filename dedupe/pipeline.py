@@ -1,4 +1,4 @@
-"""The order of the stages, and nothing else: walk, embed, search, cluster, verify, report."""
+"""The order of the stages: walk, embed, search, cluster, verify, report."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Literal, Unpack
+from typing import Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,47 +16,45 @@ from numpy.typing import NDArray
 from dedupe.decode.formats import supported_extensions
 from dedupe.decode.image import DECODER_VERSION
 from dedupe.embed import embed_files
-from dedupe.encoder.manifest import read_manifest
+from dedupe.encoder.manifest import Encoder, Manifest, read_manifest
 from dedupe.encoder.runtime import choose_engine, open_encoder
 from dedupe.encoder.threshold import choose_threshold, narrow
 from dedupe.errors import InputError, UsageError
 from dedupe.files.paths import USER_FILE, StrPath, UserFile, is_below
-from dedupe.group.cluster import cluster, find_involved
-from dedupe.group.keep import explain_choice, order_photos
-from dedupe.group.refine import Judge, RowPair, confirm_stars
+from dedupe.group.cluster import cluster
+from dedupe.group.keep import DEFAULT_RULES, arrange_files, explain_choice, order_contents
+from dedupe.group.refine import Judge, RowPair, refine_groups
 from dedupe.ignored import IgnoredPairs, find_ignored
 from dedupe.index.embedding_index import EmbeddingIndex, default_index_path
-from dedupe.low_detail import list_plain
-from dedupe.options import InputOptions, ScanKeywords, ScanOptions, build
+from dedupe.low_detail import list_low_detail
+from dedupe.options import InputOptions, RunOptions, ScanKeywords, ScanOptions, build
 from dedupe.search.candidates import find_candidates
-from dedupe.search.search import Searched
+from dedupe.search.limits import SearchLimits
+from dedupe.search.search import Found
 from dedupe.types import (
+    Contents,
     Duplicate,
-    Embeddings,
     Group,
     Kind,
     Pairs,
-    Photo,
+    Progress,
     Report,
     Skipped,
     Star,
     Statistics,
     Verdict,
+    no_progress,
 )
-from dedupe.verify.judge import SURE
+from dedupe.verify.judge import SAME_FRACTION
 from dedupe.verify.verifier import Verifier, load_pixels
 from dedupe.walk import walk
 
 DAMAGED = "damaged"  # reason of a file that was decoded with a warning
 
-Stage = Literal["walk", "embed", "search", "verify"]
-OnProgress = Callable[[Stage, int, int], None]  # stage, just done, of how many
-
 
 def scan(
     *roots: StrPath,
-    on_progress: OnProgress = lambda _stage, _done, _total: None,
-    on_searched: Callable[[Searched], None] = lambda _: None,
+    on_progress: Progress = no_progress,
     **options: Unpack[ScanKeywords],
 ) -> Report:
     """Find near-duplicate images below `roots`. Changes no photo.
@@ -66,7 +64,6 @@ def scan(
     Args:
         roots: folders and files.
         on_progress: called as stages advance.
-        on_searched: called with how the pairs were found, see `dedupe.search.search.Searched`.
         options: fields of `dedupe.options.ScanOptions`, which documents each.
 
     Raises:
@@ -78,29 +75,20 @@ def scan(
     """
     if not InputOptions(roots=roots).roots:
         raise UsageError("scan needs one folder or file at least: dedupe.scan('photos')")
-    return find_duplicates(
-        roots, build(ScanOptions, options), on_progress=on_progress, on_searched=on_searched
-    )
+    return find_duplicates(roots, build(ScanOptions, options), on_progress=on_progress)
 
 
 def find_duplicates(
-    roots: Sequence[StrPath],
-    options: ScanOptions,
-    *,
-    on_progress: OnProgress = lambda _stage, _done, _total: None,
-    on_searched: Callable[[Searched], None] = lambda _: None,
+    roots: Sequence[StrPath], options: ScanOptions, *, on_progress: Progress = no_progress
 ) -> Report:
     """Find near-duplicate images below `roots`, as `scan` does, with options as a value."""
-    files, run = options.walk, options.run
-    rules, across = options.duplicates.keep, options.duplicates.across
-    verify = options.duplicates.verify
-    sensitivity, threshold = options.duplicates.sensitivity, options.duplicates.threshold
     began = time.perf_counter()
-    manifest = read_manifest(Path(run.encoder), choose_engine(run.device, run.runtime))
-    limit = choose_threshold(manifest, sensitivity, threshold, verify=verify)
-    places = _resolve(options.duplicates.protect)
-    apart = find_ignored(options.duplicates.ignored)
-    found = walk(
+    files, chosen, run = options.walk, options.duplicates, options.run
+    manifest = _read_manifest(run)
+    limit = choose_threshold(manifest, chosen.sensitivity, chosen.threshold, verify=chosen.verify)
+    is_protected = _protection(chosen.protect)
+    ignored = find_ignored(chosen.ignored)
+    walked = walk(
         roots,
         include=files.include,
         exclude=files.exclude,
@@ -111,65 +99,61 @@ def find_duplicates(
         one_file_system=files.one_file_system,
         extensions=supported_extensions(),
     )
-    on_progress("walk", len(found.files), len(found.files))
-    with _open_index(run.index, manifest.fingerprint) as opened:
-        embeddings = embed_files(
-            found.files,
+    on_progress("walk", len(walked.files), len(walked.files))
+    with _open_index(run.index, manifest.fingerprint) as index:
+        embedded = embed_files(
+            walked.files,
             manifest=manifest,
-            open_encoder=lambda: open_encoder(
-                Path(run.encoder),
-                device=run.device,
-                runtime=run.runtime,
-                batch_size=run.batch_size,
-            ),
-            index=opened,
+            open_encoder=lambda: _open_encoder(run),
+            index=index,
             workers=run.workers,
             max_pixels=files.max_pixels,
-            on_files=lambda done: on_progress("embed", done, len(found.files)),
+            on_progress=on_progress,
         )
-        photos = embeddings.photos
-        if verify and threshold is None and not sensitivity:
-            limit = narrow(manifest, len(photos))
-        protected = _protected_rows(photos, places)
+        contents = arrange_files(embedded.contents, chosen.keep, is_protected)
+        if chosen.verify and chosen.threshold is None and not chosen.sensitivity:
+            limit = narrow(manifest, contents.files)
+        found = find_pairs(
+            contents,
+            chosen.keep,
+            limits=SearchLimits(limit, SAME_FRACTION * limit if chosen.verify else limit),
+            index=index,
+            roots=roots,
+            workers=run.workers,
+            on_progress=on_progress,
+        )
         verifier = Verifier(
-            photos,
+            [photos[0] for photos in contents.photos],
             load=functools.partial(load_pixels, max_pixels=files.max_pixels),
             workers=run.workers,
-            remembered=opened,
+            remembered=index,
         )
-        candidates = find_candidates(
-            embeddings,
+        groups = group_pairs(
+            contents,
+            found.pairs,
+            chosen.keep,
             threshold=limit,
-            alike=SURE * limit if verify else limit,
-            choose_order=lambda: _order(photos, rules, protected),
-            index=opened,
-            roots=b"\0".join(os.fsencode(os.path.realpath(root)) for root in roots),
-            workers=run.workers,
-            on_rows=lambda done: on_progress("search", done, len(photos)),
-            on_searched=on_searched,
+            ignored=ignored,
+            judge=verifier.judge if chosen.verify else None,
+            on_progress=on_progress,
         )
-        stars, verdicts = _form_stars(
-            candidates,
-            embeddings,
-            limit,
-            rules,
-            protected,
-            apart,
-            verifier.judge if verify else None,
-            on_progress,
-        )
-    groups = [_to_group(star, photos, verdicts, rules, protected) for star in stars]
-    plain = list_plain(embeddings, {row for star in stars for row in _rows(star)})
+    grouped = {photo.path for group in groups for photo in group.photos}
     return Report(
-        groups=tuple(group for group in groups if not across or _spans_roots(group)),
-        skipped=(*found.skipped, *embeddings.skipped, *plain, *_list_damaged(photos)),
+        groups=tuple(group for group in groups if not chosen.across or _spans_roots(group)),
+        skipped=(
+            *walked.skipped,
+            *embedded.skipped,
+            *list_low_detail(contents, grouped),
+            *_list_damaged(contents),
+        ),
         encoder=manifest.fingerprint,
         threshold=limit,
         statistics=Statistics(
-            len(photos),
-            embeddings.reused,
+            contents.files,
+            embedded.reused,
             time.perf_counter() - began,
-            _empty_roots(roots, [file.path for file in found.files]),
+            _empty_roots(roots, [file.path for file in walked.files]),
+            found.stats,
         ),
     )
 
@@ -182,46 +166,100 @@ def _empty_roots(roots: Sequence[StrPath], paths: Sequence[str]) -> tuple[str, .
     )
 
 
-def _order(
-    photos: Sequence[Photo],
-    rules: Sequence[str],
-    protected: frozenset[int],
-    rows: Sequence[int] | None = None,
-) -> list[int]:
-    return order_photos(photos, rules, protected={photos[row].path for row in protected}, rows=rows)
+def find_pairs(
+    contents: Contents,
+    rules: Sequence[str] = DEFAULT_RULES,
+    *,
+    limits: SearchLimits,
+    index: EmbeddingIndex | None = None,
+    roots: Sequence[StrPath] = (),
+    workers: int | None = None,
+    on_progress: Progress = no_progress,
+) -> Found:
+    """Find the pairs of contents that may be copies.
+
+    Args:
+        contents: U contents, their files in the order of the rules.
+        rules: keep rules: the best row of a dense neighbourhood represents the others.
+        limits: largest distance of a pair, and how many pairs of a content are listed.
+        index: contains the pairs of the last scan of `roots`; None for none.
+        roots: names what is scanned.
+        workers: threads; None for one per core.
+        on_progress: called as ("search", contents just searched, U).
+
+    Raises:
+        IndexFileError: the index cannot be read or written.
+    """
+    return find_candidates(
+        contents,
+        limits=limits,
+        choose_order=lambda: order_contents(contents, rules),
+        index=index,
+        roots=b"\0".join(os.fsencode(os.path.realpath(root)) for root in roots),
+        workers=workers,
+        on_progress=on_progress,
+    )
 
 
-def _form_stars(
-    candidates: Pairs,
-    embeddings: Embeddings,
-    limit: float,
-    rules: Sequence[str],
-    protected: frozenset[int],
-    apart: IgnoredPairs,
-    judge: Judge | None,
-    on_progress: OnProgress,
-) -> tuple[list[Star], dict[RowPair, Verdict]]:
-    """Cluster and, with a judge, verify; also return the verdicts on (keeper, duplicate)."""
-    photos = embeddings.photos
-    digests = [photo.digest for photo in photos]
-    pairs = apart.drop_from(candidates, digests)
-    order = np.array(_order(photos, rules, protected, find_involved(pairs, digests)), np.int64)
-    sizes = _pixels(embeddings, rules)
-    facts = [photo.facts for photo in photos]
+def group_pairs(
+    contents: Contents,
+    pairs: Pairs,
+    rules: Sequence[str] = DEFAULT_RULES,
+    *,
+    threshold: float,
+    ignored: IgnoredPairs | None = None,
+    judge: Judge | None = None,
+    on_progress: Progress = no_progress,
+) -> tuple[Group, ...]:
+    """Group contents around keepers, verifying each pair of a keeper and a duplicate.
 
-    def form_stars(some: Pairs, among: NDArray[np.bool_]) -> list[Star]:
-        rows = order[among[order]].tolist()
-        return cluster(some, digests, rows, protected=protected, pixels=sizes, facts=facts)
+    Args:
+        contents: U contents, their files in the order of the rules.
+        pairs: contents that may be copies.
+        rules: keep rules, the first one decides first.
+        threshold: largest distance of a pair, in [0, 2].
+        ignored: pairs that are not duplicates; None for none.
+        judge: returns the verdicts on pairs of rows; None to trust the distance.
+        on_progress: called as ("verify", pairs just verified, pairs known to need verification).
 
+    Returns:
+        Groups in the order of their keepers' paths.
+    """
+    if ignored is not None:
+        pairs = ignored.drop_from(pairs, contents.digests)
+    order = order_contents(contents, rules, _involved(contents, pairs))
+    pixels = _pixels(contents, rules)
+
+    def form_stars(some: Pairs, rows: NDArray[np.bool_]) -> list[Star]:
+        return cluster(some, contents, order[rows[order]], pixels=pixels)
+
+    verdicts: dict[RowPair, Verdict] = {}
     if judge is None:
-        return form_stars(pairs, np.ones(len(photos), bool)), {}
-    return confirm_stars(
-        pairs,
-        photos,
-        form_stars=form_stars,
-        judge=judge,
-        sure=SURE * limit,
-        on_pairs=lambda done, total: on_progress("verify", done, total),
+        stars = form_stars(pairs, np.ones(len(contents), bool))
+    else:
+        stars, verdicts = refine_groups(
+            pairs,
+            len(contents),
+            form_stars=form_stars,
+            judge=judge,
+            same_radius=SAME_FRACTION * threshold,
+            on_progress=on_progress,
+        )
+    groups = (_to_group(star, contents, verdicts, rules) for star in stars)
+    return tuple(sorted(groups, key=lambda group: os.fsencode(group.keeper.path)))
+
+
+def _read_manifest(run: RunOptions) -> Manifest:
+    if isinstance(run.encoder, str | os.PathLike):
+        return read_manifest(Path(run.encoder), choose_engine(run.device, run.runtime))
+    return run.encoder.manifest
+
+
+def _open_encoder(run: RunOptions) -> Encoder:
+    if not isinstance(run.encoder, str | os.PathLike):
+        return run.encoder
+    return open_encoder(
+        Path(run.encoder), device=run.device, runtime=run.runtime, batch_size=run.batch_size
     )
 
 
@@ -234,76 +272,83 @@ def _open_index(
     return EmbeddingIndex(path, encoder=f"{fingerprint}/{DECODER_VERSION}")
 
 
-def _resolve(protect: Sequence[StrPath]) -> list[str]:
-    """Return the real paths of what is to be protected; a typing error must not go unnoticed."""
-    for place in protect:
+def _protection(places: Sequence[StrPath]) -> Callable[[str], bool] | None:
+    """Return whether a photo at a path lies at or below one of the places; None if none does.
+
+    Raises:
+        InputError: a place does not exist: a typing error must not go unnoticed.
+    """
+    for place in places:
         if not os.path.exists(place):
             raise InputError(f"cannot protect {os.fspath(place)!r}: it does not exist")
-    return [os.path.realpath(os.fsdecode(place)) for place in protect]
-
-
-def _protected_rows(photos: Sequence[Photo], places: Sequence[str]) -> frozenset[int]:
-    """Rows of the photos that lie at or below one of the real paths."""
     if not places:
-        return frozenset()
-    inside = tuple(os.path.join(place, "") for place in places)
-    resolve = functools.cache(os.path.realpath)  # asked once per folder
+        return None
+    real_places = [os.path.realpath(os.fsdecode(place)) for place in places]
+    inside = tuple(os.path.join(place, "") for place in real_places)
+    resolve = functools.cache(os.path.realpath)  # once for each folder
 
     def is_protected(path: str) -> bool:
         folder, name = os.path.split(path)
         real = os.path.join(resolve(folder), name)
-        return real in places or real.startswith(inside)
+        return real in real_places or real.startswith(inside)
 
-    return frozenset(row for row, photo in enumerate(photos) if is_protected(photo.path))
+    return is_protected
 
 
-def _pixels(embeddings: Embeddings, rules: Sequence[str]) -> NDArray[np.int64] | None:
-    """Sizes that no smaller keeper may take away, where the user asked to keep the most pixels."""
+def _involved(contents: Contents, pairs: Pairs) -> NDArray[np.int64]:
+    """Return the (R,) rows that a group can contain: those of pairs and those of several files."""
+    several = np.fromiter((len(files) > 1 for files in contents.photos), bool, len(contents))
+    return np.unique(np.concatenate([pairs.left, pairs.right, np.flatnonzero(several)]))
+
+
+def _pixels(contents: Contents, rules: Sequence[str]) -> NDArray[np.int64] | None:
+    """Return (U,) sizes that limit what a smaller keeper takes, if the rules keep most pixels."""
     if rules[:1] != ("most-pixels",):
         return None
-    return np.array([photo.pixels for photo in embeddings.photos], np.int64)
+    return np.array([files[0].pixels for files in contents.photos], np.int64)
 
 
 def _to_group(
     star: Star,
-    photos: Sequence[Photo],
+    contents: Contents,
     verdicts: Mapping[RowPair, Verdict],
     rules: Sequence[str],
-    protected: frozenset[int],
 ) -> Group:
-    keeper = photos[star.keeper]
-    duplicates = tuple(
+    keeper = contents.photos[star.keeper][0]
+    duplicates = [
         Duplicate(
-            photo=photos[row],
+            photo=photo,
             distance=distance,
-            kind=_kind(keeper, photos[row], how := _how(verdicts.get((star.keeper, row)))),
+            kind=_kind(star.keeper == row, how := _how(verdicts.get((star.keeper, row)))),
             how=how,
         )
         for row, distance in star.duplicates
-    )
+        for photo in contents.free_files(row)
+        if photo is not keeper
+    ]
+    duplicates.sort(key=lambda duplicate: os.fsencode(duplicate.photo.path))
+    protected = {keeper.path} if contents.protected[star.keeper] else set()
     others = [duplicate.photo for duplicate in duplicates]
-    kept = {keeper.path} if star.keeper in protected else set()
-    return Group(keeper, duplicates, explain_choice(keeper, others, rules, kept))
-
-
-def _list_damaged(photos: Sequence[Photo]) -> tuple[Skipped, ...]:
-    """List the files that were decoded with a warning."""
-    damaged = (photo for photo in photos if photo.facts.damage)
-    return tuple(Skipped(photo.path, DAMAGED, photo.facts.damage) for photo in damaged)
+    return Group(keeper, tuple(duplicates), explain_choice(keeper, others, rules, protected))
 
 
 def _how(verdict: Verdict | None) -> str:
     return verdict.how if verdict else ""
 
 
-def _kind(keeper: Photo, other: Photo, how: str) -> Kind:
-    if other.digest == keeper.digest:
+def _kind(is_exact: bool, how: str) -> Kind:
+    if is_exact:
         return "exact"
     return "edited" if how else "same"
 
 
-def _rows(star: Star) -> tuple[int, ...]:
-    return (star.keeper, *(row for row, _ in star.duplicates))
+def _list_damaged(contents: Contents) -> tuple[Skipped, ...]:
+    """List the files that were decoded with a warning, in the order of their paths."""
+    damaged = (p for files in contents.photos if files[0].facts.damage for p in files)
+    return tuple(
+        Skipped(photo.path, DAMAGED, photo.facts.damage)
+        for photo in sorted(damaged, key=lambda photo: os.fsencode(photo.path))
+    )
 
 
 def _spans_roots(group: Group) -> bool:

@@ -111,36 +111,47 @@ class Photo:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Embeddings:
-    """Photos and their unit vectors, row by row, in the order of the photos' paths."""
+class Contents:
+    """Pictures by their bytes: one row for each digest, in the order of its first path.
 
-    photos: tuple[Photo, ...]
-    vectors: NDArray[np.float32]  # (N, D), each row of Euclidean norm 1
-    skipped: tuple[Skipped, ...]
-    encoder: str  # fingerprint of the encoder that made the vectors
-    reused: int = 0  # how many photos came from the index without being decoded
-    plain: frozenset[int] = frozenset()  # rows of pictures that show next to nothing
+    Search, ignored pairs, verification and grouping share these rows.
+    """
+
+    digests: tuple[str, ...]  # (U,) hex content digests, each once
+    vectors: NDArray[np.float32]  # (U, D), each row of Euclidean norm 1
+    photos: tuple[tuple[Photo, ...], ...]  # (U,) the files of each content, at least one
+    low_detail: NDArray[np.bool_]  # (U,) pictures too plain to compare by their vectors
+    protected: NDArray[np.int64]  # (U,) how many of the files, the first ones, are never duplicates
 
     def __post_init__(self) -> None:
-        if self.vectors.ndim != 2 or len(self.vectors) != len(self.photos):
+        count = len(self.digests)
+        if self.vectors.ndim != 2 or {len(self.vectors), len(self.photos)} != {count}:
             raise ValueError(
-                f"{len(self.photos)} photos do not fit vectors of shape {self.vectors.shape}"
+                f"{count} digests and {len(self.photos)} contents "
+                f"do not fit vectors of shape {self.vectors.shape}"
             )
+        if not (len(self.low_detail) == len(self.protected) == count):
+            raise ValueError("low_detail and protected need a value for each content")
 
-    def first_rows(self) -> dict[str, int]:
-        """Return the first row of every content, by digest, ascending."""
-        first: dict[str, int] = {}
-        for row, photo in enumerate(self.photos):
-            first.setdefault(photo.digest, row)
-        return first
+    def __len__(self) -> int:
+        return len(self.digests)
+
+    @property
+    def files(self) -> int:
+        """The number of files of all contents."""
+        return sum(map(len, self.photos))
+
+    def free_files(self, row: int) -> tuple[Photo, ...]:
+        """Return the files of a content that can be duplicates: those that are not protected."""
+        return self.photos[row][int(self.protected[row]) :]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pairs:
-    """Pairs of rows that lie close, sorted by (left, right), each pair once with left < right."""
+    """Pairs of contents that lie close, sorted by (left, right), each once with left < right."""
 
-    left: NDArray[np.int64]  # (P,) row of the first image
-    right: NDArray[np.int64]  # (P,) row of the second image
+    left: NDArray[np.int64]  # (P,) row of the first content
+    right: NDArray[np.int64]  # (P,) row of the second content
     distance: NDArray[np.float32]  # (P,) Euclidean, in [0, 2], 0 for identical
 
     def __post_init__(self) -> None:
@@ -152,13 +163,32 @@ class Pairs:
     def __len__(self) -> int:
         return len(self.left)
 
+    def select(self, keep: NDArray[np.bool_]) -> Pairs:
+        """Return the pairs that are marked in (P,) `keep`."""
+        return Pairs(self.left[keep], self.right[keep], self.distance[keep])
+
+
+@dataclass(frozen=True, slots=True)
+class SearchStats:
+    """How a search found its pairs, and its measured recall."""
+
+    contents: int  # rows compared
+    cells: int = 0  # cells of the inverted file; 0 if each row was compared with all others
+    probes: int = 0  # cells that each row was compared with
+    recall: float = 1.0  # share of a row's pairs that was found, on average over a sample of rows
+    sampled: int = 0  # pairs that the sampled rows have in an exact search
+    truncated: int = 0  # rows with more neighbours than are listed
+    represented: int = 0  # rows of dense neighbourhoods that another row represents
+
 
 @dataclass(frozen=True, slots=True)
 class Star:
-    """A keeper and the rows that repeat it."""
+    """A keeper and the contents that repeat it."""
 
-    keeper: int  # row
-    duplicates: tuple[tuple[int, float], ...]  # (row, distance to the keeper), ascending by row
+    keeper: int  # row of the content whose best file stays
+    duplicates: tuple[tuple[int, float], ...]
+    """(row, distance to the keeper), ascending by row; the keeper's own row, at distance 0, if it
+    has further files."""
 
 
 FrameMatrix = tuple[float, ...]
@@ -206,6 +236,11 @@ class Group:
     reason: str  # the keep rule that decided
     number: int = field(default=0, compare=False)  # in the report it was read from; else 0
 
+    @property
+    def photos(self) -> tuple[Photo, ...]:
+        """The keeper and the duplicates."""
+        return (self.keeper, *(duplicate.photo for duplicate in self.duplicates))
+
     def __post_init__(self) -> None:
         if not self.duplicates:
             raise ValueError("a group needs at least one duplicate")
@@ -221,6 +256,7 @@ class Statistics:
     reused: int  # of those, how many came from the index
     seconds: float  # wall time of the whole scan
     empty_roots: tuple[str, ...] = ()  # absolute; roots without an image
+    search: SearchStats | None = None  # None if the report was read from a file
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from dedupe.encoder.manifest import KERAS_FILE, Calibration, Manifest, fingerprint
 from dedupe.files.digest import digest_bytes
-from dedupe.types import Duplicate, Group, ImageFile, Kind, Photo, Report, Skipped, Statistics
+from dedupe.types import (
+    Contents,
+    Duplicate,
+    Group,
+    ImageFile,
+    Kind,
+    Photo,
+    Report,
+    Skipped,
+    Statistics,
+)
 
 MTIME_NS = 1_600_000_000_123_456_789
 
@@ -31,6 +45,24 @@ def write_photo(
     seen = path.stat()
     file = ImageFile(str(path), 0, seen.st_size, seen.st_mtime_ns, seen.st_dev, seen.st_ino)
     return Photo(file, width=640, height=480, format="JPEG", digest=digest_bytes(content))
+
+
+def some_contents(
+    files: Sequence[Sequence[Photo]],
+    vectors: NDArray[np.float32] | None = None,
+    *,
+    low_detail: Collection[int] = (),
+    protected: Sequence[int] | None = None,
+) -> Contents:
+    """Contents of some files each; their vectors are all alike unless given."""
+    count = len(files)
+    return Contents(
+        digests=tuple(photos[0].digest for photos in files),
+        vectors=np.ones((count, 1), np.float32) if vectors is None else vectors,
+        photos=tuple(map(tuple, files)),
+        low_detail=np.isin(np.arange(count), [*low_detail]),
+        protected=np.array(protected or [0] * count, np.int64),
+    )
 
 
 def a_group(

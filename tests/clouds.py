@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
-from builders import a_photo
 from numpy.typing import NDArray
 
-from dedupe.types import Embeddings, Pairs
+from dedupe.types import Pairs
 
 Vectors = NDArray[np.float32]
 Listed = list[tuple[int, int, float]]
@@ -16,13 +13,6 @@ Listed = list[tuple[int, int, float]]
 
 def unit(rows: NDArray[np.float64]) -> Vectors:
     return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
-
-
-def embed(vectors: Vectors, contents: Sequence[object] | None = None) -> Embeddings:
-    """Give each vector a photo; contents are all different unless named."""
-    named = range(len(vectors)) if contents is None else contents
-    photos = tuple(a_photo(f"/p/{i:04}.jpg", str(c).encode()) for i, c in enumerate(named))
-    return Embeddings(photos, vectors, (), "e1")
 
 
 def planted(count: int, dimension: int = 16, seed: int = 0) -> Vectors:

@@ -16,15 +16,15 @@ from pictures import MANIFEST, NumpyEncoder, draw, save
 
 from dedupe import embed
 from dedupe.decode.formats import supported_extensions
-from dedupe.embed import CHANGED, embed_files
-from dedupe.encoder.runtime import Encoder
+from dedupe.embed import CHANGED, Embedded, embed_files
+from dedupe.encoder.manifest import Encoder
 from dedupe.errors import EncoderError
 from dedupe.index.embedding_index import EmbeddingIndex
-from dedupe.types import Embeddings, ImageFile, Photo, Skipped
+from dedupe.types import ImageFile, Photo, Skipped
 from dedupe.walk import walk
 
 CHUNK = 4
-Embedded = tuple[tuple[Photo, ...], bytes, tuple[Skipped, ...], str]
+Value = tuple[tuple[tuple[Photo, ...], ...], bytes, tuple[bool, ...], tuple[Skipped, ...]]
 
 
 class CountingEncoder(NumpyEncoder):
@@ -80,7 +80,7 @@ def embedded(
     workers: int = 2,
     max_pixels: int = 0,
     open_encoder: Callable[[], Encoder] | None = None,
-) -> Embeddings:
+) -> Embedded:
     return embed_files(
         files,
         manifest=MANIFEST,
@@ -91,42 +91,62 @@ def embedded(
     )
 
 
-def value(found: Embeddings) -> Embedded:
+def value(found: Embedded) -> Value:
     """Return all that two runs must agree on."""
-    return found.photos, found.vectors.tobytes(), found.skipped, found.encoder
+    contents = found.contents
+    low_detail = tuple(contents.low_detail.tolist())
+    return contents.photos, contents.vectors.tobytes(), low_detail, found.skipped
 
 
-def names(found: Embeddings) -> list[str]:
-    return [os.path.basename(photo.path) for photo in found.photos]
+def photos_of(found: Embedded) -> list[Photo]:
+    return [photo for files in found.contents.photos for photo in files]
 
 
-def skipped(found: Embeddings) -> dict[str, str]:
+def names(found: Embedded) -> list[str]:
+    return [os.path.basename(photo.path) for photo in photos_of(found)]
+
+
+def skipped(found: Embedded) -> dict[str, str]:
     return {os.path.basename(skip.path): skip.reason for skip in found.skipped}
 
 
 def test_no_files_give_no_rows_and_open_no_encoder(index: EmbeddingIndex) -> None:
     found = embedded([], index=index, open_encoder=no_encoder)
-    assert value(found) == ((), b"", (), MANIFEST.fingerprint)
-    assert found.vectors.shape == (0, MANIFEST.dimension)
+    assert value(found) == ((), b"", (), ())
+    assert found.contents.vectors.shape == (0, MANIFEST.dimension)
 
 
-def test_rows_come_in_the_order_of_the_files(folder: Path) -> None:
+def test_contents_come_in_the_order_of_their_first_files(folder: Path) -> None:
     files = files_of(folder)[::-1]
-    found = embedded(files)
-    assert [photo.file for photo in found.photos] == [f for f in files if "broken" not in f.path]
-    assert found.vectors.dtype == np.float32
+    contents = embedded(files).contents
+    first = [photos[0].file for photos in contents.photos]
+    unique = [f for f in files if "broken" not in f.path and not f.path.endswith("0 copy.jpg")]
+    assert first == unique
+    assert contents.digests == tuple(photos[0].digest for photos in contents.photos)
+    assert contents.vectors.dtype == np.float32
+
+
+def test_the_files_of_a_content_come_in_the_order_of_the_files(folder: Path) -> None:
+    found = embedded(files_of(folder))
+    several = [photos for photos in found.contents.photos if len(photos) > 1]
+    assert [[os.path.basename(p.path) for p in photos] for photos in several] == [
+        ["0 copy.jpg", "0.jpg"]
+    ]
 
 
 def test_a_row_is_what_the_encoder_says_of_the_picture(folder: Path) -> None:
     found = embedded(files_of(folder))
     pixels = np.asarray(draw(1).resize((8, 8)))[None]
-    row = found.vectors[names(found).index("1.png")]
-    assert np.linalg.norm(row - NumpyEncoder().embed(pixels)[0]) < 0.2
-    assert np.linalg.norm(found.vectors, axis=1) == pytest.approx(1, abs=1e-6)
+    row = [os.path.basename(files[0].path) for files in found.contents.photos].index("1.png")
+    vectors = found.contents.vectors
+    assert np.linalg.norm(vectors[row] - NumpyEncoder().embed(pixels)[0]) < 0.2
+    assert np.linalg.norm(vectors, axis=1) == pytest.approx(1, abs=1e-6)
 
 
 def test_a_photo_knows_its_size_format_and_content(folder: Path) -> None:
-    photos = {os.path.basename(photo.path): photo for photo in embedded(files_of(folder)).photos}
+    photos = {
+        os.path.basename(photo.path): photo for photo in photos_of(embedded(files_of(folder)))
+    }
     assert [(p.width, p.height, p.format) for p in (photos["0.jpg"], photos["1.png"])] == [
         (96, 72, "JPEG"),
         (96, 72, "PNG"),
@@ -153,8 +173,7 @@ def test_equal_bytes_are_embedded_once(tmp_path: Path) -> None:
     encoder = CountingEncoder()
     found = embedded(files_of(tmp_path), encoder=encoder, workers=4)
     assert encoder.calls == [1]
-    assert len(found.photos) == 11
-    assert np.ptp(found.vectors, axis=0).max() == 0
+    assert list(map(len, found.contents.photos)) == [11]
 
 
 def test_pictures_come_to_the_encoder_in_chunks(tmp_path: Path) -> None:
@@ -174,7 +193,7 @@ def test_every_copy_of_a_broken_file_is_skipped_with_the_reason(folder: Path) ->
         ["broken copy.jpg", "broken.jpg", *copies], "truncated or broken"
     )
     assert len({skip.detail for skip in found.skipped}) == 1
-    assert len(found.photos) == 11
+    assert found.contents.files == 11
 
 
 def test_skipped_files_come_in_the_order_of_the_files(folder: Path) -> None:
@@ -246,7 +265,7 @@ def test_moved_files_are_read_but_not_embedded_again(folder: Path, index: Embedd
     first = embedded(files_of(folder), index=index)
     folder.rename(folder.with_name("moved"))
     second = embedded(files_of(folder.with_name("moved")), index=index, open_encoder=no_encoder)
-    assert second.vectors.tobytes() == first.vectors.tobytes()
+    assert second.contents.vectors.tobytes() == first.contents.vectors.tobytes()
     assert names(second) == names(first)
 
 
@@ -313,14 +332,18 @@ def test_an_interruption_in_the_caller_leaves_no_thread_at_work(
     files = [file for file in files_of(folder) if "broken" not in file.path]
     told: list[int] = []
 
-    def on_files(done: int) -> None:
+    def on_progress(_stage: str, done: int, _total: int) -> None:
         told.append(done)
         if len(told) == 2:
             raise KeyboardInterrupt
 
     with index, pytest.raises(KeyboardInterrupt) as caught:
         embed_files(
-            files, manifest=MANIFEST, open_encoder=NumpyEncoder, index=index, on_files=on_files
+            files,
+            manifest=MANIFEST,
+            open_encoder=NumpyEncoder,
+            index=index,
+            on_progress=on_progress,
         )
     assert caught.type is KeyboardInterrupt  # its traceback keeps all frames of the run alive
     assert not [t for t in threading.enumerate() if t.name.startswith("ThreadPoolExecutor")]
@@ -342,9 +365,14 @@ def test_progress_adds_up_to_the_number_of_files(
 ) -> None:
     files = files_of(folder)
     embedded(files[:warm], index=index)
-    told: list[int] = []
+    told: list[tuple[str, int, int]] = []
     embed_files(
-        files, manifest=MANIFEST, open_encoder=NumpyEncoder, index=index, on_files=told.append
+        files,
+        manifest=MANIFEST,
+        open_encoder=NumpyEncoder,
+        index=index,
+        on_progress=lambda *step: told.append(step),
     )
-    assert sum(told) == len(files) == 13
-    assert max(told[1:]) <= CHUNK
+    assert {(stage, total) for stage, _, total in told} == {("embed", 13)}
+    assert sum(done for _, done, _ in told) == len(files) == 13
+    assert max(done for _, done, _ in told[1:]) <= CHUNK

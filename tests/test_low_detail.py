@@ -1,14 +1,15 @@
-"""Pictures that show next to nothing."""
+"""Low-detail pictures: how they are measured, paired and listed."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
+from builders import some_contents
 from drawings import draw_photo
 from numpy.typing import NDArray
 
-from dedupe.low_detail import LEAST, find_same_pixels, list_plain, measure_detail
-from dedupe.types import Embeddings, ImageFile, Photo
+from dedupe.low_detail import MIN_DETAIL, find_same_pixels, list_low_detail, measure_detail
+from dedupe.types import Contents, ImageFile, Photo
 
 Pixels = NDArray[np.uint8]
 BLANK = np.full((64, 64, 3), 250, np.uint8)
@@ -26,13 +27,13 @@ def with_a_line_of_text() -> Pixels:
 
 
 @pytest.mark.parametrize("pixels", [BLANK, BLANK * 0, BLANK // 2, grainy(1)])
-def test_one_colour_and_faint_grain_are_plain(pixels: Pixels) -> None:
-    assert measure_detail(pixels) < LEAST
+def test_one_colour_and_faint_grain_are_low_detail(pixels: Pixels) -> None:
+    assert measure_detail(pixels) < MIN_DETAIL
 
 
 @pytest.mark.parametrize("pixels", [draw_photo(3), with_a_line_of_text()])
 def test_a_photo_and_a_line_of_text_are_not(pixels: Pixels) -> None:
-    assert measure_detail(pixels) > 2 * LEAST
+    assert measure_detail(pixels) > 2 * MIN_DETAIL
 
 
 def test_detail_is_the_spread_of_brightness_in_levels() -> None:
@@ -41,31 +42,37 @@ def test_detail_is_the_spread_of_brightness_in_levels() -> None:
     assert measure_detail(halves) == pytest.approx(50, abs=0.5)
 
 
-def scanned(*pictures: tuple[str, int, float], plain: set[int]) -> Embeddings:
-    """Embeddings of pictures, each of a digest, a width, and an angle in place of its vector."""
-    photos = tuple(
-        Photo(ImageFile(f"/p/{row}", 0, 9, 9, 1, row), width, 10, "PNG", digest)
-        for row, (digest, width, _) in enumerate(pictures)
-    )
+def scanned(*pictures: tuple[str, int, float], low_detail: set[int]) -> Contents:
+    """Contents with a width, and an angle in place of the vector; "b2" is two files of "b"."""
+    files = [
+        [
+            Photo(ImageFile(f"/p/{row}{copy}", 0, 9, 9, 1, row), width, 10, "PNG", name[0])
+            for copy in range(int(name[1:] or 1))
+        ]
+        for row, (name, width, _) in enumerate(pictures)
+    ]
     angles = np.array([angle for *_, angle in pictures])
     vectors = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
-    return Embeddings(photos, vectors, (), "e", plain=frozenset(plain))
+    return some_contents(files, vectors, low_detail=low_detail)
 
 
-def test_plain_pictures_of_one_size_and_one_embedding_are_paired_with_the_first() -> None:
+def test_low_detail_pictures_of_one_size_and_one_vector_are_paired_with_the_first() -> None:
     same, wider, other = (10, 0.0), (20, 0.0), (10, 1e-3)
     pictures = [("a", *same), ("b", *same), ("c", *wider), ("d", *other), ("e", *same)]
-    found = find_same_pixels(scanned(*pictures, plain={0, 1, 2, 3, 4}))
+    found = find_same_pixels(scanned(*pictures, low_detail={0, 1, 2, 3, 4}))
     assert list(zip(found.left.tolist(), found.right.tolist(), strict=True)) == [(0, 1), (0, 4)]
     assert found.distance.tolist() == [0, 0]
 
 
-def test_pictures_with_detail_and_files_of_one_content_are_left_to_others() -> None:
-    embeddings = scanned(("a", 10, 0.0), ("b", 10, 0.0), ("b", 10, 0.0), plain={1, 2})
-    assert len(find_same_pixels(embeddings)) == 0
+def test_pictures_with_detail_and_files_of_one_content_are_not_paired_by_pixels() -> None:
+    contents = scanned(("a", 10, 0.0), ("b2", 10, 0.0), low_detail={1})
+    assert len(find_same_pixels(contents)) == 0
 
 
-def test_plain_pictures_that_no_group_holds_are_listed() -> None:
-    embeddings = scanned(("a", 10, 0.0), ("b", 10, 0.5), ("c", 10, 1.0), plain={0, 2})
-    listed = list_plain(embeddings, [0])
-    assert [(one.path, one.reason) for one in listed] == [("/p/2", "low-detail")]
+def test_low_detail_pictures_in_no_group_are_listed() -> None:
+    contents = scanned(("a", 10, 0.0), ("b", 10, 0.5), ("c2", 10, 1.0), low_detail={0, 2})
+    listed = list_low_detail(contents, {"/p/00"})
+    assert [(one.path, one.reason) for one in listed] == [
+        ("/p/20", "low-detail"),
+        ("/p/21", "low-detail"),
+    ]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from builders import a_group, a_photo, a_report
+from builders import a_group, a_photo, a_report, some_contents
 
-from dedupe.types import Embeddings, Group, Pairs
+from dedupe.types import Group, Pairs
 
 A, B, C = a_photo("/p/a.jpg"), a_photo("/p/b.jpg", b"longer"), a_photo("/p/c.jpg")
 
@@ -80,11 +80,20 @@ def test_pairs_know_how_many_they_are() -> None:
 
 
 @pytest.mark.parametrize("shape", [(1, 4), (3, 4), (2,), (2, 2, 2)])
-def test_embeddings_with_rows_that_do_not_fit_the_photos_cannot_be_built(
-    shape: tuple[int, ...],
-) -> None:
-    with pytest.raises(ValueError, match="2 photos do not fit"):
-        Embeddings((A, B), np.zeros(shape, np.float32), (), "e1")
+def test_contents_with_vectors_that_do_not_fit_cannot_be_built(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match="2 digests and 2 contents do not fit"):
+        some_contents([[A], [B]], np.zeros(shape, np.float32))
+
+
+def test_contents_without_a_value_for_each_content_cannot_be_built() -> None:
+    with pytest.raises(ValueError, match="a value for each content"):
+        some_contents([[A], [B]], protected=[1])
+
+
+def test_contents_count_their_files_and_those_that_are_not_protected() -> None:
+    contents = some_contents([[A, C], [B]], protected=[1, 0])
+    assert (len(contents), contents.files) == (2, 3)
+    assert (contents.free_files(0), contents.free_files(1)) == ((C,), (B,))
 
 
 def test_a_photo_knows_its_path_and_its_pixels() -> None:

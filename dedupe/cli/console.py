@@ -19,7 +19,7 @@ from dedupe.cli.process import drop_output
 from dedupe.errors import INTERRUPTED, DedupeError, ReportError
 
 if TYPE_CHECKING:
-    from dedupe.pipeline import OnProgress, Stage
+    from dedupe.types import Progress
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -91,9 +91,9 @@ class Console:
         return tqdm(total=total, desc=title, unit=f" {unit}", disable=hidden, leave=False)
 
     @contextlib.contextmanager
-    def stage_bars(self) -> Iterator[OnProgress]:
+    def stage_bars(self) -> Iterator[Progress]:
         """One progress bar per stage of a scan, as the stages come."""
-        titles: dict[Stage, str] = {
+        titles = {
             "embed": "Reading",
             "search": "Comparing",
             "verify": "Verifying",
@@ -101,7 +101,7 @@ class Console:
         with contextlib.ExitStack() as stack:
             bars = {}
 
-            def on_progress(stage: Stage, done: int, total: int) -> None:
+            def on_progress(stage: str, done: int, total: int) -> None:
                 if stage not in titles:
                     return
                 if stage not in bars:

@@ -12,7 +12,7 @@ from dedupe.report import read_report
 from dedupe.types import Duplicate, Group, Report
 
 if TYPE_CHECKING:
-    from dedupe.search.search import Searched
+    from dedupe.types import SearchStats
 
 _GROUPS_SHOWN = 5
 _MEMBERS_SHOWN = 6
@@ -76,20 +76,20 @@ def totals(report: Report, news: Report | None = None) -> list[str]:
     return lines
 
 
-def tell_search(searched: Searched) -> str:
-    """How the pairs were found, what share of them that is, and what became of crowds."""
-    line = f"compared {count(searched.contents, 'content')}: "
-    if searched.cells:
+def describe_search(stats: SearchStats) -> str:
+    """Return how the pairs were found, the measured recall, and the number of truncated rows."""
+    line = f"compared {count(stats.contents, 'content')}: "
+    if stats.cells:
         line += (
-            f"each looked into {searched.probes:,} of {searched.cells:,} cells, which finds "
-            f"{searched.recall:.2%} of the pairs (of {searched.sampled:,} sampled)"
+            f"each with those of {stats.probes:,} of {stats.cells:,} cells, which finds "
+            f"{stats.recall:.2%} of the pairs (of {stats.sampled:,} sampled)"
         )
     else:
         line += "each with all others"
-    if searched.full:
+    if stats.truncated:
         line += (
-            f"; {searched.full:,} have more neighbours than are listed, "
-            f"for {searched.represented:,} of these another one stands"
+            f"; {stats.truncated:,} have more neighbours than are listed, "
+            f"{stats.represented:,} of them are represented by another content"
         )
     return line
 

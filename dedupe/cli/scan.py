@@ -29,7 +29,7 @@ from dedupe.cli.actions import (
 )
 from dedupe.cli.config import Config, roots_of
 from dedupe.cli.console import console
-from dedupe.cli.output import read_earlier, show_report, tell_search
+from dedupe.cli.output import describe_search, read_earlier, show_report
 from dedupe.cli.outputs import check_roots, check_written, stream_to_stdout
 from dedupe.cli.run_summary import (
     Brief,
@@ -251,10 +251,11 @@ def scan(
             workers=workers,
             index=None if no_index else index or USER_FILE,
             on_progress=on_progress,
-            on_searched=lambda searched: console.note(tell_search(searched)),
         )
     if not allow_empty:
         check_roots(report, found.statistics.empty_roots)
+    if found.statistics.search is not None:
+        console.note(describe_search(found.statistics.search))
     if report == "-":
         stream_to_stdout(found, format=form, acts=kind is not None)
     else:

@@ -12,9 +12,13 @@ import json
 import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from dedupe.errors import EncoderError, UsageError, one_line
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 Engine = Literal["litert", "keras"]
 Device = Literal["auto", "cpu", "gpu"]
@@ -159,3 +163,13 @@ def fingerprint(file: Path) -> str:
         return hashlib.blake2b(file.read_bytes(), digest_size=8).hexdigest()
     except OSError as error:
         raise EncoderError(f"{file}: {error.strerror or error}") from error
+
+
+class Encoder(Protocol):
+    """A running encoder."""
+
+    manifest: Manifest
+    batch_size: int
+
+    def embed(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Map (B, side, side, 3) uint8 RGB to (B, dimension) float32 rows of norm 1."""

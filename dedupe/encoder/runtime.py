@@ -14,7 +14,7 @@ import zipfile
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,7 @@ from dedupe.encoder.manifest import (
     KERAS_FILE,
     LITERT_FILE,
     Device,
+    Encoder,
     Engine,
     Manifest,
     Runtime,
@@ -33,16 +34,6 @@ from dedupe.encoder.manifest import (
 from dedupe.errors import EncoderError, UsageError, one_line
 
 _CPU_BATCH, _GPU_BATCH = 32, 256
-
-
-class Encoder(Protocol):
-    """A running encoder."""
-
-    manifest: Manifest
-    batch_size: int
-
-    def embed(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Map (B, side, side, 3) uint8 RGB to (B, dimension) float32 rows of norm 1."""
 
 
 class LiteRTEncoder:

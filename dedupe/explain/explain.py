@@ -16,13 +16,12 @@ from numpy.typing import NDArray
 
 from dedupe.decode.image import decode
 from dedupe.decode.read import Unreadable, read
-from dedupe.encoder.manifest import Manifest
-from dedupe.encoder.runtime import Encoder
+from dedupe.encoder.manifest import Encoder, Manifest
 from dedupe.errors import InputError
 from dedupe.files.digest import digest_bytes
 from dedupe.verify.align import Matrix, invert, one_thread_each
 from dedupe.verify.features import Features
-from dedupe.verify.judge import SURE, Comparison, examine, weigh
+from dedupe.verify.judge import SAME_FRACTION, Comparison, examine, weigh
 from dedupe.verify.verifier import decode_small
 
 Decision = Literal["same bytes", "too far apart", "close enough", "verified", "another shot"]
@@ -77,7 +76,7 @@ class Explanation:
             return "same bytes"
         if self.distance > self.threshold:
             return "too far apart"
-        if self.distance <= SURE * self.threshold:
+        if self.distance <= SAME_FRACTION * self.threshold:
             return "close enough"
         return "verified" if self.comparison.verdict.is_copy else "another shot"
 

@@ -1,171 +1,156 @@
-"""From pairs to groups round a keeper. Pure: no files, no clock, no chance.
+"""Group contents around keepers. Pure: reads no file, no clock, no random source.
 
 Distance is not transitive, so a group is a star, not a chain: every duplicate lies within the
-threshold of its own keeper, and no keeper is ever taken away.
-
-The middle of a star is the file that stands closest to most of the others, because that is what the
-copies were made from: an enlarged or framed copy may have more pixels, but less in common with the
-rest. Of those that stand for all of a star, the keep rules choose.
+threshold of its own keeper, and no keeper is ever a duplicate. The keeper of a star is close to
+most of its contents, because those are usually its copies. Keep rules choose among equals.
 """
 
 from __future__ import annotations
 
 import heapq
-from collections import Counter
-from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from dedupe.group.replacement import Replacements
-from dedupe.types import INTACT, Facts, Pairs, Star
+from dedupe.types import Contents, Pairs, Star
 
-MUCH_LARGER = 2  # a file with more than this many times the keeper's pixels is never taken away
+MUCH_LARGER = 2
+"""A file with more than this many times the pixels of its keeper is never a duplicate. Below 2, a
+keeper would lose copies that were enlarged by a viewer or scanner."""
+
+Rows = NDArray[np.int64]
 
 
 def cluster(
     pairs: Pairs,
-    digests: Sequence[str],
-    order: Sequence[int],
+    contents: Contents,
+    order: Rows,
     *,
-    protected: frozenset[int] = frozenset(),
-    pixels: NDArray[np.int64] | None = None,
-    facts: Sequence[Facts] | None = None,
+    pixels: Rows | None = None,
 ) -> list[Star]:
-    """Group rows round keepers, greedily, the keeper that stands for most rows first.
+    """Group contents around keepers: greedily, the keeper with the most duplicate files first.
+
+    Files that are protected are never duplicates. Each of their contents becomes a keeper before
+    any other content.
 
     Args:
-        pairs: rows that count as copies; rows of one digest are represented by the first of them.
-        digests: content digest of each of the N rows; rows of one digest are always copies.
-        order: the rows to group, from most to least worth keeping: `find_involved` rows at least,
-            or all of those that some of them are linked with.
-        protected: rows that are never duplicates; each is a keeper before any other row.
-        pixels: (N,) sizes; where given, a row with more than twice the keeper's is left alone.
-        facts: of each row; a keeper replaces no row that contains more, see
-            `dedupe.group.replacement`. None if all rows have the same.
+        pairs: contents that are copies of each other.
+        contents: U contents. A keeper replaces no content that contains more, see
+            `dedupe.group.replacement`.
+        order: (R,) the rows to group, from most to least worth keeping: at least every row of a
+            pair and every row with several files, of some connected components.
+        pixels: (U,) sizes: a content with more than `MUCH_LARGER` times the keeper's is never its
+            duplicate; None for no limit.
 
     Returns:
-        Stars that share no row, ascending by keeper.
+        Stars, ascending by keeper. Each file is in at most one of them.
     """
     if pixels is None:
-        pixels = np.ones(len(digests), np.int64)
-    if facts is None:
-        facts = [INTACT] * len(digests)
-    stars = _Cover(pairs, digests, order, protected, pixels, facts).form()
+        pixels = np.ones(len(contents), np.int64)
+    stars = _Cover(pairs, contents, order, pixels).form()
     return sorted(stars, key=lambda star: star.keeper)
 
 
-def find_involved(pairs: Pairs, digests: Sequence[str]) -> list[int]:
-    """Return the rows that a star may hold, ascending: those of a pair, and those of one digest.
-
-    Args:
-        pairs: as for `cluster`.
-        digests: content digest of each of the N rows.
-    """
-    counts = Counter(digests)
-    paired = {digests[row] for row in np.union1d(pairs.left, pairs.right).tolist()}
-    return [row for row, digest in enumerate(digests) if counts[digest] > 1 or digest in paired]
-
-
 class _Cover:
-    """Which rows are still free, and who stands for whom, content by content."""
+    """A greedy cover by stars. Contents are numbered by their rank in the order, 0 is the best."""
 
-    def __init__(
-        self,
-        pairs: Pairs,
-        digests: Sequence[str],
-        order: Sequence[int],
-        protected: frozenset[int],
-        pixels: NDArray[np.int64],
-        facts: Sequence[Facts],
-    ) -> None:
-        self._protected = protected
-        self._rank = {row: rank for rank, row in enumerate(order)}
-        contents: dict[str, int] = {}
-        numbers = [contents.setdefault(digests[row], len(contents)) for row in order]
-        self._content = dict(zip(order, numbers, strict=True))  # by row
-        self._free: list[list[int]] = [[] for _ in contents]  # takeable rows, best first
-        self._pixels = np.zeros(len(contents), np.int64)
-        for row in order:
-            self._pixels[self._content[row]] = pixels[row]
-            if row not in protected:
-                self._free[self._content[row]].append(row)
-        self._weight = np.array([len(rows) for rows in self._free], np.int64)
-        content = np.zeros(len(digests), np.int64)
-        content[order] = numbers
-        first = {number: row for row, number in reversed(self._content.items())}
-        self._replacements = Replacements([facts[first[number]] for number in range(len(first))])
-        self._near = _adjacency(pairs, content, len(contents))
+    def __init__(self, pairs: Pairs, contents: Contents, order: Rows, pixels: Rows) -> None:
+        self._row = order  # (R,) row of each number
+        self._pixels = pixels[order]  # (R,)
+        protected = contents.protected[order]
+        photos = [contents.photos[row] for row in order.tolist()]
+        self._protected = np.flatnonzero(protected)
+        self._free = np.array(list(map(len, photos)), np.int64) - protected
+        """(R,) files that can still become duplicates."""
+        self._replacements = Replacements([files[0].facts for files in photos])
+        self._starts, self._others, self._distance = _adjacency(pairs, order, len(contents))
 
     def form(self) -> list[Star]:
-        first = sorted(self._protected & self._rank.keys(), key=self._rank.__getitem__)
-        stars = [self._take(row) for row in first]
-        heap = [self._entry(content) for content in range(len(self._free)) if self._free[content]]
+        """Return stars that share no file, each with at least one duplicate."""
+        stars = [self._take(number, is_free=False) for number in self._protected.tolist()]
+        heap = [self._entry(number) for number in np.flatnonzero(self._free).tolist()]
         heapq.heapify(heap)
         while heap:
             entry = heapq.heappop(heap)
-            content = entry[2]
-            if not self._free[content]:
+            number = entry[1]
+            if not self._free[number]:
                 continue
-            if entry != (entry := self._entry(content)):
-                heapq.heappush(heap, entry)  # some of what it stood for is gone
+            if entry != (entry := self._entry(number)):
+                heapq.heappush(heap, entry)  # some of its neighbours were taken since
                 continue
             if entry[0] == 0:
                 break
-            stars.append(self._take(self._choose(content)))
-            if self._free[content]:  # much larger than the keeper that the rules chose
-                heapq.heappush(heap, self._entry(content))
+            stars.append(self._take(self._choose(number), is_free=True))
+            if self._free[number]:  # much larger than the keeper that the rules chose
+                heapq.heappush(heap, self._entry(number))
         return [star for star in stars if star.duplicates]
 
-    def _entry(self, content: int) -> tuple[int, int, int]:
-        """Heap order: who stands for most comes first, then who is most worth keeping."""
-        best = self._free[content][0]
-        return (-self._coverage(content), self._rank[best], content)
+    def _entry(self, number: int) -> tuple[int, int]:
+        """Return a heap entry: the largest coverage comes first, then the best rank."""
+        return (-self._coverage(number), number)
 
-    def _neighbours(self, content: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Other contents that this one could stand for, taken or not, and their distances."""
-        span = slice(self._near.indptr[content], self._near.indptr[content + 1])
-        others, distance = self._near.indices[span], self._near.data[span] - 1
-        fits = self._pixels[others] <= MUCH_LARGER * self._pixels[content]
-        fits &= self._replacements.find_replaceable(content, others)
+    def _neighbours(self, number: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Return (K,) contents that could be its duplicates, free or not, and (K,) distances."""
+        span = slice(self._starts[number], self._starts[number + 1])
+        others, distance = self._others[span], self._distance[span]
+        fits = self._pixels[others] <= MUCH_LARGER * self._pixels[number]
+        fits &= self._replacements.find_replaceable(number, others)
         return others[fits], distance[fits]
 
-    def _coverage(self, content: int, within: NDArray[np.integer] | None = None) -> int:
-        """How many free rows, of all contents or of some, a row of this one would take away."""
-        others, _ = self._neighbours(content)
+    def _coverage(self, number: int, within: Rows | None = None) -> int:
+        """Return how many free files, of all contents or of some, a star around it would take.
+
+        Args:
+            number: a content with a free file.
+            within: (K,) contents; None for all.
+        """
+        others, _ = self._neighbours(number)
         if within is not None:
             others = others[np.isin(others, within)]
-        return int(self._weight[content]) + int(self._weight[others].sum()) - 1
+        return int(self._free[number]) + int(self._free[others].sum()) - 1
 
     def _choose(self, middle: int) -> int:
-        """Return the row best by the rules among those that stand for the whole star."""
+        """Return the best content by the keep rules that covers the whole star of another."""
         others, _ = self._neighbours(middle)
         star = np.append(others, middle)
         whole = self._coverage(middle)
-        members: list[int] = [c for c in star.tolist() if self._free[c]]
-        members.sort(key=lambda content: self._rank[self._free[content][0]])
-        good = (c for c in members if self._coverage(c, within=star) >= whole)
-        return self._free[next(good)][0]
+        members = np.sort(star[self._free[star] > 0]).tolist()
+        good = (m for m in members if self._coverage(m, within=star) >= whole)
+        return int(next(good))
 
-    def _take(self, keeper: int) -> Star:
-        content = self._content[keeper]
-        if keeper not in self._protected:
-            self._free[content].remove(keeper)
-        taken = [(row, 0.0) for row in self._empty(content)]
-        for other, distance in zip(*self._neighbours(content), strict=True):
-            taken += [(row, round(float(distance), 6)) for row in self._empty(int(other))]
-        return Star(keeper, tuple(sorted(taken)))
-
-    def _empty(self, content: int) -> list[int]:
-        rows, self._free[content] = self._free[content], []
-        self._weight[content] = 0
-        return rows
+    def _take(self, keeper: int, *, is_free: bool) -> Star:
+        """Form the star around a keeper, whose best file is either free or protected."""
+        others, distance = self._neighbours(keeper)
+        members = [(int(self._row[keeper]), 0.0)] if self._free[keeper] > is_free else []
+        open_ = self._free[others] > 0
+        members += zip(
+            self._row[others[open_]].tolist(), distance[open_].round(6).tolist(), strict=True
+        )
+        self._free[others] = 0
+        self._free[keeper] = 0
+        return Star(int(self._row[keeper]), tuple(sorted(members)))
 
 
-def _adjacency(pairs: Pairs, content: NDArray[np.int64], count: int) -> sparse.csr_array:
-    """Return the symmetric (U, U) matrix of distances + 1: a sparse matrix forgets zeros."""
-    left, right = content[pairs.left], content[pairs.right]
-    data = np.tile(pairs.distance.astype(np.float64) + 1, 2)
-    rows, columns = np.concatenate([left, right]), np.concatenate([right, left])
-    return sparse.csr_array((data, (rows, columns)), shape=(count, count))
+def _adjacency(
+    pairs: Pairs, order: Rows, count: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+    """Return the symmetric graph of the pairs, its rows compressed.
+
+    Args:
+        pairs: of contents in `order`.
+        order: (R,) rows of contents.
+        count: U, the number of contents.
+
+    Returns:
+        (R + 1,) where the neighbours of each content start, (2P,) neighbours by their position in
+        the order, and (2P,) distances.
+    """
+    number = np.full(count, -1)
+    number[order] = np.arange(len(order))
+    left, right = number[pairs.left], number[pairs.right]
+    ends, others = np.concatenate([left, right]), np.concatenate([right, left])
+    by_end = np.argsort(ends, kind="stable")
+    starts = np.searchsorted(ends[by_end], np.arange(len(order) + 1))
+    distance = np.tile(pairs.distance.astype(np.float64), 2)
+    return starts, others[by_end], distance[by_end]

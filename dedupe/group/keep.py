@@ -1,15 +1,20 @@
-"""Which file of a group stays, and why: ordered rules over what is known of a photo. Pure."""
+"""Keep rules: which file of a group stays, and which rule decides. Pure."""
 
 from __future__ import annotations
 
 import os
 import re
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from dedupe.decode.formats import rank_fidelity
 from dedupe.errors import UsageError
-from dedupe.types import Photo
+from dedupe.types import Contents, Photo
 
 # What programs add to the name of a copy: "x (1)", "x - Copy (2)", "x copy 3", "Copy of x", "x~2".
 _COPY_NAME = re.compile(
@@ -26,7 +31,7 @@ def _has_copy_name(photo: Photo) -> bool:
 
 RULES: dict[str, Callable[[Photo], Any]] = {
     "most-pixels": lambda photo: -photo.pixels,
-    "format": lambda photo: rank_fidelity(photo.format),  # the least compressed kind of file
+    "format": lambda photo: rank_fidelity(photo.format),  # the least compressed format comes first
     "largest": lambda photo: -photo.file.size,
     "smallest": lambda photo: photo.file.size,
     "oldest": lambda photo: photo.file.mtime_ns,
@@ -36,7 +41,7 @@ RULES: dict[str, Callable[[Photo], Any]] = {
     "name-without-copy-suffix": _has_copy_name,
     "first-root": lambda photo: photo.file.root,
 }
-"""Each rule gives a photo a key; the smaller key stays."""
+"""Each rule maps a photo to a key; the photo with the smallest key stays."""
 
 DEFAULT_RULES = (
     "most-pixels",
@@ -48,11 +53,11 @@ DEFAULT_RULES = (
 )
 PROTECTED = "protected"
 INTACT = "intact"  # damaged files come after all others
-PATH_ORDER = "path-order"  # the last resort, so that there always is an answer
+PATH_ORDER = "path-order"  # the last rule: it always decides
 
 
 def check_rules(rules: Sequence[str]) -> tuple[str, ...]:
-    """Return the rules as they are, if each is known.
+    """Return the rules if each of them exists.
 
     Raises:
         UsageError: a rule has no such name.
@@ -63,32 +68,61 @@ def check_rules(rules: Sequence[str]) -> tuple[str, ...]:
     return tuple(rules)
 
 
-def order_photos(
-    photos: Sequence[Photo],
-    rules: Sequence[str],
-    *,
-    protected: Collection[str] = (),
-    rows: Sequence[int] | None = None,
-) -> list[int]:
-    """Return the rows of `photos` from the one most worth keeping to the least.
+def arrange_files(
+    contents: Contents, rules: Sequence[str], is_protected: Callable[[str], bool] | None = None
+) -> Contents:
+    """Sort the files of each content from the most to the least worth keeping.
 
     Args:
-        photos: any photos.
+        contents: U contents.
         rules: names from `RULES`, the first one decides first.
-        protected: paths that come before all others.
-        rows: those to put in order; None for all.
+        is_protected: whether the file at a path is never a duplicate; such files come first.
     """
-    some = range(len(photos)) if rows is None else rows
-    return sorted(some, key=lambda row: _key(photos[row], rules, protected))
+    photos, protected = list(contents.photos), contents.protected
+    if is_protected is not None:
+        protected = np.zeros(len(contents), np.int64)
+    for row, files in enumerate(photos):
+        kept: Collection[str] = ()
+        if is_protected is not None:
+            kept = {photo.path for photo in files if is_protected(photo.path)}
+            protected[row] = len(kept)
+        if len(files) > 1:
+            photos[row] = tuple(sorted(files, key=partial(_key, rules=rules, protected=kept)))
+    return replace(contents, photos=tuple(photos), protected=protected)
+
+
+def order_contents(
+    contents: Contents, rules: Sequence[str], rows: NDArray[np.integer] | None = None
+) -> NDArray[np.int64]:
+    """Return rows of contents from the one most worth keeping to the least.
+
+    Each content is as good as its best file.
+
+    Args:
+        contents: U contents, their files in order, see `arrange_files`.
+        rules: names from `RULES`, the first one decides first.
+        rows: (R,) those to put in order; None for all.
+
+    Returns:
+        (R,) rows.
+    """
+    some = range(len(contents)) if rows is None else rows.tolist()
+    has_protected = (contents.protected > 0).tolist()
+
+    def key(row: int) -> tuple[Any, ...]:
+        photo = contents.photos[row][0]
+        return _key(photo, rules, (photo.path,) if has_protected[row] else ())
+
+    return np.array(sorted(some, key=key), np.int64)
 
 
 def explain_choice(
     keeper: Photo, others: Sequence[Photo], rules: Sequence[str], protected: Collection[str] = ()
 ) -> str:
-    """Name the rule by which `keeper` came before the best of `others`.
+    """Return the name of the rule that puts `keeper` before the best of `others`.
 
-    A keeper that the rules alone would not have chosen was chosen as the one that all the others
-    lie close to: `closest-to-all`.
+    If the rules prefer another file, the keeper was chosen because all the others lie close to
+    it: `closest-to-all`.
     """
     best = min((_key(other, rules, protected) for other in others), default=None)
     mine = _key(keeper, rules, protected)

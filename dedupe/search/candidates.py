@@ -1,14 +1,13 @@
-"""Which pairs of a scan may be copies: found now, known from the last scan, or plain and the same.
+"""Candidate pairs: from this search, from the last scan's index, and low-detail images.
 
-A scan that meets the same contents again searches nothing, and one that meets a few new ones
-compares those alone. The pairs are the same as without what was known.
+A scan of unchanged contents searches nothing, and a scan with a few new ones compares only those.
+The pairs are the same as without the index.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
-from functools import cache, partial
+from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,139 +16,157 @@ from dedupe.files.digest import digest_bytes
 from dedupe.index.embedding_index import EmbeddingIndex, Search
 from dedupe.low_detail import find_same_pixels
 from dedupe.search.incremental import extend_pairs
-from dedupe.search.search import EXACT_UP_TO, MOST, Searched, find_pairs
-from dedupe.types import Embeddings, Pairs
+from dedupe.search.limits import SearchLimits
+from dedupe.search.search import Found, find_pairs
+from dedupe.types import Contents, Pairs, Progress, SearchStats, no_progress
 
 Rows = NDArray[np.int64]
 
-_NOBODY = np.empty(0, np.int32)
-_NOTHING = Search(2.0, "", (), _NOBODY, _NOBODY, np.empty(0, np.float32))  # a search of no picture
+_NO_ROWS = np.empty(0, np.int32)
+_NO_SEARCH = Search(2.0, "", (), _NO_ROWS, _NO_ROWS, np.empty(0, np.float32))
 
 
 def find_candidates(
-    embeddings: Embeddings,
+    contents: Contents,
     *,
-    threshold: float,
-    alike: float,
-    choose_order: Callable[[], Sequence[int]],
+    limits: SearchLimits,
+    choose_order: Callable[[], Rows],
     index: EmbeddingIndex | None = None,
     roots: bytes = b"",
     workers: int | None = None,
-    on_rows: Callable[[int], None] = lambda _: None,
-    on_searched: Callable[[Searched], None] = lambda _: None,
-) -> Pairs:
-    """Find the pairs of different contents within `threshold`, as `search.find_pairs` does.
+    on_progress: Progress = no_progress,
+) -> Found:
+    """Find the pairs of contents within the threshold, as `search.find_pairs` does.
 
-    Plain pictures are paired where their pixels agree, and with no others.
+    Low-detail pictures are paired only with those of equal size and equal vector.
 
     Args:
-        embeddings: of N files.
-        threshold, alike, workers, on_rows, on_searched: as in `find_pairs`.
-        choose_order: gives the N rows from most to least worth keeping; called once at most, and
-            not at all where all pairs are known.
-        index: where the pairs of the last scan are looked up and kept; None to do without.
+        contents: U contents.
+        limits: see `find_pairs`.
+        choose_order: returns the (U,) rows from most to least worth keeping; called at most once,
+            and only if something is searched or the last search was not complete.
+        index: contains the pairs of the last scan and receives those of this one; None for none.
         roots: names what is scanned; the index keeps one search for each.
+        workers: threads; None for one per core.
+        on_progress: called as ("search", contents just searched, U).
 
     Raises:
         IndexFileError: the index cannot be read or written.
     """
-    scene = _Detailed(embeddings)
-    order = cache(lambda: scene.arrange(choose_order()))
-    known = (index.find_search(roots) if index else None) or _NOTHING
-    if not _holds(known, scene, threshold, alike, order):
-        known = _NOTHING
-    fresh = scene.find_fresh(known)
-    told = [Searched(len(scene.first))]
-    pairs = scene.recall(known, threshold)
-    if len(fresh):
-        mostly_old = 2 * len(fresh) < len(scene.first)
-        search = partial(extend_pairs, pairs, among=fresh) if mostly_old else find_pairs
-        pairs = search(
-            scene.embeddings,
-            threshold=threshold,
-            alike=alike,
-            order=order(),
-            workers=workers,
-            on_rows=on_rows,
-            on_searched=told.append,
-        )
-        if index:
-            part = told[-1].full or told[-1].cells
-            only_for = scene.name(threshold, alike, order()) if part else ""
-            index.remember_search(roots, scene.as_search(pairs, threshold, only_for))
+    search = _DetailedSearch(contents, limits, choose_order)
+    stored = (index.find_search(roots) if index else None) or _NO_SEARCH
+    if not search.is_valid(stored):
+        stored = _NO_SEARCH
+    found = search.recall(stored)
+    fresh = search.find_fresh(stored)
+
+    def report(stage: str, done: int, _total: int) -> None:
+        on_progress(stage, done, len(contents))
+
+    report("search", int(np.count_nonzero(contents.low_detail)), 0)
+    if not len(fresh):
+        report("search", len(search.rows), 0)
     else:
-        on_rows(len(scene.rows))
-    on_rows(len(embeddings.plain))
-    on_searched(told[-1])
-    return scene.join(pairs, find_same_pixels(embeddings))
+        found = search.run(found.pairs, fresh, workers, report)
+        if index:
+            index.remember_search(roots, search.to_stored(found))
+    return Found(search.join(found.pairs, find_same_pixels(contents)), found.stats)
 
 
-def _holds(
-    known: Search,
-    scene: _Detailed,
-    threshold: float,
-    alike: float,
-    order: Callable[[], Sequence[int]],
-) -> bool:
-    """Whether a search from nothing would list just the pairs that are known.
+class _DetailedSearch:
+    """The search among the contents that are not low-detail: M of U rows, numbered anew."""
 
-    Where all pairs are listed, any part of the contents has its pairs among them. Where they are
-    not, as in crowds, which are listed depends on everything: then nothing may have changed.
-    """
-    if known.only_for:
-        return known.only_for == scene.name(threshold, alike, order())
-    return known.threshold >= threshold
+    def __init__(
+        self, contents: Contents, limits: SearchLimits, choose_order: Callable[[], Rows]
+    ) -> None:
+        self.rows: Rows = np.flatnonzero(~contents.low_detail)  # (M,) rows of all contents
+        self._limits = limits
+        self._choose_order = cache(choose_order)
+        self._vectors, self._digests = contents.vectors, contents.digests
+        if len(self.rows) < len(contents):
+            self._vectors = contents.vectors[self.rows]
+            self._digests = tuple(contents.digests[row] for row in self.rows.tolist())
 
+    def is_valid(self, stored: Search) -> bool:
+        """Return whether a search of all rows would find exactly the stored pairs.
 
-class _Detailed:
-    """The pictures of a scan that are not plain, and how their rows relate to those of all."""
+        If all pairs are stored, those among some of the contents are too. If not, as in dense
+        neighbourhoods, the stored pairs depend on everything, and nothing may have changed.
+        """
+        if stored.only_for:
+            return stored.only_for == self._name()
+        return stored.threshold >= self._limits.threshold
 
-    def __init__(self, embeddings: Embeddings) -> None:
-        every = np.arange(len(embeddings.photos))
-        self.rows: Rows = np.setdiff1d(every, [*embeddings.plain])  # of all; position is the new
-        self.embeddings = embeddings
-        if embeddings.plain:
-            photos = tuple(embeddings.photos[row] for row in self.rows.tolist())
-            vectors = embeddings.vectors[self.rows]
-            self.embeddings = replace(embeddings, photos=photos, vectors=vectors, plain=frozenset())
-        self.first = self.embeddings.first_rows()
+    def find_fresh(self, stored: Search) -> Rows:
+        """Return the rows, ascending, of the contents that are not in a stored search."""
+        if self._digests == stored.digests:
+            return np.empty(0, np.int64)
+        old = {*stored.digests}
+        fresh = [row for row, digest in enumerate(self._digests) if digest not in old]
+        return np.array(fresh, np.int64)
 
-    def find_fresh(self, known: Search) -> Rows:
-        """New rows, ascending, of the contents that a known search did not meet."""
-        old = {*known.digests}
-        return np.array([r for digest, r in self.first.items() if digest not in old], np.int64)
-
-    def recall(self, known: Search, threshold: float) -> Pairs:
-        """The pairs of a known search between contents that are still there, as new rows."""
-        row = np.array([self.first.get(digest, -1) for digest in known.digests], np.int64)
-        one, other = row[known.left], row[known.right]
-        stays = (one >= 0) & (other >= 0) & (known.distance <= threshold)
-        left, right = np.minimum(one, other)[stays], np.maximum(one, other)[stays]
+    def recall(self, stored: Search) -> Found:
+        """Return the stored pairs between contents that are still there."""
+        row_of = {digest: row for row, digest in enumerate(self._digests)}
+        row = np.array([row_of.get(digest, -1) for digest in stored.digests], np.int64)
+        one, other = row[stored.left], row[stored.right]
+        keep = (one >= 0) & (other >= 0) & (stored.distance <= self._limits.threshold)
+        left, right = np.minimum(one, other)[keep], np.maximum(one, other)[keep]
         order = np.lexsort((right, left))
-        return Pairs(left[order], right[order], known.distance[stays][order])
+        pairs = Pairs(left[order], right[order], stored.distance[keep][order])
+        return Found(pairs, SearchStats(len(self.rows)))
 
-    def name(self, threshold: float, alike: float, order: Sequence[int]) -> str:
-        """Name all that a search depends on."""
-        digests = " ".join(photo.digest for photo in self.embeddings.photos)
-        asked = f"{threshold} {alike} {EXACT_UP_TO} {MOST} {digests}".encode()
-        return digest_bytes(asked + np.asarray(order, np.int64).tobytes())
+    def run(self, known: Pairs, fresh: Rows, workers: int | None, on_progress: Progress) -> Found:
+        """Search, using the known pairs if less than half of the rows are fresh."""
+        rank = self._rank()
+        if 2 * len(fresh) < len(self.rows):
+            return extend_pairs(
+                known,
+                self._vectors,
+                rows=fresh,
+                limits=self._limits,
+                rank=rank,
+                workers=workers,
+                on_progress=on_progress,
+            )
+        return find_pairs(
+            self._vectors,
+            limits=self._limits,
+            rank=rank,
+            workers=workers,
+            on_progress=on_progress,
+        )
 
-    def as_search(self, pairs: Pairs, threshold: float, only_for: str) -> Search:
-        number = np.zeros(len(self.rows), np.int32)
-        number[[*self.first.values()]] = np.arange(len(self.first))
-        left, right = number[pairs.left], number[pairs.right]
-        return Search(threshold, only_for, tuple(self.first), left, right, pairs.distance)
-
-    def arrange(self, order: Sequence[int]) -> list[int]:
-        """An order of all rows as one of the new rows."""
-        place = np.full(self.rows.max(initial=-1) + 1, -1)
-        place[self.rows] = np.arange(len(self.rows))
-        return [int(place[row]) for row in order if row < len(place) and place[row] >= 0]
+    def to_stored(self, found: Found) -> Search:
+        """Return a search as the index stores it."""
+        incomplete = found.stats.truncated or found.stats.cells
+        pairs = found.pairs
+        return Search(
+            self._limits.threshold,
+            self._name() if incomplete else "",
+            self._digests,
+            pairs.left.astype(np.int32),
+            pairs.right.astype(np.int32),
+            pairs.distance,
+        )
 
     def join(self, pairs: Pairs, same: Pairs) -> Pairs:
-        """Both kinds of pairs as rows of all; they share none."""
+        """Join pairs of the M rows with pairs of low-detail rows, as rows of all contents."""
         left = np.concatenate([self.rows[pairs.left], same.left])
         right = np.concatenate([self.rows[pairs.right], same.right])
         order = np.lexsort((right, left))
         distance = np.concatenate([pairs.distance, same.distance])
         return Pairs(left[order], right[order], distance[order])
+
+    def _rank(self) -> Rows:
+        """Return (M,) the rank of each row: the lowest is the most worth keeping."""
+        order = self._choose_order()
+        rank = np.empty(len(order), np.int64)
+        rank[order] = np.arange(len(order))
+        return rank[self.rows]
+
+    def _name(self) -> str:
+        """Name everything that the pairs of an incomplete search depend on."""
+        limits, digests = self._limits, " ".join(self._digests)
+        inputs = f"{limits} {digests}".encode()
+        return digest_bytes(inputs + np.argsort(self._rank()).tobytes())

@@ -1,8 +1,7 @@
-"""The nearest few of each row, gathered tile by tile in bounded memory. Pure.
+"""The nearest neighbours of rows of vectors, compared tile by tile in bounded memory. Pure.
 
-Owns the arithmetic of distances: products of tiles in single precision name the candidates, which
-are measured again in double precision, so that a distance depends on its two vectors alone, not on
-the machine's way to multiply matrices. Knows nothing of photos, or of who is compared with whom.
+Products of tiles in single precision select the candidates; their distances are computed again in
+double precision, so that a distance depends on its two vectors only, not on the matrix library.
 """
 
 from __future__ import annotations
@@ -12,210 +11,225 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from dedupe.search.limits import SearchLimits
+
 Rows = NDArray[np.integer]
 Vectors = NDArray[np.float32]
 
-SLACK = 2e-5  # of a squared distance, far more than single precision errs by
-_SPARE = 32  # candidates held beyond the bound, so that SLACK cannot push a nearer one out
-_TILE = (512, 1024)  # queries, others: products that stay in the cache
-_HELD = 1 << 19  # candidates held before the farthest are dropped, or twice what is left then
+SLACK = 2e-5
+"""Allowance on a squared distance for the error of single precision, which is below 2e-6 for unit
+vectors of 2048 dimensions."""
+
+_SPARE = 32  # candidates kept beyond max_neighbours, so that SLACK cannot push a nearer one out
+_TILE = (512, 1024)  # queries, others: 2 MB of products, which stay in the cache of a core
+_MAX_CANDIDATES = 1 << 19  # candidates kept before the farthest are dropped, 6 MB
+_MEASURED = 1 << 14  # pairs measured at a time: 2 x 16 MB in double precision at 128 dimensions
 
 
-def _nothing() -> NDArray[np.int32]:
+def _no_rows() -> NDArray[np.int32]:
     return np.empty(0, np.int32)
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Which neighbours of a row count, and how many at most."""
-
-    threshold: float  # distance of the farthest, in [0, 2]
-    alike: float  # distance within which the rows of a crowd are one picture, up to `threshold`
-    most: int  # neighbours listed
-
-    def __post_init__(self) -> None:
-        if self.most < 1:
-            raise ValueError("a row needs room for one neighbour at least")
-
-    def is_crowded(self, within: Rows, alike: Rows) -> NDArray[np.bool_]:
-        """Tell of rows with so many neighbours, and so many alike, whether crowds hold them."""
-        return np.asarray((within > self.most) & (alike > self.most // 2))
-
-
 @dataclass(frozen=True, slots=True, eq=False)
-class Lists:
-    """The nearest neighbours of some rows, row by row, the nearest first."""
+class Neighbours:
+    """The nearest neighbours of some rows: row by row, nearest first."""
 
     row: NDArray[np.int32]  # (L,)
     other: NDArray[np.int32]  # (L,), never the row itself
     distance: NDArray[np.float32]  # (L,) Euclidean, six decimals
-    full: NDArray[np.int32] = field(
-        default_factory=_nothing
-    )  # rows that have more neighbours than are listed
-    crowded: NDArray[np.int32] = field(default_factory=_nothing)  # of a crowd: lists left out
+    truncated: NDArray[np.int32] = field(default_factory=_no_rows)
+    """Rows that have more neighbours than are listed."""
+    dense: NDArray[np.int32] = field(default_factory=_no_rows)
+    """Rows in dense neighbourhoods: none of their neighbours are listed."""
 
-    def without(self, gone: NDArray[np.bool_]) -> Lists:
-        """Leave out the lists of the rows that are marked in (N,) `gone`."""
-        stays = ~gone[self.row]
-        return Lists(self.row[stays], self.other[stays], self.distance[stays])
+    def without(self, rows: NDArray[np.bool_]) -> Neighbours:
+        """Return the neighbours of the rows that are not marked in (N,) `rows`."""
+        keep = ~rows[self.row]
+        return Neighbours(self.row[keep], self.other[keep], self.distance[keep])
 
 
 class NearestRows:
-    """Gathers the neighbours of some rows, whichever tiles they are shown."""
+    """Collects the nearest neighbours of some rows over any number of comparisons."""
 
     def __init__(
-        self, vectors: Vectors, queries: Rows, limits: Limits, *, crowds: bool = True
+        self, vectors: Vectors, queries: Rows, limits: SearchLimits, *, drop_dense: bool = True
     ) -> None:
-        """Begin with nothing.
+        """Start without neighbours.
 
         Args:
-            vectors: (N, D), each of norm 1.
-            queries: (Q,) rows whose neighbours are wanted.
+            vectors: (N, D) float32, each of norm 1.
+            queries: (Q,) rows whose neighbours are collected.
             limits: which neighbours count.
-            crowds: let rows go as soon as it is known that a crowd holds them.
+            drop_dense: list no neighbours of rows in dense neighbourhoods, and stop collecting
+                for a row as soon as it is certain to be in one.
         """
-        self._vectors, self._queries, self._limits, self._crowds = vectors, queries, limits, crowds
-        self._room = limits.most + _SPARE
-        self._cut = np.full(len(queries), _product(limits.threshold**2 + SLACK), np.float32)
-        self._open = np.ones(len(queries), bool)
+        self._vectors, self._queries = vectors, queries
+        self._limits, self._drop_dense = limits, drop_dense
+        self._room = limits.max_neighbours + _SPARE
+        lowest = _product(limits.threshold**2 + SLACK)
+        self._lowest = np.full(len(queries), lowest, np.float32)  # (Q,) product of a candidate
+        self._active = np.ones(len(queries), bool)  # (Q,) not yet certain to be dense
         self._parts: list[tuple[NDArray[np.int32], NDArray[np.int32], Vectors]] = []
-        self._held, self._allowed = 0, _HELD
+        self._count, self._allowed = 0, _MAX_CANDIDATES
 
     def compare(self, positions: Rows, others: Rows) -> None:
-        """Take the neighbours of the queries at `positions` among the rows `others`.
+        """Add the neighbours of some queries among some rows.
 
-        No query may meet a row twice.
+        A query may meet each row once only.
+
+        Args:
+            positions: (P,) positions in `queries`.
+            others: (O,) rows.
         """
         for start in range(0, len(positions), _TILE[0]):
-            self._compare_few(positions[start : start + _TILE[0]], others)
+            self._compare_tile(positions[start : start + _TILE[0]], others)
 
-    def _compare_few(self, positions: Rows, others: Rows) -> None:
-        some = positions[self._open[positions]]
-        queries = self._vectors[self._queries[some]]  # (q, D)
+    def _compare_tile(self, positions: Rows, others: Rows) -> None:
+        """Add neighbours of at most _TILE[0] queries among (O,) rows."""
+        positions = positions[self._active[positions]]
+        queries = self._vectors[self._queries[positions]]  # (q, D)
         for start in range(0, len(others), _TILE[1]):
-            if not len(some):
+            if not len(positions):
                 return
             tile = others[start : start + _TILE[1]]
             products = queries @ self._vectors[tile].T  # (q, t)
-            self._add(some, tile, products)
-            if self._held > self._allowed:
+            self._add(positions, tile, products)
+            if self._count > self._allowed:
                 self._drop_farthest()
-            if not self._open[some].all():
-                some = some[self._open[some]]
-                queries = self._vectors[self._queries[some]]
+            if not self._active[positions].all():
+                positions = positions[self._active[positions]]
+                queries = self._vectors[self._queries[positions]]
 
     def _add(self, positions: Rows, others: Rows, products: Vectors) -> None:
-        """Hold the candidates among (q, t) products, of no query more than there is room for."""
-        near = products >= self._cut[positions][:, None]
-        which, where = np.divmod(np.flatnonzero(near), len(others))
-        dense = len(which) > self._room * len(positions)
-        if dense:
-            most = np.argpartition(products, -self._room, axis=1)[:, -self._room :]  # (q, room)
-            which, place = np.nonzero(np.take_along_axis(near, most, axis=1))
-            where = most[which, place]
-        apart = others[where] != self._queries[positions[which]]
-        which, where = which[apart], where[apart]
-        position, product = positions[which].astype(np.int32), products[which, where]
-        self._parts.append((position, others[where].astype(np.int32), product))
-        self._held += len(product)
-        if dense:
-            self._close(position, product)
+        """Keep the candidates among the products, at most `_room` for each query.
 
-    def _gathered(self) -> tuple[NDArray[np.int32], NDArray[np.int32], Vectors]:
-        """All candidates, by query, the nearest first."""
+        Args:
+            positions: (q,) positions of the queries.
+            others: (t,) rows.
+            products: (q, t) scalar products.
+        """
+        near = products >= self._lowest[positions][:, None]  # (q, t)
+        query, column = np.divmod(np.flatnonzero(near), len(others))
+        crowded = len(query) > self._room * len(positions)
+        if crowded:
+            nearest = np.argpartition(products, -self._room, axis=1)[:, -self._room :]  # (q, room)
+            query, place = np.nonzero(np.take_along_axis(near, nearest, axis=1))
+            column = nearest[query, place]
+        apart = others[column] != self._queries[positions[query]]
+        query, column = query[apart], column[apart]
+        position, product = positions[query].astype(np.int32), products[query, column]
+        self._parts.append((position, others[column].astype(np.int32), product))
+        self._count += len(product)
+        if crowded:
+            self._deactivate(position, product)
+
+    def _candidates(self) -> tuple[NDArray[np.int32], NDArray[np.int32], Vectors]:
+        """Return (C,) positions of queries, ascending, rows, and products, the largest first."""
         if not self._parts:
-            return _nothing(), _nothing(), np.empty(0, np.float32)
+            return _no_rows(), _no_rows(), np.empty(0, np.float32)
         position, other, product = (np.concatenate(part) for part in zip(*self._parts, strict=True))
         order = np.lexsort((-product, position))
         return position[order], other[order], product[order]
 
     def _drop_farthest(self) -> None:
-        """Keep as many candidates of each query as there is room for, and raise its bar."""
-        position, other, product = self._gathered()
-        seat = _seats(position)
-        last = seat == self._room - 1
-        self._cut[position[last]] = product[last]
-        self._close(position, product)
-        keep = (seat < self._room) & self._open[position]
+        """Keep at most `_room` candidates for each query; later ones must lie nearer."""
+        position, other, product = self._candidates()
+        place = _number_runs(position)
+        last = place == self._room - 1
+        self._lowest[position[last]] = product[last]
+        self._deactivate(position, product)
+        keep = (place < self._room) & self._active[position]
         self._parts = [(position[keep], other[keep], product[keep])]
-        self._held = int(np.count_nonzero(keep))
-        self._allowed = max(_HELD, 2 * self._held)
+        self._count = int(np.count_nonzero(keep))
+        self._allowed = max(_MAX_CANDIDATES, 2 * self._count)
 
-    def _close(self, position: Rows, product: Vectors) -> None:
-        """Let the queries go that crowds hold beyond doubt, whatever else is near them."""
-        if not self._crowds:
-            return
-        limits = self._limits
-        surely = [_product(distance**2 - SLACK) for distance in (limits.threshold, limits.alike)]
-        within, alike = (
-            np.bincount(position[product >= bar], minlength=len(self._open)) for bar in surely
-        )
-        self._open &= ~limits.is_crowded(within, alike)
-
-    def finish(self, rank: Rows) -> Lists:
-        """Measure the candidates and list the nearest.
+    def _deactivate(self, position: Rows, product: Vectors) -> None:
+        """Stop collecting for the queries that are certain to be in a dense neighbourhood.
 
         Args:
-            rank: (N,) which of two rows at one distance comes first: the one of lower rank.
+            position: (C,) positions of queries.
+            product: (C,) their products with candidates.
+        """
+        if not self._drop_dense:
+            return
+        limits = self._limits
+        near, copies = (
+            np.bincount(
+                position[product >= _product(distance**2 - SLACK)], minlength=len(self._active)
+            )
+            for distance in (limits.threshold, limits.copy_radius)
+        )
+        self._active &= ~limits.is_dense(near, copies)
+
+    def finish(self, rank: Rows) -> Neighbours:
+        """Measure the candidates and return the nearest of each query.
+
+        Args:
+            rank: (N,) the row of lower rank comes first among rows at one distance.
         """
         limits, queries = self._limits, self._queries
         self._drop_farthest()
         [(position, other, _)] = self._parts
-        distance = measure(self._vectors, queries[position], other)
+        distance = measure_distances(self._vectors, queries[position], other)
         near = distance <= limits.threshold
         position, other, distance = position[near], other[near], distance[near]
         order = np.lexsort((rank[other], distance, position))
         position, other, distance = position[order], other[order], distance[order]
         count = np.bincount(position, minlength=len(queries))
-        alike = np.bincount(position[distance <= limits.alike], minlength=len(queries))
-        crowded = ~self._open | (limits.is_crowded(count, alike) & self._crowds)
-        keep = (_seats(position) < limits.most) & ~crowded[position]
-        return Lists(
+        copies = np.bincount(position[distance <= limits.copy_radius], minlength=len(queries))
+        dense = ~self._active | (limits.is_dense(count, copies) & self._drop_dense)
+        keep = (_number_runs(position) < limits.max_neighbours) & ~dense[position]
+        return Neighbours(
             row=queries[position[keep]].astype(np.int32),
             other=other[keep],
             distance=distance[keep].astype(np.float32),
-            full=queries[(count > limits.most) | crowded].astype(np.int32),
-            crowded=queries[crowded].astype(np.int32),
+            truncated=queries[(count > limits.max_neighbours) | dense].astype(np.int32),
+            dense=queries[dense].astype(np.int32),
         )
 
 
 def find_within(
     vectors: Vectors, row: int, others: Rows, products: Vectors, distance: float
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Find which of some rows lie within a distance of one.
+    """Find which of some rows lie within a distance of a row.
 
     Args:
-        vectors: (N, D), each of norm 1.
-        row: the one.
-        others: (O,) rows.
-        products: (O,) scalar products of the one with the others, in single precision.
-        distance: the largest, in [0, 2].
+        vectors: (N, D) float32, each of norm 1.
+        row: the row.
+        others: (O,) rows to choose from.
+        products: (O,) scalar products of the row with the others, in single precision.
+        distance: the largest Euclidean distance, in [0, 2].
 
     Returns:
-        Positions in `others`, ascending, and the distances there.
+        (W,) positions in `others`, ascending, and (W,) their distances.
     """
     near = np.flatnonzero(products >= _product(distance**2 + SLACK))
-    measured = measure(vectors, np.full(len(near), row), others[near])
+    measured = measure_distances(vectors, np.full(len(near), row), others[near])
     return near[measured <= distance], measured[measured <= distance]
 
 
-def measure(vectors: Vectors, left: Rows, right: Rows) -> NDArray[np.float64]:
-    """Return the distances of pairs, a slice at a time: (P,) float64, rounded to 6 decimals."""
+def measure_distances(vectors: Vectors, left: Rows, right: Rows) -> NDArray[np.float64]:
+    """Return the Euclidean distances of pairs of rows: (P,) float64, rounded to 6 decimals.
+
+    Args:
+        vectors: (N, D) float32.
+        left, right: (P,) rows.
+    """
     distance = np.empty(len(left), np.float64)
-    for start in range(0, len(left), 1 << 14):
-        part = slice(start, start + (1 << 14))
+    for start in range(0, len(left), _MEASURED):
+        part = slice(start, start + _MEASURED)
         difference = vectors[left[part]].astype(np.float64) - vectors[right[part]]
         distance[part] = np.sqrt(np.sum(difference * difference, axis=1)).round(6)
     return distance
 
 
 def _product(squared: float) -> float:
-    """The scalar product of two unit vectors at a squared distance."""
+    """Return the scalar product of two unit vectors at a squared distance."""
     return 1 - squared / 2
 
 
-def _seats(position: Rows) -> NDArray[np.int64]:
-    """Number the entries of each run of equal values from 0; equal values stand together."""
-    begins = np.flatnonzero(np.diff(position, prepend=-1))
-    lengths = np.diff(begins, append=len(position))
-    return np.arange(len(position)) - np.repeat(begins, lengths)
+def _number_runs(values: Rows) -> NDArray[np.int64]:
+    """Number the (L,) entries of each run of equal values from 0."""
+    begins = np.flatnonzero(np.diff(values, prepend=-1))
+    lengths = np.diff(begins, append=len(values))
+    return np.arange(len(values)) - np.repeat(begins, lengths)

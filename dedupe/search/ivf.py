@@ -1,7 +1,7 @@
-"""Cells of vectors that lie together, so that a row need not be compared with all others. Pure.
+"""An inverted file: cells of nearby vectors, so that a row is compared with few others. Pure.
 
-Owns k-means (FAISS), who is in which cell, and how many cells a row must look into. The same
-vectors give the same cells: the sample is evenly spaced, the seed is fixed, one thread trains.
+Trains k-means (FAISS) and chooses the number of probes. The same vectors give the same cells: the
+training sample is evenly spaced, the seed is fixed, and one thread trains.
 """
 
 from __future__ import annotations
@@ -15,38 +15,46 @@ from threadpoolctl import threadpool_limits
 
 from dedupe.search.exact import Rows, Vectors
 
-_PER_CELL = 32  # vectors that k-means sees for each cell
-_ROUNDS = 8  # of k-means; more move hardly a vector
-_TILE = 1024  # rows compared with all centroids at a time
-_FEWEST = 4  # cells looked into, however near the sampled neighbours are
+_PER_CELL = 32  # training vectors of each cell; FAISS warns below 39, with no loss seen here
+_ROUNDS = 8  # of k-means: from then on, less than 1 % of the vectors change their cell
+_TILE = 1024  # rows compared with all centroids at a time: 16 MB at 4,000 cells
+_MIN_PROBES = 4  # even if the pairs of the sample need fewer: it may contain few pairs
+_MARGIN = 0.6  # of the pairs that may be missed; found in addition, as the sample is not the whole
 
 
-class Cells:
-    """A partition of vectors into cells, each round a centroid."""
+class InvertedFile:
+    """A partition of vectors into cells around centroids (IVF, as in FAISS)."""
 
     def __init__(self, vectors: Vectors) -> None:
-        """Train about 4 * sqrt(N) cells on a sample and put each of the (N, D) vectors into one."""
+        """Train about 4 * sqrt(N) cells on a sample and assign each vector to the nearest.
+
+        Args:
+            vectors: (N, D) float32, each of norm 1; at least 2.
+        """
         self._vectors = vectors
-        self.count = max(1, min(round(4 * math.sqrt(len(vectors))), len(vectors) // 2))
+        self.count = max(1, min(round(4 * math.sqrt(len(vectors))), len(vectors) // 2))  # C
+        self.probes = self.count  # cells that a row is compared with
         self._centroids = _train(vectors, self.count)
         self._norms = np.sum(self._centroids**2, axis=1)  # (C,)
         own = [gaps.argmin(axis=1) for gaps in self._gaps(np.arange(len(vectors)))]
         self._own = np.concatenate(own).astype(np.int32)  # (N,)
-        self._members = np.argsort(self._own, kind="stable").astype(np.int32)
+        self._members = np.argsort(self._own, kind="stable").astype(np.int32)  # (N,) by cell
         self._starts = np.searchsorted(self._own[self._members], np.arange(self.count + 1))
 
     def members(self, cell: int) -> NDArray[np.int32]:
-        """Return the rows in a cell, ascending."""
+        """Return the (M,) rows in a cell, ascending."""
         return self._members[self._starts[cell] : self._starts[cell + 1]]
 
-    def visits(self, rows: Rows, probes: int) -> Iterator[tuple[Rows, NDArray[np.int32]]]:
-        """Yield which of some rows look into a cell, as positions, and who is in it.
+    def visits(self, rows: Rows) -> Iterator[tuple[Rows, NDArray[np.int32]]]:
+        """Yield, cell by cell, which rows to compare with the rows of the cell.
 
         Args:
-            rows: (Q,) rows that look for neighbours.
-            probes: how many cells each looks into, the nearest ones.
+            rows: (Q,) rows to compare with those of their nearest `probes` cells.
+
+        Yields:
+            (P,) positions in `rows`, and the (M,) rows of the cell.
         """
-        near = np.concatenate([_smallest(gaps, probes) for gaps in self._gaps(rows)])
+        near = np.concatenate([_smallest(gaps, self.probes) for gaps in self._gaps(rows)])
         cells, width = near.ravel(), near.shape[1]  # (Q * P,)
         order = np.argsort(cells, kind="stable")
         positions = order // width
@@ -55,27 +63,31 @@ class Cells:
             yield positions[bounds[cell] : bounds[cell + 1]], self.members(cell)
 
     def choose_probes(self, row: Rows, other: Rows, share: float) -> int:
-        """Return how many cells to look into, so that rows find a share of their pairs on average.
+        """Return how many cells to probe, so that rows find a share of their pairs on average.
 
-        A pair is found if either of its rows looks into the cell of the other. Of the pairs that
-        are known a larger share has to be found, so that it holds for the others as well.
+        A pair is found if one of its rows probes the cell of the other. The sampled pairs must be
+        found with a margin, so that the share also holds for the other pairs.
 
         Args:
-            row, other: (P,) all pairs of some rows, a sample.
+            row, other: (P,) all pairs of a sample of rows.
             share: of the pairs of a row, in [0, 1].
         """
         if not len(row):
-            return min(self.count, _FEWEST)
+            return min(self.count, _MIN_PROBES)
         needed = np.minimum(self._rank(row, other), self._rank(other, row)) + 1
         weight = weigh_rows(row)
         error = math.sqrt(share * (1 - share) / weight.sum())
         order = np.argsort(needed)
         reached = np.cumsum(weight[order]) / weight.sum()
-        safe = min(1 - 1e-9, share + 0.6 * (1 - share) + error)
-        return max(_FEWEST, int(needed[order][np.searchsorted(reached, safe)]))
+        safe = min(1 - 1e-9, share + _MARGIN * (1 - share) + error)
+        return max(_MIN_PROBES, int(needed[order][np.searchsorted(reached, safe)]))
 
     def _rank(self, row: Rows, other: Rows) -> NDArray[np.int64]:
-        """How many cells lie nearer to each row than the cell of the other one."""
+        """Return (P,) how many cells are nearer to each row than the cell of the other row.
+
+        Args:
+            row, other: (P,) rows.
+        """
         ranks = [np.empty(0, np.int64)]
         for start, gaps in enumerate(self._gaps(row)):
             some = other[start * _TILE : (start + 1) * _TILE]
@@ -84,23 +96,28 @@ class Cells:
         return np.concatenate(ranks)
 
     def _gaps(self, rows: Rows) -> Iterator[Vectors]:
-        """Yield (tile, C): squared distances to the centroids, less 1, a tile of rows at a time."""
+        """Yield (tile, C) squared distances of (Q,) rows to the centroids, less 1, tile by tile."""
         for start in range(0, len(rows), _TILE):
             some = self._vectors[rows[start : start + _TILE]]
             yield self._norms - 2 * (some @ self._centroids.T)
 
 
 def weigh_rows(row: Rows) -> NDArray[np.float64]:
-    """Return (P,) weights for pairs by which each of their rows counts as one."""
+    """Return (P,) weights of pairs whose sum is 1 for each row.
+
+    Args:
+        row: (P,) the row of each pair.
+    """
     return np.asarray(1 / np.bincount(row)[row])
 
 
 def _train(vectors: Vectors, count: int) -> Vectors:
-    import faiss  # not before it is needed: it takes longer to load than a small search lasts
+    """Return (C, D) float32 centroids of an evenly spaced sample of the (N, D) vectors."""
+    import faiss  # loaded late: that takes longer than a small search
 
     step = max(1, len(vectors) // (count * _PER_CELL))
     sample = np.ascontiguousarray(vectors[::step])
-    with threadpool_limits(1):  # sums depend on how the work is shared out
+    with threadpool_limits(1):  # the order of summation depends on the number of threads
         trainer = faiss.Kmeans(
             vectors.shape[1],
             count,
@@ -114,7 +131,7 @@ def _train(vectors: Vectors, count: int) -> Vectors:
 
 
 def _smallest(gaps: Vectors, count: int) -> NDArray[np.int32]:
-    """Return the columns of the smallest values of each row, in no order: (Q, count)."""
+    """Return (Q, count) columns of the smallest values of each row of (Q, C), in any order."""
     if count >= gaps.shape[1]:
         return np.tile(np.arange(gaps.shape[1], dtype=np.int32), (len(gaps), 1))
     return np.argpartition(gaps, count - 1, axis=1)[:, :count].astype(np.int32)

@@ -1,38 +1,43 @@
-"""Who stands for whom in a crowd of rows that are nearly the same picture. Pure."""
+"""Choose one representative for each dense neighbourhood of near-identical rows. Pure."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from dedupe.search.exact import Lists, Rows, Vectors, find_within
+from dedupe.search.exact import Neighbours, Rows, Vectors, find_within
 
-_BATCH = 32  # rows that are compared with all that are left at a time
+_BATCH = 32  # rows compared with all remaining ones at a time
 
 
-def choose_representatives(vectors: Vectors, crowded: Rows, rank: Rows, alike: float) -> Lists:
-    """Let the rows of crowds be represented, the lowest rank first, each by one within a distance.
+def choose_representatives(
+    vectors: Vectors, dense: Rows, rank: Rows, copy_radius: float
+) -> Neighbours:
+    """Choose rows that represent all others of dense neighbourhoods (leader clustering).
+
+    The row of the lowest rank that is not yet represented represents all remaining rows within the
+    copy radius, and so on.
 
     Args:
-        vectors: (N, D), each of norm 1.
-        crowded: rows that crowds hold.
-        rank: (N,) the lowest represents first.
-        alike: largest distance between a row and the one that represents it, in [0, 2].
+        vectors: (N, D) float32, each of norm 1.
+        dense: (C,) rows in dense neighbourhoods, at least one.
+        rank: (N,) order in which rows become representatives, the lowest first.
+        copy_radius: largest distance of a row to its representative, in [0, 2].
 
     Returns:
-        Each row that represents others, and those others; none is both.
+        Representatives with the rows that they represent; no row is both.
     """
-    waiting = crowded[np.argsort(rank[crowded], kind="stable")].astype(np.int32)
-    found: list[tuple[Rows, Rows, Vectors]] = []
+    waiting = dense[np.argsort(rank[dense], kind="stable")].astype(np.int32)
+    parts: list[tuple[Rows, Rows, Vectors]] = []
     while len(waiting):
         free = np.ones(len(waiting), bool)
         products = vectors[waiting[:_BATCH]] @ vectors[waiting].T  # (b, W)
         for position, row in enumerate(waiting[:_BATCH].tolist()):
             if free[position]:
                 free[position] = False
-                near, distance = find_within(vectors, row, waiting, products[position], alike)
+                near, distance = find_within(vectors, row, waiting, products[position], copy_radius)
                 near, distance = near[free[near]], distance[free[near]]
                 free[near] = False
-                found.append((np.full(len(near), row), waiting[near], distance.astype(np.float32)))
+                parts.append((np.full(len(near), row), waiting[near], distance.astype(np.float32)))
         waiting = waiting[free]
-    row, other, measured = (np.concatenate(part) for part in zip(*found, strict=True))
-    return Lists(row.astype(np.int32), other.astype(np.int32), measured)
+    row, other, measured = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return Neighbours(row.astype(np.int32), other.astype(np.int32), measured)

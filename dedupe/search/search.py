@@ -1,263 +1,252 @@
-"""Find the pairs of embeddings that lie close. Pure: no files, no clock, no chance.
+"""Find the pairs of vectors that lie close. Pure: no files, no clock, no random source.
 
-Up to some hundred thousand rows each is compared with all others, which is exact. Beyond, each
-looks into the cells nearest to it, as many as a sample of rows needs to find its neighbours, and
-the share of pairs so found is measured on another sample.
-
-A row lists its nearest neighbours only, and a crowd of rows that are nearly the same picture is
-represented by one of them, so that memory is bounded by the number of rows.
+Up to some hundred thousand rows, each row is compared with all others, which is exact. Larger
+numbers of rows are compared within the nearest cells of an inverted file, with measured recall.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-import joblib
 import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from dedupe.search.exact import Limits, Lists, NearestRows, Rows, Vectors
-from dedupe.search.ivf import Cells, weigh_rows
+from dedupe.search.exact import NearestRows, Neighbours, Rows, Vectors
+from dedupe.search.ivf import InvertedFile, weigh_rows
+from dedupe.search.limits import SearchLimits
 from dedupe.search.representatives import choose_representatives
-from dedupe.types import Embeddings, Pairs
-
-MOST = 64
-"""Neighbours of a row up to which none is left out."""
-
-EXACT_UP_TO = 100_000
-"""Contents up to which each is compared with all others: see docs/performance.md."""
+from dedupe.threads import count_workers, map_threads
+from dedupe.types import Pairs, Progress, SearchStats, no_progress
 
 RECALL = 0.995
-"""Share of a row's pairs that a search in cells shall find, on average over the rows that have any:
-a row with one copy counts as much as one among hundreds that look alike."""
+"""Share of a row's pairs that a search in cells must find, on average over the rows that have any:
+a row with one copy counts as much as a row with hundreds of look-alikes."""
 
-_SAMPLE = 4096  # rows whose neighbours are found exactly, once to choose and once to measure
-_VISITS = 1 << 20  # looks into cells that are planned at a time
-_MERGED = 1 << 22  # neighbours sorted at a time
+_SAMPLE = 4096  # rows searched exactly, once to choose the probes and once to measure the recall
+_BLOCK = 2048  # rows searched at a time by a thread: memory is O(block * max_neighbours)
+_VISITS = 1 << 20  # comparisons of a row with a cell that are planned at a time, 12 MB
+_LARGEST_BLOCK = 1 << 15  # rows searched at a time in cells
+_MERGED = 1 << 22  # neighbours sorted at a time, 64 MB
 
-_NONE = np.empty(0, np.int32)
+_NO_ROWS = np.empty(0, np.int32)
 
 
-@dataclass(frozen=True, slots=True)
-class Searched:
-    """How pairs were found, and how many of those that an exact search finds."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Found:
+    """The pairs of a search, and how they were found."""
 
-    contents: int  # rows compared; files of one content count once
-    cells: int = 0  # that the rows were parted into; 0 where each was compared with all others
-    probes: int = 0  # cells that each row looked into
-    recall: float = 1.0  # share of a row's pairs that was found, on average over a sample of rows
-    sampled: int = 0  # how many pairs the sampled rows have in an exact search
-    full: int = 0  # rows that have more neighbours than are listed
-    represented: int = 0  # rows of crowds for which another one stands
+    pairs: Pairs
+    stats: SearchStats
 
 
 def find_pairs(
-    embeddings: Embeddings,
+    vectors: Vectors,
     *,
-    threshold: float,
-    alike: float | None = None,
-    order: Sequence[int] | None = None,
-    among: Rows | None = None,
-    most: int = MOST,
-    exact_up_to: int = EXACT_UP_TO,
-    block: int = 2048,
+    limits: SearchLimits,
+    rank: Rows | None = None,
+    rows: Rows | None = None,
+    block: int = _BLOCK,
     workers: int | None = None,
-    on_rows: Callable[[int], None] = lambda _: None,
-    on_searched: Callable[[Searched], None] = lambda _: None,
-) -> Pairs:
-    """Find every pair of different contents closer than or at `threshold`, but for crowds.
+    on_progress: Progress = no_progress,
+) -> Found:
+    """Find every pair of rows within the threshold, except in dense neighbourhoods.
 
-    All pairs of a row with up to `most` neighbours are found. A row with more has a pair with each
-    of the nearest `most`. If more than half of `most` of its neighbours lie within `alike`, a crowd
-    holds it: in `order`, each row of a crowd that none stands for yet stands for those rows of it
-    within `alike`. Such a row is left with two kinds of pairs, the one with the row that stands for
-    it and those with rows that have few neighbours; and the other rows with many neighbours do
-    not see it. So there are at most (most + 1) * N pairs, however many rows are nearly the same.
+    All pairs of a row with up to `max_neighbours` neighbours are found. A row with more has a pair
+    with each of its nearest `max_neighbours`. If more than half of `max_neighbours` of its
+    neighbours lie within the copy radius, the row is in a dense neighbourhood. Such rows are
+    visited in the order of `rank`, and each row that is not yet represented represents all rows of
+    the neighbourhood within the copy radius. A represented row has two kinds of pairs: the pair
+    with its representative, and those with rows that have few neighbours. Other rows with many
+    neighbours have no pair with it. So there are at most (max_neighbours + 1) * N pairs.
 
-    The result does not depend on `block` or `workers`, nor, up to `exact_up_to` contents, on the
-    order of the rows where `order` is given.
+    The result does not depend on `block` or `workers`. Up to `exact_up_to` rows, it does not depend
+    on the order of the rows either, if `rank` is given.
 
     Args:
-        embeddings: of N files; files of one content are represented by the first of them.
-        threshold: largest Euclidean distance to report, in [0, 2].
-        alike: distance within which pairs count as copies unseen, up to `threshold`; None for that.
-        order: the N rows from most to least worth keeping; None for ascending.
-        among: only pairs of which one row at least is one of these, compared exactly; of a row that
-            has more than `most` neighbours the nearest. None for all.
-        most: neighbours of a row up to which none is left out.
-        exact_up_to: contents beyond which rows look into the nearest cells only.
-        block: rows compared at a time; memory is O(block * most) for each worker, and the pairs.
+        vectors: (N, D) float32, each of Euclidean norm 1.
+        limits: which pairs count, how many are listed, and when cells are used.
+        rank: (N,) the row of lower rank is more worth keeping; None for the order of the rows.
+        rows: (Q,) only pairs with at least one of these rows, compared exactly, the nearest of a
+            row that has more than `max_neighbours`; None for all.
+        block: rows searched at a time by a thread.
         workers: threads; None for one per core.
-        on_rows: called with the number of rows just compared; adds up to N.
-        on_searched: called once, with how the pairs were found.
-
-    Returns:
-        Pairs sorted by (left, right), left < right. An image is never its own pair.
+        on_progress: called as ("search", rows just searched, N).
     """
-    rows = np.array([*embeddings.first_rows().values()], np.int64)
-    asked = np.arange(len(rows)) if among is None else np.flatnonzero(np.isin(rows, among))
-    search = _Search(
-        embeddings.vectors if len(rows) == len(embeddings.photos) else embeddings.vectors[rows],
-        Limits(threshold, threshold if alike is None else min(alike, threshold), most),
-        _rank(embeddings, rows, order),
-        block,
-        workers,
+    count = len(vectors)
+    space = _Space(
+        vectors, limits, np.arange(count) if rank is None else rank, block, count_workers(workers)
     )
-    on_rows(len(embeddings.photos) - len(asked))
-    if among is None and len(rows) > exact_up_to:
-        search.look_into_cells()
-    lists = search.gather(asked, on_rows=on_rows)
-    searched = Searched(len(rows), full=sum(len(part.full) for part in lists))
-    if among is None:
-        lists = search.represent_crowds(lists)
-    pairs = _merge(lists, rows)
-    on_searched(search.measure(pairs, rows, searched))
-    return pairs
+    queries = np.arange(count) if rows is None else np.unique(rows)
+    on_progress("search", count - len(queries), count)
+    cells = space.train_cells() if rows is None and count > limits.exact_up_to else None
+    neighbours = space.search(queries, cells, on_progress=on_progress)
+    truncated = sum(len(part.truncated) for part in neighbours)
+    represented = np.zeros(count, bool)
+    if rows is None:
+        neighbours, represented = space.represent_dense(neighbours, cells)
+    pairs = _merge(neighbours, count)
+    stats = SearchStats(count, truncated=truncated, represented=int(np.count_nonzero(represented)))
+    return Found(pairs, space.measure_recall(pairs, cells, represented, stats) if cells else stats)
 
 
-def _rank(
-    embeddings: Embeddings, rows: NDArray[np.int64], order: Sequence[int] | None
-) -> NDArray[np.int64]:
-    """Return (U,) the rank of each content in the order: that of the best of its files."""
-    if order is None:
-        return np.arange(len(rows))
-    place = np.empty(len(order), np.int64)  # of each file
-    place[np.asarray(order, np.int64)] = np.arange(len(order))
-    if len(rows) == len(order):
-        return place
-    content = {embeddings.photos[row].digest: number for number, row in enumerate(rows.tolist())}
-    rank = place[rows]
-    np.minimum.at(rank, [content[photo.digest] for photo in embeddings.photos], place)
-    return rank
+@dataclass(frozen=True, slots=True, eq=False)
+class _Space:
+    """Vectors, and how rows of them are compared."""
 
+    vectors: Vectors  # (N, D)
+    limits: SearchLimits
+    rank: Rows  # (N,)
+    block: int
+    workers: int
 
-class _Search:
-    """Who is compared with whom: everybody, or those in the nearest cells."""
+    def train_cells(self) -> InvertedFile:
+        """Train an inverted file with as many probes as a sample of rows needs."""
+        row, other = self._sample_pairs(turn=0, skip=np.zeros(len(self.vectors), bool))
+        with threadpool_limits(1, user_api="blas"):  # as in `search`: the same cells everywhere
+            cells = InvertedFile(self.vectors)
+            cells.probes = cells.choose_probes(row, other, RECALL)
+        return cells
 
-    def __init__(
-        self, vectors: Vectors, limits: Limits, rank: Rows, block: int, workers: int | None
-    ) -> None:
-        self._vectors, self._limits, self._rank = vectors, limits, rank
-        self._block, self._workers = block, workers or joblib.cpu_count()
-        self._gone = np.zeros(len(vectors), bool)  # rows that others represent
-        self._cells: Cells | None = None
-        self._probes = 0
+    def search(
+        self,
+        rows: Rows,
+        cells: InvertedFile | None = None,
+        *,
+        skip: NDArray[np.bool_] | None = None,
+        drop_dense: bool = True,
+        on_progress: Progress = no_progress,
+    ) -> list[Neighbours]:
+        """Return the neighbours of some rows, block by block.
 
-    def look_into_cells(self) -> None:
-        """Compare with the rows in the nearest cells only: as many as a sample of rows needs."""
-        row, other = self._exact_pairs(turn=0)
-        with threadpool_limits(1, user_api="blas"):  # as in `gather`: the same cells everywhere
-            cells = Cells(self._vectors)
-            self._probes = cells.choose_probes(row, other, RECALL)
-        self._cells = cells
-
-    def _exact_pairs(self, turn: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-        """The neighbours of rows at even spaces, found exactly; two turns share no rows."""
-        step = max(2, len(self._vectors) // _SAMPLE)
-        rows = np.arange(turn * step // 2, len(self._vectors), step)
-        lists = self.gather(rows[~self._gone[rows]], crowds=False)
-        row, other = ([getattr(part, end) for part in lists] for end in ("row", "other"))
-        return np.concatenate([_NONE, *row]), np.concatenate([_NONE, *other])
-
-    def gather(
-        self, rows: Rows, *, crowds: bool = True, on_rows: Callable[[int], None] = lambda _: None
-    ) -> list[Lists]:
-        """List the neighbours of some rows, block by block, in threads."""
-        size = self._block
-        if self._cells:  # the more rows look into a cell at a time the better, but for memory
-            size = max(size, min(_VISITS // self._probes, 1 << 15))
+        Args:
+            rows: (Q,) the rows.
+            cells: compares within the nearest cells only; None for all rows.
+            skip: (N,) rows that are not compared with; None for none.
+            drop_dense: list no neighbours of rows in dense neighbourhoods.
+            on_progress: called as ("search", rows of a finished block, N).
+        """
+        size = self.block
+        if cells:  # a cell is best compared with many rows at a time, as far as memory allows
+            size = max(size, min(_VISITS // cells.probes, _LARGEST_BLOCK))
         blocks = [rows[at : at + size] for at in range(0, len(rows), size)]
-        parallel = joblib.Parallel(self._workers, backend="threading", return_as="generator")
-        found: list[Lists] = []
+
+        def search_block(some: Rows) -> Neighbours:
+            nearest = NearestRows(self.vectors, some, self.limits, drop_dense=drop_dense)
+            for positions, others in self._visits(some, cells):
+                nearest.compare(positions, others if skip is None else others[~skip[others]])
+            return nearest.finish(self.rank)
+
+        parts: list[Neighbours] = []
         with threadpool_limits(1, user_api="blas"):  # the same products in any number of threads
-            for lists in parallel(joblib.delayed(self._gather)(some, crowds) for some in blocks):
-                on_rows(len(blocks[len(found)]))
-                found.append(lists)
-        return found
+            for part in map_threads(search_block, blocks, workers=self.workers):
+                on_progress("search", len(blocks[len(parts)]), len(self.vectors))
+                parts.append(part)
+        return parts
 
-    def _gather(self, rows: Rows, crowds: bool) -> Lists:
-        nearest = NearestRows(self._vectors, rows, self._limits, crowds=crowds)
-        for positions, others in self._visits(rows):
-            nearest.compare(positions, others[~self._gone[others]])
-        return nearest.finish(self._rank)
+    def _visits(self, rows: Rows, cells: InvertedFile | None) -> Iterable[tuple[Rows, Rows]]:
+        """Yield (P,) positions in `rows`, and the (O,) rows to compare them with."""
+        if cells is None:
+            return [(np.arange(len(rows)), np.arange(len(self.vectors)))]
+        return cells.visits(rows)
 
-    def _visits(self, rows: Rows) -> Iterable[tuple[Rows, Rows]]:
-        """Positions of rows, and the rows to compare them with."""
-        if self._cells is None:
-            return [(np.arange(len(rows)), np.arange(len(self._vectors)))]
-        return self._cells.visits(rows, self._probes)
+    def represent_dense(
+        self, neighbours: list[Neighbours], cells: InvertedFile | None
+    ) -> tuple[list[Neighbours], NDArray[np.bool_]]:
+        """Replace the neighbours of represented rows by one pair with their representative.
 
-    def represent_crowds(self, lists: list[Lists]) -> list[Lists]:
-        """Leave one pair to the rows of crowds that another represents; the rest lists others."""
-        crowded = np.concatenate([_NONE, *(part.crowded for part in lists)])
-        if not len(crowded):
-            return lists
-        crowd = choose_representatives(self._vectors, crowded, self._rank, self._limits.alike)
-        self._gone[crowd.other] = True
-        full = np.zeros(len(self._gone), bool)
-        full[np.concatenate([part.full for part in lists])] = True
-        again = self.gather(np.flatnonzero(full & ~self._gone), crowds=False)
-        return [*(part.without(full) for part in lists), *again, crowd]
+        Returns:
+            The neighbours, searched again for the other truncated rows, and (N,) the rows that
+            another row represents.
+        """
+        represented = np.zeros(len(self.vectors), bool)
+        dense = np.concatenate([_NO_ROWS, *(part.dense for part in neighbours)])
+        if not len(dense):
+            return neighbours, represented
+        stars = choose_representatives(self.vectors, dense, self.rank, self.limits.copy_radius)
+        represented[stars.other] = True
+        truncated = np.zeros(len(self.vectors), bool)
+        truncated[np.concatenate([part.truncated for part in neighbours])] = True
+        again = self.search(
+            np.flatnonzero(truncated & ~represented), cells, skip=represented, drop_dense=False
+        )
+        return [*(part.without(truncated) for part in neighbours), *again, stars], represented
 
-    def measure(self, pairs: Pairs, rows: NDArray[np.int64], searched: Searched) -> Searched:
-        """Add to what is known of a search what share of the pairs it found."""
-        searched = replace(searched, represented=int(np.count_nonzero(self._gone)))
-        if self._cells is None:
-            return searched
-        cells, self._cells = self._cells, None
-        row, other = self._exact_pairs(turn=1)
-        first, last = rows[np.minimum(row, other)], rows[np.maximum(row, other)]
-        near = np.zeros(int(rows[-1]) + 1, bool)
-        near[first] = True
-        some = near[pairs.left]
-        found = np.isin(_codes(first, last), _codes(pairs.left[some], pairs.right[some]))
+    def measure_recall(
+        self,
+        pairs: Pairs,
+        cells: InvertedFile,
+        represented: NDArray[np.bool_],
+        stats: SearchStats,
+    ) -> SearchStats:
+        """Add to the statistics which share of the pairs of a sample of rows was found.
+
+        Args:
+            pairs: found in `cells`.
+            represented: (N,) rows whose pairs were left out.
+        """
+        row, other = self._sample_pairs(turn=1, skip=represented)
+        left, right = np.minimum(row, other), np.maximum(row, other)
+        sampled = np.zeros(len(self.vectors), bool)
+        sampled[left] = True
+        some = pairs.select(sampled[pairs.left])
+        found = np.isin(_key(left, right), _key(some.left, some.right))
+        recall = float(np.average(found, weights=weigh_rows(row))) if len(row) else 1.0
         return replace(
-            searched,
-            cells=cells.count,
-            probes=self._probes,
-            recall=float(np.average(found, weights=weigh_rows(row))) if len(row) else 1.0,
-            sampled=len(row),
+            stats, cells=cells.count, probes=cells.probes, recall=recall, sampled=len(row)
         )
 
+    def _sample_pairs(
+        self, turn: int, skip: NDArray[np.bool_]
+    ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        """Return all (P,) pairs of evenly spaced rows, searched exactly; two turns share no rows.
 
-def _codes(left: NDArray[np.int64], right: NDArray[np.int64]) -> NDArray[np.int64]:
-    """One number for each pair."""
-    return np.asarray((left << 32) | right)
+        Args:
+            turn: 0 or 1.
+            skip: (N,) rows to leave out.
+        """
+        step = max(2, len(self.vectors) // _SAMPLE)
+        rows = np.arange(turn * step // 2, len(self.vectors), step)
+        parts = self.search(rows[~skip[rows]], skip=skip, drop_dense=False)
+        row = np.concatenate([_NO_ROWS, *(part.row for part in parts)])
+        return row, np.concatenate([_NO_ROWS, *(part.other for part in parts)])
 
 
-def _merge(lists: Sequence[Lists], rows: NDArray[np.int64]) -> Pairs:
-    """Join lists to pairs, each once and in order, a part of the rows at a time.
+def _key(left: NDArray[np.integer], right: NDArray[np.integer]) -> NDArray[np.int64]:
+    """Return (P,) one number for each pair of rows."""
+    return (left.astype(np.int64) << 32) | right
+
+
+def _merge(neighbours: Sequence[Neighbours], count: int) -> Pairs:
+    """Join neighbours to pairs, each once and in order, a part of the rows at a time.
 
     Args:
-        lists: of numbers of contents.
-        rows: (U,) the row of each content, ascending.
+        neighbours: of N rows.
+        count: N.
     """
-    room = sum(len(part.row) for part in lists)
+    room = sum(len(part.row) for part in neighbours)
     left, right = np.empty(room, np.int64), np.empty(room, np.int64)
-    distance = np.empty(room, np.float32)  # memory that is never written to is never taken
-    bounds = np.linspace(0, len(rows), room // _MERGED + 2).astype(np.int64)
+    distance = np.empty(room, np.float32)  # pages that are never written take no memory
+    bounds = np.linspace(0, count, room // _MERGED + 2).astype(np.int64)
     end = 0
     for low, high in itertools.pairwise(bounds.tolist()):
-        codes, measured = _pairs_from(lists, low, high)
-        span = slice(end, end := end + len(codes))
-        left[span], right[span] = rows[codes >> 32], rows[codes & 0xFFFFFFFF]
-        distance[span] = measured
+        keys, measured = _pairs_from(neighbours, low, high)
+        span = slice(end, end := end + len(keys))
+        left[span], right[span], distance[span] = keys >> 32, keys & 0xFFFFFFFF, measured
     return Pairs(left[:end], right[:end], distance[:end])
 
 
 def _pairs_from(
-    lists: Sequence[Lists], low: int, high: int
+    neighbours: Sequence[Neighbours], low: int, high: int
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Return codes, ascending, and distances of the pairs whose first row is in a range."""
-    codes, distances = [np.empty(0, np.int64)], [np.empty(0, np.float32)]
-    for part in lists:
-        first = np.minimum(part.row, part.other)
-        some = np.flatnonzero((first >= low) & (first < high))
-        last = np.maximum(part.row[some], part.other[some])
-        codes.append((first[some].astype(np.int64) << 32) | last)
+    """Return (P,) keys, ascending, and distances of the pairs whose left row is in [low, high)."""
+    keys, distances = [np.empty(0, np.int64)], [np.empty(0, np.float32)]
+    for part in neighbours:
+        left = np.minimum(part.row, part.other)
+        some = np.flatnonzero((left >= low) & (left < high))
+        keys.append(_key(left[some], np.maximum(part.row[some], part.other[some])))
         distances.append(part.distance[some])
-    unique, where = np.unique(np.concatenate(codes), return_index=True)
-    return unique, np.concatenate(distances)[where]
+    unique, first = np.unique(np.concatenate(keys), return_index=True)
+    return unique, np.concatenate(distances)[first]

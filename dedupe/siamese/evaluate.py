@@ -20,7 +20,7 @@ from PIL import Image
 from dedupe.decode.formats import supported_extensions
 from dedupe.decode.image import decode
 from dedupe.decode.read import Unreadable, read
-from dedupe.encoder.runtime import Encoder
+from dedupe.encoder.manifest import Encoder
 from dedupe.errors import InputError
 from dedupe.siamese.edits import EDITS, LEVELS, encode
 from dedupe.walk import walk

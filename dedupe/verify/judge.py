@@ -18,7 +18,7 @@ from dedupe.verify.align import Alignment, align_frames, align_points
 from dedupe.verify.features import Features
 from dedupe.verify.overlap import Overlap, measure
 
-SURE = 0.06
+SAME_FRACTION = 0.06
 """Share of the threshold within which a pair is a copy without a second look. Frames of a burst
 come as near as 0.05, so no more than re-encoded and resized copies pass."""
 

@@ -28,9 +28,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dedupe.group.cluster import cluster
-from dedupe.search.search import EXACT_UP_TO, MOST, Searched, find_pairs
-from dedupe.types import Embeddings, ImageFile, Pairs, Photo
-from dedupe.verify.judge import SURE
+from dedupe.search.limits import EXACT_UP_TO, MAX_NEIGHBOURS, SearchLimits
+from dedupe.search.search import find_pairs
+from dedupe.types import Contents, ImageFile, Pairs, Photo, SearchStats
+from dedupe.verify.judge import SAME_FRACTION
 
 Vectors = NDArray[np.float32]
 R = TypeVar("R")
@@ -102,13 +103,6 @@ def frames(count: int, rng: np.random.Generator) -> Vectors:
     return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32)
 
 
-def embed(vectors: Vectors) -> Embeddings:
-    """Give each vector a photo with a content of its own."""
-    file = ImageFile("/p.jpg", root=0, size=1, mtime_ns=0, device=0, inode=0)
-    photos = tuple(Photo(file, 640, 480, "JPEG", f"{row:032x}") for row in range(len(vectors)))
-    return Embeddings(photos, vectors, (), "imitated")
-
-
 def measure_cost(work: Callable[[], R]) -> tuple[R, Cost]:
     """Run some work and tell what it took; the peak is that of the process since it began."""
     Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # forget the peak so far
@@ -125,32 +119,21 @@ def _memory(name: str) -> int:
 
 
 def search(
-    vectors: Vectors, threshold: float, alike: float, exact_up_to: int
-) -> tuple[Pairs, Searched, Cost]:
-    embeddings = embed(vectors)
-    told: list[Searched] = []
-
-    def work() -> Pairs:
-        return find_pairs(
-            embeddings,
-            threshold=threshold,
-            alike=alike,
-            exact_up_to=exact_up_to,
-            on_searched=told.append,
-        )
-
-    pairs, cost = measure_cost(work)
-    return pairs, told[0], cost
+    vectors: Vectors, threshold: float, copy_radius: float, exact_up_to: int
+) -> tuple[Pairs, SearchStats, Cost]:
+    limits = SearchLimits(threshold, copy_radius, exact_up_to=exact_up_to)
+    found, cost = measure_cost(lambda: find_pairs(vectors, limits=limits))
+    return found.pairs, found.stats, cost
 
 
 def neighbours(vectors: Vectors, threshold: float) -> Iterable[tuple[int, NDArray[np.int64]]]:
-    """Yield some rows and, by brute force, the nearest `MOST` rows within the threshold of each."""
+    """Yield some rows and, by brute force, the nearest rows within the threshold of each."""
     sample = np.random.default_rng(7).choice(len(vectors), min(SAMPLED, len(vectors)), False)
     for some in np.array_split(sample, max(1, len(sample) // 16)):
         for row, products in zip(some.tolist(), vectors[some] @ vectors.T, strict=True):
             products[row] = -1
             near = np.flatnonzero(products >= 1 - threshold**2 / 2)
-            yield row, near[np.argsort(-products[near], kind="stable")[:MOST]]
+            yield row, near[np.argsort(-products[near], kind="stable")[:MAX_NEIGHBOURS]]
 
 
 def find(pairs: Pairs, one: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -166,34 +149,44 @@ def share(found: NDArray[np.bool_], weights: NDArray[np.float64] | None = None) 
 def time_size(count: int, threshold: float, exact_up_to: int) -> str:
     """Search vectors with planted copies; return a line of the table."""
     vectors, planted = plant(count, np.random.default_rng(1))
-    pairs, told, cost = search(vectors, threshold, SURE * threshold, exact_up_to)
+    pairs, stats, cost = search(vectors, threshold, SAME_FRACTION * threshold, exact_up_to)
     known = [(row, other) for row, near in neighbours(vectors, threshold) for other in near]
     row, other = np.array(known, np.int64).reshape(-1, 2).T
     found = find(pairs, row, other)
     distance = np.linalg.norm(vectors[planted[:, 0]] - vectors[planted[:, 1]], axis=1)
     copies = find(pairs, *planted[distance <= threshold].T)
-    how = f"{told.probes} of {told.cells} cells" if told.cells else "exact"
+    how = f"{stats.probes} of {stats.cells} cells" if stats.cells else "exact"
     return (
         f"| {count:,} | {threshold} | {how} | {cost.seconds:.1f} | {cost.work:.1f} "
         f"| {cost.memory / vectors.nbytes:.2f} | {share(found)} "
-        f"| {share(found, 1 / np.bincount(row)[row])} | {told.recall:.4f} | {share(copies)} "
-        f"| {len(pairs):,} | {told.full:,} |"
+        f"| {share(found, 1 / np.bincount(row)[row])} | {stats.recall:.4f} | {share(copies)} "
+        f"| {len(pairs):,} | {stats.truncated:,} |"
     )
+
+
+def some_contents(vectors: Vectors) -> Contents:
+    """Return contents of one file each."""
+    file = ImageFile("/p.jpg", root=0, size=1, mtime_ns=0, device=0, inode=0)
+    digests = tuple(f"{row:032x}" for row in range(len(vectors)))
+    photos = tuple((Photo(file, 640, 480, "JPEG", digest),) for digest in digests)
+    zeros = np.zeros(len(vectors), np.int64)
+    return Contents(digests, vectors, photos, zeros.astype(bool), zeros)
 
 
 def time_crowd(name: str, count: int, threshold: float, verified: bool) -> str:
     """Search and cluster a crowd; return a line of the table."""
     vectors = {"blanks": blanks, "frames": frames}[name](count, np.random.default_rng(2))
-    alike = SURE * threshold if verified else threshold
-    pairs, told, cost = search(vectors, threshold, alike, EXACT_UP_TO)
+    alike = SAME_FRACTION * threshold if verified else threshold
+    pairs, stats, cost = search(vectors, threshold, alike, EXACT_UP_TO)
+    contents = some_contents(vectors)
     began = time.perf_counter()
-    stars = cluster(pairs, [str(row) for row in range(count)], range(count))
+    stars = cluster(pairs, contents, np.arange(count))
     clustering = time.perf_counter() - began
     largest = max((len(star.duplicates) + 1 for star in stars), default=0)
     return (
         f"| {count:,} {name} | {threshold} | {alike:.3f} | {cost.seconds:.1f} | {cost.work:.1f} "
         f"| {cost.memory / 2**20:.0f} | {len(pairs):,} | {len(pairs) / count:.1f} "
-        f"| {told.represented:,} | {len(stars):,} | {largest:,} | {clustering:.1f} |"
+        f"| {stats.represented:,} | {len(stars):,} | {largest:,} | {clustering:.1f} |"
     )
 
 

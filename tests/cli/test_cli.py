@@ -17,8 +17,8 @@ from typer.testing import CliRunner, Result
 
 from dedupe.cli import app
 from dedupe.cli.console import readable
-from dedupe.cli.output import tell_search
-from dedupe.search.search import Searched
+from dedupe.cli.output import describe_search
+from dedupe.types import SearchStats
 
 
 def run(*arguments: str | Path) -> Result:
@@ -73,11 +73,11 @@ def test_scan_tells_what_it_found(archive: Path) -> None:
 def test_verbose_tells_how_the_pairs_were_found(archive: Path) -> None:
     told = run("scan", archive, "--report", archive / "r.csv", "--no-index", "--verbose")
     assert "contents: each with all others" in told.stderr
-    found = Searched(1_000_000, 4000, 90, 0.99617, 12_345, 200, 150)
-    assert tell_search(found) == (
-        "compared 1,000,000 contents: each looked into 90 of 4,000 cells, which finds 99.62% of "
-        "the pairs (of 12,345 sampled); 200 have more neighbours than are listed, for 150 of these "
-        "another one stands"
+    stats = SearchStats(1_000_000, 4000, 90, 0.99617, 12_345, 200, 150)
+    assert describe_search(stats) == (
+        "compared 1,000,000 contents: each with those of 90 of 4,000 cells, which finds 99.62% of "
+        "the pairs (of 12,345 sampled); 200 have more neighbours than are listed, 150 of them are "
+        "represented by another content"
     )
 
 

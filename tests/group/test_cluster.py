@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from builders import a_photo, some_contents
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dedupe.group.cluster import MUCH_LARGER, cluster, find_involved
-from dedupe.types import Pairs
+from dedupe.group.cluster import MUCH_LARGER, cluster
+from dedupe.types import Contents, Pairs, Star
 
 Edge = tuple[str, str]
 Grouped = dict[str, dict[str, float]]  # keeper -> its duplicates with their distances
@@ -30,23 +31,42 @@ class Graph:
 def group(
     graph: Graph, arranged: Sequence[str] | None = None, *, involved: bool = False
 ) -> Grouped:
-    """Cluster a graph whose files stand in the given rows, by default in their order of worth."""
-    names = list(arranged or graph.files)
-    first = {name[0]: row for row, name in reversed(list(enumerate(names)))}
-    pairs = pairs_of({(first[a], first[b]): d for (a, b), d in graph.near.items()})
-    digests = [name[0] for name in names]
-    rows = find_involved(pairs, digests) if involved else range(len(names))
+    """Cluster a graph; contents are in the order of `arranged`, by default of their worth."""
+    names = list(dict.fromkeys(name[0] for name in arranged or graph.files))
+    files = {name: [file for file in graph.files if file[0] == name] for name in names}
+    for own in files.values():
+        own.sort(key=lambda file: file not in graph.protected)
+    contents = some_contents(
+        [[a_photo(file, file[:1].encode()) for file in files[name]] for name in names],
+        protected=[len(graph.protected.intersection(files[name])) for name in names],
+    )
+    pairs = pairs_of({(names.index(a), names.index(b)): d for (a, b), d in graph.near.items()})
+    ends = {*pairs.left.tolist(), *pairs.right.tolist()}
+    several = {row for row, name in enumerate(names) if len(files[name]) > 1}
+    worth = [*graph.files]
+    worth.sort(key=lambda file: file not in graph.protected)
+    order = sorted(
+        ends | several if involved else range(len(names)),
+        key=lambda row: worth.index(files[names[row]][0]),
+    )
     stars = cluster(
         pairs,
-        digests,
-        [row for name in graph.files if (row := names.index(name)) in rows],
-        protected=frozenset(names.index(name) for name in graph.protected),
-        pixels=None if graph.pixels is None else np.array([graph.pixels[n[0]] for n in names]),
+        contents,
+        np.array(order, np.int64),
+        pixels=None if graph.pixels is None else np.array([graph.pixels[n] for n in names]),
     )
     assert [star.keeper for star in stars] == sorted({star.keeper for star in stars})
     for star in stars:
         assert list(star.duplicates) == sorted(star.duplicates)
-    return {names[star.keeper]: {names[row]: d for row, d in star.duplicates} for star in stars}
+    return {
+        files[names[star.keeper]][0]: {
+            photo.path: d
+            for row, d in star.duplicates
+            for photo in contents.free_files(row)
+            if photo.path != files[names[star.keeper]][0]
+        }
+        for star in stars
+    }
 
 
 def pairs_of(distances: Mapping[tuple[int, int], float]) -> Pairs:
@@ -171,18 +191,21 @@ def test_a_middle_much_larger_than_the_keeper_that_the_rules_choose_stays() -> N
 
 
 def test_thousands_of_equal_files_are_one_group() -> None:
-    rows = range(20_000)
-    (found,) = cluster(pairs_of({}), ["same"] * len(rows), rows[::-1])
-    assert found.keeper == rows[-1]
-    assert found.duplicates == tuple((row, 0.0) for row in rows[:-1])
+    copies = some_contents([[a_photo(f"/{row:05}.jpg") for row in range(20_000)]])
+    assert cluster(pairs_of({}), copies, np.array([0])) == [Star(0, ((0, 0.0),))]
 
 
 def test_hundreds_of_files_that_are_all_close_are_one_group() -> None:
     rows = 500
     left, right = np.triu_indices(rows, 1)
     pairs = Pairs(left, right, np.full(len(left), 0.125, np.float32))
-    (found,) = cluster(pairs, [str(row) for row in range(rows)], range(rows))
+    (found,) = cluster(pairs, apart(rows), np.arange(rows))
     assert (found.keeper, len(found.duplicates)) == (0, rows - 1)
+
+
+def apart(count: int) -> Contents:
+    """Contents of one file each."""
+    return some_contents([[a_photo(f"/{row}.jpg", b"%d" % row)] for row in range(count)])
 
 
 @st.composite
@@ -255,7 +278,7 @@ def test_random_clouds_keep_the_promise_at_scale(seed: int) -> None:
     distance = np.linalg.norm(points[:, None] - points[None], axis=2)
     left, right = np.nonzero(np.triu(distance < 0.06, 1))
     pairs = Pairs(left, right, distance[left, right].astype(np.float32))
-    stars = cluster(pairs, [str(row) for row in range(400)], list(rng.permutation(400)))
+    stars = cluster(pairs, apart(400), rng.permutation(400))
     rows = [row for found in stars for row in (found.keeper, *dict(found.duplicates))]
     assert len(rows) == len(set(rows)) > 200
     assert all(distance[s.keeper, row] < 0.06 for s in stars for row, _ in s.duplicates)

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
-from builders import a_photo
+from builders import a_photo, some_contents
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dedupe.errors import UsageError
-from dedupe.group.keep import DEFAULT_RULES, RULES, check_rules, explain_choice, order_photos
+from dedupe.group.keep import (
+    DEFAULT_RULES,
+    RULES,
+    arrange_files,
+    check_rules,
+    explain_choice,
+    order_contents,
+)
 from dedupe.types import Photo
 
 
@@ -29,8 +37,14 @@ def photo(
 
 
 def ordered(photos: list[Photo], *rules: str, protected: tuple[str, ...] = ()) -> list[str]:
-    """Return the paths from the one most worth keeping to the least."""
-    return [photos[row].path for row in order_photos(photos, rules, protected=protected)]
+    """Return the paths from the one most worth keeping to the least, as files or as contents."""
+    is_protected = protected.__contains__ if protected else None
+    one = arrange_files(some_contents([photos]), rules, is_protected)
+    paths = [photo.path for photo in one.photos[0]]
+    several = arrange_files(some_contents([[photo] for photo in photos]), rules, is_protected)
+    assert [photos[row].path for row in order_contents(several, rules).tolist()] == paths
+    assert one.protected.tolist() == [len(protected)]
+    return paths
 
 
 A, B = "/p/a.jpg", "/p/b.jpg"
@@ -85,6 +99,13 @@ def test_what_no_rule_tells_apart_comes_in_the_order_of_path_bytes() -> None:
 def test_a_protected_file_comes_before_all_others() -> None:
     photos = [photo(A, width=999), photo(B, width=1)]
     assert ordered(photos, "most-pixels", protected=(B,)) == [B, A]
+
+
+def test_a_content_is_as_good_as_its_best_file() -> None:
+    files = [[photo("/p/a.jpg", size=2)], [photo("/p/b.jpg", size=1), photo("/p/c.jpg", size=3)]]
+    contents = arrange_files(some_contents(files), ["largest"])
+    assert order_contents(contents, ["largest"]).tolist() == [1, 0]
+    assert order_contents(contents, ["largest"], np.array([0])).tolist() == [0]
 
 
 @settings(deadline=None)

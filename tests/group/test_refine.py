@@ -6,13 +6,14 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from builders import a_photo
+from builders import a_photo, some_contents
 from numpy.typing import NDArray
 
 from dedupe.group.cluster import cluster
-from dedupe.group.refine import LAST_LOOK, NEAREST, PATIENCE, RowPair, confirm_stars
-from dedupe.search.search import MOST, find_pairs
-from dedupe.types import Embeddings, Pairs, Photo, Star, Verdict
+from dedupe.group.refine import FINAL_PAIRS, MAX_REJECTIONS, NEAREST, RowPair, refine_groups
+from dedupe.search.limits import MAX_NEIGHBOURS, SearchLimits
+from dedupe.search.search import find_pairs
+from dedupe.types import Contents, Pairs, Star, Verdict
 
 
 class Judge:
@@ -28,8 +29,9 @@ class Judge:
         return [Verdict(same, float(same), "seen" if same else "") for same in alike]
 
 
-def photos_of(count: int) -> list[Photo]:
-    return [a_photo(f"/{row:05}.jpg", b"%d" % row) for row in range(count)]
+def contents_of(count: int) -> Contents:
+    """Contents of one file each."""
+    return some_contents([[a_photo(f"/{row:05}.jpg", b"%d" % row)] for row in range(count)])
 
 
 def all_within(places: Sequence[float], threshold: float) -> Pairs:
@@ -42,15 +44,16 @@ def all_within(places: Sequence[float], threshold: float) -> Pairs:
 
 
 def confirm(
-    pairs: Pairs, judge: Judge, *, photos: Sequence[Photo] | None = None, sure: float = -1.0
+    pairs: Pairs, judge: Judge, *, contents: Contents | None = None, same_radius: float = -1.0
 ) -> tuple[list[Star], dict[RowPair, Verdict]]:
-    photos = photos or photos_of(len(judge.scenes))
-    digests = [photo.digest for photo in photos]
+    contents = contents or contents_of(len(judge.scenes))
 
-    def form_stars(some: Pairs, among: NDArray[np.bool_]) -> list[Star]:
-        return cluster(some, digests, np.flatnonzero(among).tolist())
+    def form_stars(some: Pairs, rows: NDArray[np.bool_]) -> list[Star]:
+        return cluster(some, contents, np.flatnonzero(rows))
 
-    return confirm_stars(pairs, photos, form_stars=form_stars, judge=judge, sure=sure)
+    return refine_groups(
+        pairs, len(contents), form_stars=form_stars, judge=judge, same_radius=same_radius
+    )
 
 
 def test_a_crowd_of_look_alikes_costs_a_few_looks_at_each() -> None:
@@ -58,7 +61,7 @@ def test_a_crowd_of_look_alikes_costs_a_few_looks_at_each() -> None:
     pairs = all_within(np.random.default_rng(0).random(600).tolist(), 2)
     assert confirm(pairs, crowd) == ([], {})
     assert len(pairs) == 179_700
-    assert len(crowd.asked) <= 600 * (PATIENCE + LAST_LOOK)
+    assert len(crowd.asked) <= 600 * (MAX_REJECTIONS + FINAL_PAIRS)
 
 
 def test_copies_are_found_in_the_middle_of_a_crowd() -> None:
@@ -77,37 +80,37 @@ def test_a_large_group_is_confirmed_whole() -> None:
     assert len(star.duplicates) == len(verdicts) == len(judge.asked) == NEAREST
 
 
-def test_the_same_bytes_are_judged_once_and_never_against_each_other() -> None:
-    photos = [a_photo(f"/{row}.jpg", b"%d" % (row % 2)) for row in range(6)]
-    judge = Judge([0] * 6)
-    [star], verdicts = confirm(all_within([0, 1, 0, 1, 0, 1], 2), judge, photos=photos)
-    assert len(star.duplicates) == 5
-    assert len(judge.asked) == 1
-    assert {pair: v.how for pair, v in verdicts.items()} == {(0, row): "seen" for row in (1, 3, 5)}
+def test_files_of_one_content_are_judged_once_and_never_against_each_other() -> None:
+    files = [[a_photo(f"/{row}{n}.jpg", b"%d" % row) for n in range(3)] for row in range(2)]
+    judge = Judge([0] * 2)
+    [star], verdicts = confirm(all_within([0, 1], 2), judge, contents=some_contents(files))
+    assert star == Star(0, ((0, 0.0), (1, 1.0)))
+    assert judge.asked == [(0, 1)]
+    assert {pair: verdict.how for pair, verdict in verdicts.items()} == {(0, 1): "seen"}
 
 
-def test_a_sure_pair_is_a_copy_whatever_the_judge_would_say() -> None:
+def test_a_pair_within_the_same_radius_is_a_copy_whatever_the_judge_would_say() -> None:
     judge = Judge([0, 1, 2])
-    stars, _ = confirm(all_within([0.0, 0.1, 0.9], 1), judge, sure=0.2)
+    stars, _ = confirm(all_within([0.0, 0.1, 0.9], 1), judge, same_radius=0.2)
     assert [star.duplicates[0][0] for star in stars] == [1]
     assert set(judge.asked) <= {(0, 2), (1, 2)}
 
 
 def test_only_groups_that_lost_a_pair_are_formed_again() -> None:
     scenes = [row // 2 for row in range(40)] + [100, 101]  # the last two only look alike
-    photos = photos_of(len(scenes))
-    digests = [photo.digest for photo in photos]
     formed: list[list[int]] = []
 
-    def form_stars(some: Pairs, among: NDArray[np.bool_]) -> list[Star]:
-        formed.append(np.flatnonzero(among).tolist())
-        assert among[some.left].all()
-        return cluster(some, digests, formed[-1])
+    def form_stars(some: Pairs, rows: NDArray[np.bool_]) -> list[Star]:
+        formed.append(np.flatnonzero(rows).tolist())
+        assert rows[some.left].all()
+        return cluster(some, contents_of(len(scenes)), np.flatnonzero(rows))
 
     pairs = all_within(
         [5 * scene + row % 2 for row, scene in enumerate(scenes[:40])] + [900, 901], 2
     )
-    stars, _ = confirm_stars(pairs, photos, form_stars=form_stars, judge=Judge(scenes), sure=-1)
+    stars, _ = refine_groups(
+        pairs, len(scenes), form_stars=form_stars, judge=Judge(scenes), same_radius=-1
+    )
     assert [star.keeper for star in stars] == list(range(0, 40, 2))
     assert formed == [list(range(42)), [40, 41]]
 
@@ -124,8 +127,7 @@ def test_groups_apart_are_confirmed_as_if_each_round_formed_all_of_them(
     pairs, apart, together = all_within(places, 2), Judge(scenes), Judge(scenes)
     found = confirm(pairs, apart)
     monkeypatch.setattr(
-        "dedupe.group.refine._Evidence.find_clusters",
-        lambda _self, _pairs: np.zeros(len(scenes), np.int64),
+        "dedupe.group.refine.find_clusters", lambda _pairs, count: np.zeros(count, np.int64)
     )
     assert confirm(pairs, together) == found
     assert sorted(together.asked) == sorted(apart.asked)
@@ -137,7 +139,7 @@ def test_chains_of_any_length_are_one_group_to_form() -> None:
     places = np.random.default_rng(1).permutation(60).tolist()
     stars, _ = confirm(all_within(places, 1.5), Judge(scenes))
     assert sum(1 + len(star.duplicates) for star in stars) <= 60
-    assert stars == confirm(all_within(places, 1.5), Judge(scenes), sure=3)[0]
+    assert stars == confirm(all_within(places, 1.5), Judge(scenes), same_radius=3)[0]
 
 
 def test_the_answer_does_not_depend_on_the_order_of_the_pairs() -> None:
@@ -155,10 +157,11 @@ def test_the_nearest_that_a_search_lists_are_all_that_a_crowd_needs() -> None:
     scenes = [row // 3 for row in range(300)]
     places = rng.normal(size=(100, 12))[scenes] * 0.06 + rng.normal(size=(300, 12)) * 0.01 + 1
     vectors = (places / np.linalg.norm(places, axis=1, keepdims=True)).astype(np.float32)
-    embeddings = Embeddings(tuple(photos_of(300)), vectors, (), "e1")
     listed, every = (
-        find_pairs(embeddings, threshold=0.4, alike=0.02, most=most) for most in (MOST, 300)
+        find_pairs(vectors, limits=SearchLimits(0.4, 0.02, most)).pairs
+        for most in (MAX_NEIGHBOURS, 300)
     )
     assert len(listed) < len(every) / 3
-    assert confirm(listed, Judge(scenes), sure=0.02) == confirm(every, Judge(scenes), sure=0.02)
-    assert confirm(listed, Judge(scenes), sure=0.02)[0]
+    refined = confirm(listed, Judge(scenes), same_radius=0.02)
+    assert refined == confirm(every, Judge(scenes), same_radius=0.02)
+    assert refined[0]

@@ -8,14 +8,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+from builders import a_photo, some_contents
+from clouds import listed
 from numpy.typing import NDArray
 
 from dedupe.index.embedding_index import EmbeddingIndex
 from dedupe.search.candidates import find_candidates
-from dedupe.search.search import Searched, find_pairs
-from dedupe.types import Embeddings, ImageFile, Pairs, Photo
+from dedupe.search.limits import SearchLimits
+from dedupe.search.search import find_pairs
+from dedupe.types import Contents, ImageFile, Photo, SearchStats
 
-Found = list[tuple[int, int, float]]
+Listed = list[tuple[int, int, float]]
 POINTS = np.random.default_rng(1).normal(size=(60, 3)).astype(np.float32)
 VECTORS: NDArray[np.float32] = POINTS / np.linalg.norm(POINTS, axis=1, keepdims=True)
 
@@ -26,48 +29,42 @@ def index(tmp_path: Path) -> Iterator[EmbeddingIndex]:
         yield opened
 
 
-def scene(numbers: Sequence[int], *, plain: Sequence[int] = ()) -> Embeddings:
+def scene(numbers: Sequence[int], *, low_detail: Sequence[int] = ()) -> Contents:
     """Pictures by number; the number is the content."""
-    photos = tuple(
-        Photo(ImageFile(f"/p/{row:03}", 0, 9, 9, 1, row), 10, 10, "PNG", f"digest{number}")
+    files = [
+        [Photo(ImageFile(f"/p/{row:03}", 0, 9, 9, 1, row), 10, 10, "PNG", f"digest{number}")]
         for row, number in enumerate(numbers)
-    )
-    vectors = VECTORS[list(numbers)]
-    return Embeddings(photos, vectors, (), "e", plain=frozenset(plain))
+    ]
+    return some_contents(files, VECTORS[list(numbers)], low_detail=low_detail)
 
 
-def candidates(embeddings: Embeddings, *, threshold: float = 0.4, **options: Any) -> Found:
-    rows = range(len(embeddings.photos))
-    asked: dict[str, Any] = {"choose_order": lambda: rows, "alike": 0.0, **options}
-    return listed(find_candidates(embeddings, threshold=threshold, **asked))
+def candidates(
+    contents: Contents, *, threshold: float = 0.4, copy_radius: float = 0.0, **options: Any
+) -> Listed:
+    asked: dict[str, Any] = {"choose_order": lambda: np.arange(len(contents)), **options}
+    limits = SearchLimits(threshold, copy_radius)
+    return listed(find_candidates(contents, limits=limits, **asked).pairs)
 
 
-def listed(pairs: Pairs) -> Found:
-    columns = (pairs.left.tolist(), pairs.right.tolist(), pairs.distance.tolist())
-    return list(zip(*columns, strict=True))
-
-
-def never() -> Sequence[int]:
+def never() -> NDArray[np.int64]:
     raise AssertionError("nothing was to be searched")
 
 
 def test_without_an_index_the_pairs_are_those_of_the_search() -> None:
-    embeddings = scene(range(60))
-    found = candidates(embeddings)
-    assert found == listed(find_pairs(embeddings, threshold=0.4))
+    found = candidates(scene(range(60)))
+    assert found == listed(find_pairs(VECTORS, limits=SearchLimits(0.4)).pairs)
     assert len(found) > 20
 
 
-CHANGES: dict[str, Callable[[], Embeddings]] = {
+CHANGES: dict[str, Callable[[], Contents]] = {
     "nothing": lambda: scene(range(50)),
     "some gone": lambda: scene(range(10, 50)),
     "some new": lambda: scene(range(55)),
     "some gone and some new": lambda: scene(range(5, 60)),
     "moved": lambda: scene([*range(50)][::-1]),
-    "copied": lambda: scene([*range(50), *range(20)]),
     "most of it new": lambda: scene([*range(40, 60), 3]),
     "all gone": lambda: scene([]),
-    "one that was plain": lambda: scene(range(50), plain=[7]),
+    "one that is low-detail now": lambda: scene(range(50), low_detail=[7]),
 }
 
 
@@ -81,17 +78,16 @@ def test_what_the_last_scan_found_changes_no_pair(change: str, index: EmbeddingI
 
 def test_where_nothing_is_new_nothing_is_searched(index: EmbeddingIndex) -> None:
     first = candidates(scene(range(50)), index=index)
-    told: list[Searched] = []
     done: list[int] = []
-    again = candidates(
+    again = find_candidates(
         scene(range(50)),
+        limits=SearchLimits(0.4, 0.0),
         index=index,
         choose_order=never,
-        on_searched=told.append,
-        on_rows=done.append,
+        on_progress=lambda _stage, count, _total: done.append(count),
     )
-    assert again == first
-    assert told == [Searched(50)]
+    assert listed(again.pairs) == first
+    assert again.stats == SearchStats(50)
     assert sum(done) == 50
 
 
@@ -113,13 +109,10 @@ def test_each_set_of_roots_has_a_search_of_its_own(index: EmbeddingIndex) -> Non
     assert candidates(scene(range(20, 60)), index=index, roots=b"/b", choose_order=never) == other
 
 
-def crowd(size: int) -> Embeddings:
+def crowd(size: int) -> Contents:
     """Pictures that are one and the same to the encoder."""
-    every = scene([0] * size)
-    photos = tuple(
-        Photo(photo.file, 10, 10, "PNG", f"one-of-{row}") for row, photo in enumerate(every.photos)
-    )
-    return Embeddings(photos, every.vectors, (), "e")
+    files = [[a_photo(f"/p/{row}", b"%d" % row)] for row in range(size)]
+    return some_contents(files, VECTORS[[0] * size])
 
 
 def test_a_crowd_that_did_not_change_is_not_searched_again(
@@ -133,7 +126,12 @@ def test_a_crowd_that_did_not_change_is_not_searched_again(
 
 
 @pytest.mark.parametrize(
-    "changed", [{"choose_order": lambda: range(79, -1, -1)}, {"threshold": 0.3}, {"alike": 0.2}]
+    "changed",
+    [
+        {"choose_order": lambda: np.arange(79, -1, -1)},
+        {"threshold": 0.3},
+        {"copy_radius": 0.2},
+    ],
 )
 def test_a_crowd_is_searched_again_where_what_is_listed_may_differ(
     changed: dict[str, Any], index: EmbeddingIndex
@@ -143,13 +141,13 @@ def test_a_crowd_is_searched_again_where_what_is_listed_may_differ(
     assert candidates(crowd(75), index=index) == candidates(crowd(75))
 
 
-def test_plain_pictures_are_paired_where_their_pixels_agree_and_with_no_others() -> None:
+def test_low_detail_pictures_are_paired_if_their_pixels_agree_and_with_no_others() -> None:
     near = [i for i in range(60) if np.linalg.norm(VECTORS[i] - VECTORS[0]) < 0.4]
     assert len(near) > 1
-    embeddings = scene(near, plain=range(len(near)))
-    assert candidates(embeddings) == []
-    twin = Photo(ImageFile("/p/twin", 0, 9, 9, 1, 99), 10, 10, "BMP", "other bytes")
-    vectors = np.concatenate([embeddings.vectors, embeddings.vectors[:1]])
-    plain = frozenset(range(len(near) + 1))
-    both = Embeddings((*embeddings.photos, twin), vectors, (), "e", plain=plain)
+    rows = range(len(near))
+    contents = scene(near, low_detail=rows)
+    assert candidates(contents) == []
+    same = Photo(ImageFile("/p/same", 0, 9, 9, 1, 99), 10, 10, "BMP", "other bytes")
+    vectors = np.concatenate([contents.vectors, contents.vectors[:1]])
+    both = some_contents([*contents.photos, [same]], vectors, low_detail=[*rows, len(near)])
     assert candidates(both) == [(0, len(near), 0.0)]

@@ -4,37 +4,28 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from builders import a_photo
+from clouds import Vectors, listed, unit
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from dedupe.search.incremental import extend_pairs
-from dedupe.search.search import Searched, find_pairs
-from dedupe.types import Embeddings, Pairs
+from dedupe.search.limits import SearchLimits
+from dedupe.search.search import find_pairs
+from dedupe.types import Pairs
 
 
-def embed(count: int, seed: int, crowd: int = 0) -> Embeddings:
-    """Unit vectors in five dimensions, some of them a crowd; every tenth content stands twice."""
+def cloud(count: int, seed: int, crowd: int = 0) -> Vectors:
+    """Unit vectors in five dimensions, some of them a crowd."""
     rng = np.random.default_rng(seed)
     rows = rng.normal(size=(count, 5))
     rows[:crowd] = rows[:1] + 0.01 * rng.normal(size=(len(rows[:crowd]), 5))
-    rows = rows[rng.permutation(count)]
-    contents = [row - (row % 10 == 9) for row in range(count)]
-    vectors = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)[contents]
-    photos = tuple(a_photo(f"/{r:04}.jpg", b"%d" % c) for r, c in enumerate(contents))
-    return Embeddings(photos, vectors, (), "e1")
+    return unit(rows[rng.permutation(count)])
 
 
 def known_before(pairs: Pairs, new: NDArray[np.int64]) -> Pairs:
     old = ~(np.isin(pairs.left, new) | np.isin(pairs.right, new))
     return Pairs(pairs.left[old], pairs.right[old], pairs.distance[old])
-
-
-def listed(pairs: Pairs) -> list[tuple[int, int, float]]:
-    return list(
-        zip(pairs.left.tolist(), pairs.right.tolist(), pairs.distance.tolist(), strict=True)
-    )
 
 
 @settings(max_examples=60, deadline=None)
@@ -44,13 +35,12 @@ def listed(pairs: Pairs) -> list[tuple[int, int, float]]:
 def test_what_was_known_never_shows_in_the_pairs(
     count: int, crowd: int, seed: int, share: float, most: int
 ) -> None:
-    embeddings = embed(count, seed, crowd)
+    vectors = cloud(count, seed, crowd)
     new = np.flatnonzero(np.random.default_rng(seed).random(count) < share)
-    complete = find_pairs(embeddings, threshold=0.5, most=count + 1)
-    found = extend_pairs(
-        known_before(complete, new), embeddings, among=new, threshold=0.5, most=most
-    )
-    assert listed(found) == listed(find_pairs(embeddings, threshold=0.5, most=most))
+    complete = find_pairs(vectors, limits=SearchLimits(0.5, max_neighbours=count + 1)).pairs
+    limits = SearchLimits(0.5, max_neighbours=most)
+    found = extend_pairs(known_before(complete, new), vectors, rows=new, limits=limits)
+    assert listed(found.pairs) == listed(find_pairs(vectors, limits=limits).pairs)
 
 
 @pytest.mark.parametrize(
@@ -59,23 +49,22 @@ def test_what_was_known_never_shows_in_the_pairs(
 def test_all_are_searched_again_only_for_crowds_and_beyond_exact_search(
     crowd: int, exact_up_to: int, again: int
 ) -> None:
-    told: list[Searched] = []
-    embeddings = embed(200, 1, crowd)
+    vectors = cloud(200, 1, crowd)
     new = np.arange(150, 200)
-    known = known_before(find_pairs(embeddings, threshold=0.3, most=200), new)
-    extend_pairs(
-        known,
-        embeddings,
-        among=new,
-        threshold=0.3,
-        exact_up_to=exact_up_to,
-        on_searched=told.append,
-    )
-    assert (told[0].full > 0 or told[0].cells > 0) == bool(again)
+    complete = find_pairs(vectors, limits=SearchLimits(0.3, max_neighbours=200)).pairs
+    limits = SearchLimits(0.3, exact_up_to=exact_up_to)
+    found = extend_pairs(known_before(complete, new), vectors, rows=new, limits=limits)
+    assert (found.stats.truncated > 0 or found.stats.cells > 0) == bool(again)
 
 
-def test_progress_adds_up_to_the_number_of_images() -> None:
+def test_progress_adds_up_to_the_number_of_rows() -> None:
     seen: list[int] = []
-    nothing = find_pairs(embed(0, 0), threshold=0.1)
-    extend_pairs(nothing, embed(30, 1), among=np.arange(30), threshold=0.1, on_rows=seen.append)
+    nothing = find_pairs(cloud(0, 0), limits=SearchLimits(0.1)).pairs
+    extend_pairs(
+        nothing,
+        cloud(30, 1),
+        rows=np.arange(30),
+        limits=SearchLimits(0.1),
+        on_progress=lambda _stage, done, _total: seen.append(done),
+    )
     assert sum(seen) == 30

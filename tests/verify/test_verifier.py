@@ -17,7 +17,7 @@ from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageOps
 
 from dedupe.decode.read import Unreadable
 from dedupe.files.digest import digest_bytes
-from dedupe.group.refine import confirm_stars
+from dedupe.group.refine import refine_groups
 from dedupe.index.embedding_index import EmbeddingIndex as Index
 from dedupe.types import ImageFile, Pairs, Photo, Star, Verdict
 from dedupe.verify.features import SIDE, Features
@@ -372,13 +372,13 @@ def test_stars_are_formed_again_until_every_duplicate_is_a_verified_copy(
     photos: list[Photo],
 ) -> None:
     seen: list[tuple[int, int]] = []
-    stars, verdicts = confirm_stars(
+    stars, verdicts = refine_groups(
         all_pairs(),
-        photos,
+        len(photos),
         form_stars=stars_of,
         judge=Verifier(photos).judge,
-        sure=0.1,
-        on_pairs=lambda done, total: seen.append((done, total)),
+        same_radius=0.1,
+        on_progress=lambda _stage, done, total: seen.append((done, total)),
     )
     assert stars == [Star(0, ((1, 0.5),)), Star(2, ((3, 0.5),))]
     how = {pair: verdict.how for pair, verdict in verdicts.items()}
@@ -387,12 +387,12 @@ def test_stars_are_formed_again_until_every_duplicate_is_a_verified_copy(
 
 
 def test_sure_pairs_are_not_looked_at(photos: list[Photo]) -> None:
-    stars, verdicts = confirm_stars(
+    stars, verdicts = refine_groups(
         all_pairs(0.25),
-        photos,
+        len(photos),
         form_stars=stars_of,
         judge=Verifier(photos, load=refuse).judge,
-        sure=0.25,
+        same_radius=0.25,
     )
     assert stars == stars_of(all_pairs(0.25))
     assert verdicts == {}
@@ -401,7 +401,7 @@ def test_sure_pairs_are_not_looked_at(photos: list[Photo]) -> None:
 def test_no_pairs_are_no_work() -> None:
     none = Pairs(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float32))
     judge = Verifier([], load=refuse).judge
-    assert confirm_stars(none, [], form_stars=stars_of, judge=judge, sure=0) == ([], {})
+    assert refine_groups(none, 0, form_stars=stars_of, judge=judge, same_radius=0) == ([], {})
 
 
 def test_a_photo_is_read_once_for_all_its_pairs(photos: list[Photo]) -> None:

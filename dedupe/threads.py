@@ -1,0 +1,52 @@
+"""Work spread over threads, in order. Knows nothing of the work."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+A = TypeVar("A")
+R = TypeVar("R")
+
+
+def count_workers(workers: int | None) -> int:
+    """Return the number of threads to use: `workers`, or one for each core of this process."""
+    if workers is not None:
+        return workers
+    if hasattr(os, "sched_getaffinity"):  # not on macOS and Windows
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def map_threads(
+    work: Callable[[A], R], items: Iterable[A], *, workers: int | None = None
+) -> Generator[R]:
+    """Apply `work` to each item in threads and yield the results in the order of the items.
+
+    Items are taken as they are needed: at most two for each thread wait for their turn.
+
+    Args:
+        work: called from several threads at once.
+        items: taken in the caller's thread.
+        workers: threads; None for one per core.
+
+    Raises:
+        Exception: the first one that `work` raises, in the order of the items; no further item
+            is begun, and no thread outlives the call.
+    """
+    count = count_workers(workers)
+    waiting: deque[Future[R]] = deque()
+    with ThreadPoolExecutor(count) as pool:
+        try:
+            for item in items:
+                waiting.append(pool.submit(work, item))
+                if len(waiting) >= 3 * count:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
