@@ -30,6 +30,10 @@ class DedupeError(Exception):
     exit_code = 1
 
 
+class DedupeWarning(UserWarning):
+    """Trouble that a run gets over by itself, for example a damaged index."""
+
+
 class UsageError(DedupeError):
     """Options that do not fit together or have a value outside their range."""
 

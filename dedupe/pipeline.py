@@ -269,7 +269,7 @@ def _open_index(
     if index is None:
         return contextlib.nullcontext()
     path = default_index_path() if index is USER_FILE else Path(index)
-    return EmbeddingIndex(path, encoder=f"{fingerprint}/{DECODER_VERSION}")
+    return EmbeddingIndex(path, encoder=fingerprint, decoder=DECODER_VERSION)
 
 
 def _protection(places: Sequence[StrPath]) -> Callable[[str], bool] | None:

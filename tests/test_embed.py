@@ -52,7 +52,7 @@ def _small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def index(tmp_path: Path) -> Iterator[EmbeddingIndex]:
-    with EmbeddingIndex(tmp_path / "index.sqlite", encoder="numpy") as index:
+    with EmbeddingIndex(tmp_path / "index.sqlite", encoder="numpy", decoder=1) as index:
         yield index
 
 
@@ -355,7 +355,7 @@ def assert_sound(folder: Path, remembered: Sequence[ImageFile]) -> None:
     connection = sqlite3.connect(folder / "index.sqlite")
     assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
     connection.close()
-    with EmbeddingIndex(folder / "index.sqlite", encoder="numpy") as index:
+    with EmbeddingIndex(folder / "index.sqlite", encoder="numpy", decoder=1) as index:
         assert set(index.find_files(remembered)) == {file.path for file in remembered}
 
 

@@ -8,15 +8,16 @@ import logging
 import os
 import sys
 import traceback
+import warnings
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TextIO, TypeVar
 
 import typer
 from tqdm import tqdm
 
 from dedupe.cli.log import RunLog
 from dedupe.cli.process import drop_output
-from dedupe.errors import INTERRUPTED, DedupeError, ReportError
+from dedupe.errors import INTERRUPTED, DedupeError, DedupeWarning, ReportError
 
 if TYPE_CHECKING:
     from dedupe.types import Progress
@@ -145,7 +146,10 @@ def ends_cleanly(command: Callable[P, R]) -> Callable[P, R]:
     @functools.wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
-            return command(*args, **kwargs)
+            with warnings.catch_warnings():
+                warnings.simplefilter("always", DedupeWarning)
+                warnings.showwarning = _show_warning
+                return command(*args, **kwargs)
         except DedupeError as error:
             _show(str(error))
             raise typer.Exit(error.exit_code) from error
@@ -162,6 +166,21 @@ def ends_cleanly(command: Callable[P, R]) -> Callable[P, R]:
             raise typer.Exit(1) from error
 
     return run
+
+
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,  # noqa: ARG001
+    lineno: int,  # noqa: ARG001
+    file: TextIO | None = None,  # noqa: ARG001
+    line: str | None = None,  # noqa: ARG001
+) -> None:
+    """Print a warning of dedupe as one line; warnings of libraries are for the curious."""
+    if issubclass(category, DedupeWarning):
+        console.warn(str(message))
+    else:
+        console.note(f"{category.__name__}: {message}")
 
 
 def _show(line: str) -> None:

@@ -14,7 +14,7 @@ from dedupe.encoder.manifest import BUILT_IN, read_manifest
 from dedupe.errors import InputError, UsageError
 
 if TYPE_CHECKING:
-    from dedupe.index.prune import Stock
+    from dedupe.index.prune import IndexStats
 
 
 def index(
@@ -37,22 +37,22 @@ def index(
     """
     if only and not prune_it:
         raise UsageError("--only-encoder says what --prune keeps; give both")
+    from dedupe.decode.image import DECODER_VERSION
     from dedupe.index.embedding_index import EmbeddingIndex, default_index_path
-    from dedupe.index.prune import prune, take_stock
+    from dedupe.index.prune import prune, read_stats
 
     path = Path(file) if file else default_index_path()
     if not path.exists():
         raise InputError(f"there is no index at {path}: no scan has remembered anything yet")
     check_written({"index": file})
     kept = _fingerprints(only) if only else []
-    with EmbeddingIndex(path, encoder="") as opened:
-        before = take_stock(opened)
+    with EmbeddingIndex(path, encoder="", decoder=DECODER_VERSION) as opened:
+        before = read_stats(opened)
         if prune_it:
-            from dedupe.decode.image import DECODER_VERSION
             from dedupe.verify.verifier import VERIFIER_VERSION
 
-            prune(opened, decoder=DECODER_VERSION, verifier=VERIFIER_VERSION, only=kept)
-            after = take_stock(opened)
+            prune(opened, verifier=VERIFIER_VERSION, only=kept)
+            after = read_stats(opened)
             console.say(
                 f"forgot {count(before.files - after.files, 'file')}, "
                 f"{count(before.vectors - after.vectors, 'vector')} and "
@@ -68,9 +68,9 @@ def _fingerprints(encoder: str) -> list[str]:
     return [calibration.fingerprint for calibration in manifest.calibrations.values()]
 
 
-def _describe(stock: Stock) -> str:
+def _describe(stats: IndexStats) -> str:
     return (
-        f"{count(stock.files, 'file')}, {count(stock.contents, 'content')}, "
-        f"{count(stock.vectors, 'vector')}, {count(stock.verdicts, 'verdict')}, "
-        f"{size(stock.size)}"
+        f"{count(stats.files, 'file')}, {count(stats.contents, 'content')}, "
+        f"{count(stats.vectors, 'vector')}, {count(stats.verdicts, 'verdict')}, "
+        f"{size(stats.size)}"
     )

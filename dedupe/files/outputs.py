@@ -20,7 +20,6 @@ OutputKind = Literal["report", "summary", "lock", "log", "figure", "plot", "inde
 
 _ENDS = 1 << 16  # bytes read at either end of a file: every mark below lies there
 _PNG = b"\x89PNG\r\n\x1a\n"
-_SQLITE = b"SQLite format 3\0"
 APPLICATION_ID = 0x64647570  # "ddup", at byte 68 of an index: SQLite's application_id
 HTML_MARK = b"<!doctype html><!-- dedupe report -->"  # the first bytes of a report as HTML
 LOG_FILES = 3  # older parts of a log, path.1 to path.3
@@ -210,8 +209,8 @@ def _is_plot(content: bytes) -> bool:
 
 
 def is_index(content: bytes) -> bool:
-    """Tell whether a file begins as an index does: an SQLite file with our application id."""
-    return content.startswith(_SQLITE) and content[68:72] == APPLICATION_ID.to_bytes(4, "big")
+    """Tell whether a file begins as an index does, also if a part of its head is damaged."""
+    return content[68:72] == APPLICATION_ID.to_bytes(4, "big")
 
 
 def _is_wal(content: bytes) -> bool:

@@ -1,7 +1,7 @@
-"""What an index holds, and how it forgets what no scan will ask for again.
+"""Count the rows of an index, and delete the rows that no scan will read again.
 
-That is what belongs to files that are gone, to decoders and verifiers of other versions, and, where
-one encoder is named, to all others. It costs no photo anything: at worst, files are embedded anew.
+Those are rows of missing files, of other decoders and verifiers and, if encoders are named, of all
+other encoders. At worst, files are embedded again.
 """
 
 from __future__ import annotations
@@ -12,32 +12,32 @@ import sqlite3
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from dedupe.index.embedding_index import EmbeddingIndex
+from dedupe.index.embedding_index import EmbeddingIndex, parse_key
 
 
 @dataclass(frozen=True, slots=True)
-class Stock:
-    """How much an index holds."""
+class IndexStats:
+    """Number of rows of an index, and its size."""
 
     files: int
-    contents: int  # different ones, by their bytes
-    vectors: int  # of contents, by each encoder
-    verdicts: int  # of verification, on pairs of contents
+    contents: int  # different digests
+    vectors: int  # contents by encoder
+    verdicts: int  # pairs of contents by verifier
     size: int  # bytes on disk
 
 
-def take_stock(index: EmbeddingIndex) -> Stock:
-    """Count what an index holds.
+def read_stats(index: EmbeddingIndex) -> IndexStats:
+    """Count the rows of an index.
 
     Raises:
-        IndexFileError: it cannot be read.
+        IndexFileError: the index cannot be read.
     """
     with index.transaction() as connection:
 
-        def count(what: str, table: str) -> int:
-            return int(connection.execute(f"SELECT count({what}) FROM {table}").fetchone()[0])
+        def count(column: str, table: str) -> int:
+            return int(connection.execute(f"SELECT count({column}) FROM {table}").fetchone()[0])
 
-        return Stock(
+        return IndexStats(
             files=count("*", "files"),
             contents=count("DISTINCT digest", "contents"),
             vectors=count("*", "contents"),
@@ -46,59 +46,56 @@ def take_stock(index: EmbeddingIndex) -> Stock:
         )
 
 
-def prune(
-    index: EmbeddingIndex, *, decoder: int, verifier: int, only: Collection[str] = ()
-) -> None:
-    """Forget what no scan will ask for again, and give the room back to the disk.
+def prune(index: EmbeddingIndex, *, verifier: int, only: Collection[str] = ()) -> None:
+    """Delete the rows that no scan will read again, and return their space to the disk.
 
-    A file counts as gone where the system says that there is none, as it does of a drive that is
-    not plugged in.
+    A file is missing if the system reports so; that includes files of a drive that is not mounted.
 
     Args:
-        index: an open one; a scan may be using the same file.
-        decoder, verifier: versions whose rows are kept; rows of other versions are removed.
-        only: fingerprints whose vectors are kept; none for those of every encoder.
+        index: an open one, whose decoder's rows are kept; a scan may be using the same file.
+        verifier: version of the verifier whose verdicts are kept.
+        only: fingerprints of the encoders whose vectors are kept; empty for all encoders.
 
     Raises:
-        IndexFileError: it could not be written, for example on a full disk.
+        IndexFileError: the index cannot be written, for example on a full disk.
     """
     with index.transaction() as connection:
         paths = [path for (path,) in connection.execute("SELECT path FROM files")]
-        gone = [(path,) for path in paths if _is_gone(path)]
-        connection.executemany("DELETE FROM files WHERE path = ?", gone)
-        _forget_encoders(connection, decoder, only)
+        missing = [(path,) for path in paths if _is_missing(path)]
+        connection.executemany("DELETE FROM files WHERE path = ?", missing)
+        _delete_encoders(connection, index.decoder, only)
         connection.execute("DELETE FROM contents WHERE digest NOT IN (SELECT digest FROM files)")
         connection.execute(
             "DELETE FROM verdicts WHERE verifier <> ? OR first NOT IN (SELECT digest FROM files)"
             " OR second NOT IN (SELECT digest FROM files)",
             (verifier,),
         )
-        _forget_searches(connection)
+        _delete_pairs(connection)
     with index.transaction() as connection:
         connection.execute("VACUUM")
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
-def _is_gone(path: bytes) -> bool:
+def _is_missing(path: bytes) -> bool:
     try:
         os.lstat(path)
-    except OSError as error:  # others: a folder that may not be entered, a share that is silent
+    except OSError as error:  # others: a folder without permission, a share that does not answer
         return error.errno in (errno.ENOENT, errno.ENOTDIR)
     return False
 
 
-def _forget_encoders(connection: sqlite3.Connection, decoder: int, only: Collection[str]) -> None:
-    """Drop what other decoders than ours made and, if some are named, other encoders."""
-    for table in ("contents", "searches"):
-        known = [name for (name,) in connection.execute(f"SELECT DISTINCT encoder FROM {table}")]
-        for name in known:
-            fingerprint, _, version = name.partition("/")
+def _delete_encoders(connection: sqlite3.Connection, decoder: int, only: Collection[str]) -> None:
+    """Delete the rows of other decoders and, if encoders are named, of all other encoders."""
+    for table in ("contents", "pairs"):
+        keys = [key for (key,) in connection.execute(f"SELECT DISTINCT encoder FROM {table}")]
+        for key in keys:
+            fingerprint, version = parse_key(key)
             if version != str(decoder) or (only and fingerprint not in only):
-                connection.execute(f"DELETE FROM {table} WHERE encoder = ?", (name,))
+                connection.execute(f"DELETE FROM {table} WHERE encoder = ?", (key,))
 
 
-def _forget_searches(connection: sqlite3.Connection) -> None:
-    """Drop the pairs of roots of which one is gone."""
-    known = [roots for (roots,) in connection.execute("SELECT DISTINCT roots FROM searches")]
-    gone = [(roots,) for roots in known if any(_is_gone(root) for root in roots.split(b"\0"))]
-    connection.executemany("DELETE FROM searches WHERE roots = ?", gone)
+def _delete_pairs(connection: sqlite3.Connection) -> None:
+    """Delete the pairs of roots of which one is missing."""
+    stored = [roots for (roots,) in connection.execute("SELECT DISTINCT roots FROM pairs")]
+    gone = [(roots,) for roots in stored if any(_is_missing(root) for root in roots.split(b"\0"))]
+    connection.executemany("DELETE FROM pairs WHERE roots = ?", gone)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dedupe.files.digest import digest_bytes
-from dedupe.index.embedding_index import EmbeddingIndex, Search
+from dedupe.index.embedding_index import EmbeddingIndex, StoredPairs
 from dedupe.low_detail import find_same_pixels
 from dedupe.search.incremental import extend_pairs
 from dedupe.search.limits import SearchLimits
@@ -23,7 +23,7 @@ from dedupe.types import Contents, Pairs, Progress, SearchStats, no_progress
 Rows = NDArray[np.int64]
 
 _NO_ROWS = np.empty(0, np.int32)
-_NO_SEARCH = Search(2.0, "", (), _NO_ROWS, _NO_ROWS, np.empty(0, np.float32))
+_NO_SEARCH = StoredPairs(2.0, "", (), _NO_ROWS, _NO_ROWS, np.empty(0, np.float32))
 
 
 def find_candidates(
@@ -54,7 +54,7 @@ def find_candidates(
         IndexFileError: the index cannot be read or written.
     """
     search = _DetailedSearch(contents, limits, choose_order)
-    stored = (index.find_search(roots) if index else None) or _NO_SEARCH
+    stored = (index.find_pairs(roots) if index else None) or _NO_SEARCH
     if not search.is_valid(stored):
         stored = _NO_SEARCH
     found = search.recall(stored)
@@ -69,7 +69,7 @@ def find_candidates(
     else:
         found = search.run(found.pairs, fresh, workers, report)
         if index:
-            index.remember_search(roots, search.to_stored(found))
+            index.remember_pairs(roots, search.to_stored(found))
     return Found(search.join(found.pairs, find_same_pixels(contents)), found.stats)
 
 
@@ -87,17 +87,17 @@ class _DetailedSearch:
             self._vectors = contents.vectors[self.rows]
             self._digests = tuple(contents.digests[row] for row in self.rows.tolist())
 
-    def is_valid(self, stored: Search) -> bool:
+    def is_valid(self, stored: StoredPairs) -> bool:
         """Return whether a search of all rows would find exactly the stored pairs.
 
         If all pairs are stored, those among some of the contents are too. If not, as in dense
         neighbourhoods, the stored pairs depend on everything, and nothing may have changed.
         """
-        if stored.only_for:
-            return stored.only_for == self._name()
+        if stored.valid_for:
+            return stored.valid_for == self._name()
         return stored.threshold >= self._limits.threshold
 
-    def find_fresh(self, stored: Search) -> Rows:
+    def find_fresh(self, stored: StoredPairs) -> Rows:
         """Return the rows, ascending, of the contents that are not in a stored search."""
         if self._digests == stored.digests:
             return np.empty(0, np.int64)
@@ -105,7 +105,7 @@ class _DetailedSearch:
         fresh = [row for row, digest in enumerate(self._digests) if digest not in old]
         return np.array(fresh, np.int64)
 
-    def recall(self, stored: Search) -> Found:
+    def recall(self, stored: StoredPairs) -> Found:
         """Return the stored pairs between contents that are still there."""
         row_of = {digest: row for row, digest in enumerate(self._digests)}
         row = np.array([row_of.get(digest, -1) for digest in stored.digests], np.int64)
@@ -137,11 +137,11 @@ class _DetailedSearch:
             on_progress=on_progress,
         )
 
-    def to_stored(self, found: Found) -> Search:
+    def to_stored(self, found: Found) -> StoredPairs:
         """Return a search as the index stores it."""
         incomplete = found.stats.truncated or found.stats.cells
         pairs = found.pairs
-        return Search(
+        return StoredPairs(
             self._limits.threshold,
             self._name() if incomplete else "",
             self._digests,

@@ -68,7 +68,7 @@ def test_a_report_takes_the_place_of_a_report_of_either_format(
 
 
 def test_an_index_takes_the_place_of_an_index(tmp_path: Path) -> None:
-    with EmbeddingIndex(tmp_path / "i", encoder="e"):
+    with EmbeddingIndex(tmp_path / "i", encoder="e", decoder=1):
         check_output(str(tmp_path / "i"), "index")
     check_output(str(tmp_path / "i"), "index")
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dedupe.errors import IndexFileError
-from dedupe.index.embedding_index import Content, EmbeddingIndex, Search, default_index_path
+from dedupe.errors import DedupeWarning, IndexFileError
+from dedupe.index.embedding_index import Content, EmbeddingIndex, StoredPairs, default_index_path
 from dedupe.types import ImageFile, Verdict
 
 FILE = ImageFile("/p/a.jpg", root=0, size=10, mtime_ns=20, device=1, inode=30)
@@ -26,8 +26,8 @@ def content(digest: str = "d1", *, width: int = 640, values: Sequence[float] = (
     return Content(digest, width, 480, "JPEG", 30.5, np.array(values, np.float32))
 
 
-def opened(folder: Path, *, encoder: str = "e1") -> EmbeddingIndex:
-    return EmbeddingIndex(folder / "index.sqlite", encoder=encoder)
+def opened(folder: Path, *, encoder: str = "e1", decoder: int = 1) -> EmbeddingIndex:
+    return EmbeddingIndex(folder / "index.sqlite", encoder=encoder, decoder=decoder)
 
 
 def plain(found: Content) -> Plain:
@@ -43,7 +43,7 @@ def known(index: EmbeddingIndex, *files: ImageFile) -> Known:
 def refusal(path: Path) -> str:
     """Return the one line in which an index at `path` is refused."""
     with pytest.raises(IndexFileError) as caught:
-        EmbeddingIndex(path, encoder="e1")
+        EmbeddingIndex(path, encoder="e1", decoder=1)
     message = str(caught.value)
     assert str(path) in message
     assert "--index" in message
@@ -99,6 +99,15 @@ def test_the_last_content_of_a_path_counts(tmp_path: Path) -> None:
         assert known(index, changed) == {"/p/a.jpg": plain(content("d2", width=3))}
 
 
+@pytest.mark.parametrize("year", [1500, 1901, 2262, 2263, 2446, 2555])
+def test_times_of_every_year_are_held(tmp_path: Path, year: int) -> None:
+    dated = replace(FILE, mtime_ns=(year - 1970) * 365 * 86400 * 10**9 + 1)
+    with opened(tmp_path) as index:
+        index.remember([(dated, content())])
+        assert known(index, dated) == {"/p/a.jpg": plain(content())}
+        assert known(index, replace(dated, mtime_ns=dated.mtime_ns + 1)) == {}
+
+
 def test_numbers_as_large_as_a_file_system_gives_are_held(tmp_path: Path) -> None:
     large = replace(FILE, size=2**63 - 1, mtime_ns=2**63 - 1, inode=2**64 - 1)
     with opened(tmp_path) as index:
@@ -115,7 +124,10 @@ def test_another_encoder_sees_nothing(tmp_path: Path) -> None:
 
 
 def test_two_encoders_remember_the_same_file_side_by_side(tmp_path: Path) -> None:
-    with opened(tmp_path, encoder="e1") as first, opened(tmp_path, encoder="e2") as second:
+    with (
+        opened(tmp_path, encoder="e1") as first,
+        opened(tmp_path, encoder="e2") as second,
+    ):
         first.remember([(FILE, content(values=[1, 0]))])
         second.remember([(FILE, content(values=[0, 1, 0]))])
         assert known(first, FILE) == {"/p/a.jpg": plain(content(values=[1, 0]))}
@@ -237,7 +249,7 @@ def test_a_refused_index_is_not_held_locked(tmp_path: Path) -> None:
     path = tmp_path / "songs.sqlite"
     foreign_database(path, "CREATE TABLE songs (name TEXT)")
     with pytest.raises(IndexFileError) as caught:
-        EmbeddingIndex(path, encoder="e1")
+        EmbeddingIndex(path, encoder="e1", decoder=1)
     connection = sqlite3.connect(path, timeout=0)
     connection.executescript("BEGIN EXCLUSIVE; DROP TABLE songs; COMMIT;")
     connection.close()
@@ -254,22 +266,129 @@ def test_a_folder_in_place_of_the_index_is_refused(tmp_path: Path) -> None:
     assert "delete" not in refusal(tmp_path)
 
 
-def test_a_damaged_index_may_be_deleted(tmp_path: Path) -> None:
-    path = tmp_path / "index.sqlite"
-    with opened(tmp_path) as index:
+def remember_many(folder: Path) -> None:
+    with opened(folder) as index:
         index.remember([(replace(FILE, path=f"/p/{i}.jpg"), content(f"d{i}")) for i in range(999)])
+
+
+def damage(path: Path, start: int) -> None:
     with path.open("r+b") as file:
-        file.seek(4096)
-        file.write(b"\xff" * (path.stat().st_size - 4096))
-    with opened(tmp_path) as index, pytest.raises(IndexFileError, match="delete it"):
-        index.find_content("d1")
+        file.seek(start)
+        file.write(b"\xff" * (path.stat().st_size - start))
+
+
+def test_a_damaged_index_is_set_aside_and_built_anew(tmp_path: Path) -> None:
+    path = tmp_path / "index.sqlite"
+    for number in range(2):
+        remember_many(tmp_path)
+        damage(path, 4096)
+        damaged = path.read_bytes()
+        name = f"index.sqlite.damaged{'-2' * number}"
+        with opened(tmp_path) as index:
+            with pytest.warns(DedupeWarning, match=rf"set aside as {name}, and a new"):
+                assert index.find_content("d1") is None
+            index.remember([(FILE, content())])
+            assert known(index, FILE) == {"/p/a.jpg": plain(content())}
+        assert (tmp_path / name).read_bytes() == damaged
+
+
+def test_an_index_that_is_damaged_while_it_is_written_is_built_anew(tmp_path: Path) -> None:
+    remember_many(tmp_path)
+    damage(tmp_path / "index.sqlite", 4096)
+    with opened(tmp_path) as index:
+        with pytest.warns(DedupeWarning, match="set aside"):
+            index.remember([(FILE, content())])
+        assert known(index, FILE) == {"/p/a.jpg": plain(content())}
+
+
+def test_an_index_without_its_beginning_is_set_aside(tmp_path: Path) -> None:
+    path = tmp_path / "index.sqlite"
+    remember_many(tmp_path)
+    with path.open("r+b") as file:
+        file.write(b"\0" * 60)
+    with pytest.warns(DedupeWarning, match="set aside"), opened(tmp_path) as index:
+        assert index.find_content("d1") is None
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        *("width = width + 1", "format = 'PNG'", "detail = detail + 1", "facts = facts || ' '"),
+        "vector = zeroblob(8)",
+    ],
+)
+def test_a_damaged_row_of_a_content_is_not_believed(tmp_path: Path, damage: str) -> None:
+    with opened(tmp_path) as index:
+        index.remember([(FILE, content())])
+        with index.transaction() as connection:
+            connection.execute(f"UPDATE contents SET {damage}")
+        with pytest.warns(DedupeWarning, match="a row fails its checksum"):
+            assert known(index, FILE) == {}
+
+
+def test_damaged_pairs_and_verdicts_are_not_believed(tmp_path: Path) -> None:
+    with opened(tmp_path) as index:
+        index.remember_verdicts({("a", "b"): Verdict(True, 0.9)}, 1)
+        with index.transaction() as connection:
+            connection.execute("UPDATE verdicts SET is_copy = 0")
+        with pytest.warns(DedupeWarning, match="a row fails its checksum"):
+            assert index.find_verdicts([("a", "b")], 1) == {}
+        index.remember_pairs(b"/a", searched())
+        with index.transaction() as connection:
+            connection.execute("UPDATE pairs SET threshold = 2.0")
+        with pytest.warns(DedupeWarning, match="a row fails its checksum"):
+            assert index.find_pairs(b"/a") is None
+
+
+def test_a_locked_index_is_left_out_with_one_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dedupe.index.database._WAIT_S", 0.01)
+    with opened(tmp_path) as index:
+        index.remember([(FILE, content())])
+        with contextlib.closing(sqlite3.connect(tmp_path / "index.sqlite")) as other:
+            other.execute("BEGIN IMMEDIATE")
+            with pytest.warns(DedupeWarning, match="locked by another process"):
+                index.remember([(FILE, content("d2"))])
+            index.remember([(FILE, content("d3"))])  # without a second warning
+        index.remember([(FILE, content("d4"))])  # as soon as it is free again
+        assert known(index, FILE) == {"/p/a.jpg": plain(content("d4"))}
+
+
+def test_an_index_that_is_locked_when_it_is_opened_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dedupe.index.database._WAIT_S", 0.01)
+    with contextlib.closing(sqlite3.connect(tmp_path / "index.sqlite")) as other:
+        other.execute("PRAGMA locking_mode = EXCLUSIVE")
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.warns(DedupeWarning, match="locked by another process"):
+            index = opened(tmp_path)
+        index.remember([(FILE, content())])
+        assert known(index, FILE) == {}
+        index.close()
+
+
+def test_a_damaged_index_that_another_scan_has_replaced_is_not_set_aside_again(
+    tmp_path: Path,
+) -> None:
+    remember_many(tmp_path)
+    damage(tmp_path / "index.sqlite", 4096)
+    with opened(tmp_path) as first, opened(tmp_path) as second:
+        with pytest.warns(DedupeWarning, match="set aside"):
+            first.remember([(FILE, content())])
+        assert second.find_content("d7") is None
+        assert known(second, FILE) == {"/p/a.jpg": plain(content())}
+    names = {name.removesuffix("-wal").removesuffix("-shm") for name in os.listdir(tmp_path)}
+    assert names == {"index.sqlite", "index.sqlite.damaged"}
 
 
 def test_a_full_disk_is_an_error_and_costs_nothing_that_was_remembered(tmp_path: Path) -> None:
     many = [(replace(FILE, path=f"/p/{i}.jpg"), content(f"d{i}")) for i in range(2000)]
     with opened(tmp_path) as index:
         index.remember([(FILE, content())])
-        index._connection.execute("PRAGMA max_page_count = 8")
+        with index.transaction() as connection:
+            connection.execute("PRAGMA max_page_count = 8")
         with pytest.raises(IndexFileError, match=r"index\.sqlite cannot be used: .*full"):
             index.remember(many)
         assert known(index, FILE, *(file for file, _ in many)) == {"/p/a.jpg": plain(content())}
@@ -281,10 +400,10 @@ def test_a_full_disk_is_an_error_and_costs_nothing_that_was_remembered(tmp_path:
 def test_verdicts_are_remembered_by_both_digests_and_by_verifier(tmp_path: Path) -> None:
     copy = Verdict(True, 0.9, "turned 90", "points", (0.0, 1.0, 0.0, -1.0, 0.0, 1.0, 0.0, 0.0, 1.0))
     other = Verdict(False, 0.1)
-    with EmbeddingIndex(tmp_path / "i.sqlite", encoder="e") as index:
+    with EmbeddingIndex(tmp_path / "i.sqlite", encoder="e", decoder=1) as index:
         index.remember_verdicts({("a", "b"): copy, ("a", "c"): other}, 1)
         index.remember_verdicts({("a", "b"): other}, 2)
-    with EmbeddingIndex(tmp_path / "i.sqlite", encoder="another") as index:
+    with EmbeddingIndex(tmp_path / "i.sqlite", encoder="another", decoder=1) as index:
         known = index.find_verdicts([("a", "b"), ("a", "c"), ("b", "c")], 1)
         assert known == {("a", "b"): copy, ("a", "c"): other}
         assert index.find_verdicts([("a", "b"), ("a", "c")], 2) == {("a", "b"): other}
@@ -294,46 +413,46 @@ def test_verdicts_are_remembered_by_both_digests_and_by_verifier(tmp_path: Path)
 # What a search found
 
 
-def searched(threshold: float = 0.5, only_for: str = "") -> Search:
+def searched(threshold: float = 0.5, valid_for: str = "") -> StoredPairs:
     left, right = np.array([0, 1], np.int32), np.array([2, 2], np.int32)
     distance = np.array([0.25, 0.125], np.float32)
-    return Search(threshold, only_for, ("d1", "d2", "d3"), left, right, distance)
+    return StoredPairs(threshold, valid_for, ("d1", "d2", "d3"), left, right, distance)
 
 
-def as_value(found: Search | None) -> tuple[object, ...]:
+def as_value(found: StoredPairs | None) -> tuple[object, ...]:
     assert found is not None
     pairs = (found.left.tolist(), found.right.tolist(), found.distance.tolist())
-    return (found.threshold, found.only_for, found.digests, *pairs)
+    return (found.threshold, found.valid_for, found.digests, *pairs)
 
 
 def test_the_last_search_of_some_roots_is_remembered(tmp_path: Path) -> None:
     with opened(tmp_path) as index:
-        assert index.find_search(b"/a") is None
-        index.remember_search(b"/a", searched(0.25))
-        index.remember_search(b"/a", searched(only_for="this"))
-        index.remember_search(b"/b", searched(0.125))
+        assert index.find_pairs(b"/a") is None
+        index.remember_pairs(b"/a", searched(0.25))
+        index.remember_pairs(b"/a", searched(valid_for="this"))
+        index.remember_pairs(b"/b", searched(0.125))
     with opened(tmp_path) as index:
-        assert as_value(index.find_search(b"/a")) == as_value(searched(only_for="this"))
-        assert as_value(index.find_search(b"/b")) == as_value(searched(0.125))
+        assert as_value(index.find_pairs(b"/a")) == as_value(searched(valid_for="this"))
+        assert as_value(index.find_pairs(b"/b")) == as_value(searched(0.125))
     with opened(tmp_path, encoder="e2") as index:
-        assert index.find_search(b"/a") is None
+        assert index.find_pairs(b"/a") is None
 
 
 def test_a_search_that_found_nothing_is_remembered(tmp_path: Path) -> None:
     none = np.empty(0, np.int32)
     with opened(tmp_path) as index:
-        index.remember_search(b"", Search(0.5, "", (), none, none, none.view(np.float32)))
-        assert as_value(index.find_search(b"")) == (0.5, "", (), [], [], [])
+        index.remember_pairs(b"", StoredPairs(0.5, "", (), none, none, none.view(np.float32)))
+        assert as_value(index.find_pairs(b"")) == (0.5, "", (), [], [], [])
 
 
-def test_an_index_of_version_1_is_brought_up_to_date(tmp_path: Path) -> None:
+def test_an_index_of_an_older_version_is_brought_up_to_date(tmp_path: Path) -> None:
     with opened(tmp_path) as index:
         index.remember([(FILE, content())])
         index.remember_verdicts({("d1", "d2"): Verdict(True, 0.75)}, verifier=1)
     with contextlib.closing(sqlite3.connect(tmp_path / "index.sqlite")) as old:
         old.executescript(
             "ALTER TABLE contents DROP COLUMN detail; ALTER TABLE verdicts DROP COLUMN level;"
-            "ALTER TABLE verdicts DROP COLUMN matrix; DROP TABLE searches; PRAGMA user_version = 1;"
+            "ALTER TABLE pairs RENAME TO searches; PRAGMA user_version = 1;"
         )
     with opened(tmp_path) as index:
         assert known(index, FILE) == {}

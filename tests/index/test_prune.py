@@ -11,28 +11,27 @@ import numpy as np
 import pytest
 
 from dedupe.decode.image import DECODER_VERSION
-from dedupe.errors import IndexFileError
-from dedupe.index.embedding_index import Content, EmbeddingIndex, Search
-from dedupe.index.prune import Stock, prune, take_stock
+from dedupe.errors import DedupeWarning, IndexFileError
+from dedupe.index.embedding_index import Content, EmbeddingIndex, StoredPairs
+from dedupe.index.prune import IndexStats, prune, read_stats
 from dedupe.types import ImageFile, Verdict
 from dedupe.verify.verifier import VERIFIER_VERSION
 
-OURS = f"e1/{DECODER_VERSION}"
-forget = partial(prune, decoder=DECODER_VERSION, verifier=VERIFIER_VERSION)
+forget = partial(prune, verifier=VERIFIER_VERSION)
 SEEN = Verdict(True, 1.0, "mirrored")
 
 
-def open_index(folder: Path, encoder: str = OURS) -> EmbeddingIndex:
-    return EmbeddingIndex(folder / "index.sqlite", encoder=encoder)
+def open_index(folder: Path, encoder: str = "e1", decoder: int = DECODER_VERSION) -> EmbeddingIndex:
+    return EmbeddingIndex(folder / "index.sqlite", encoder=encoder, decoder=decoder)
 
 
 def content(digest: str) -> Content:
     return Content(digest, 640, 480, "JPEG", 30.5, np.ones(128, np.float32))
 
 
-def search(*digests: str) -> Search:
+def search(*digests: str) -> StoredPairs:
     row = np.zeros(1, np.int32)
-    return Search(0.5, "", digests, row, row + 1, np.full(1, 0.1, np.float32))
+    return StoredPairs(0.5, "", digests, row, row + 1, np.full(1, 0.1, np.float32))
 
 
 @pytest.fixture
@@ -57,10 +56,10 @@ def test_nothing_is_forgotten_while_every_file_is_there(
 ) -> None:
     with open_index(tmp_path) as index:
         fill(index, files)
-        before = take_stock(index)
+        before = read_stats(index)
         forget(index)
-        after = take_stock(index)
-        assert replace(before, size=0) == replace(after, size=0) == Stock(3, 3, 3, 2, 0)
+        after = read_stats(index)
+        assert replace(before, size=0) == replace(after, size=0) == IndexStats(3, 3, 3, 2, 0)
         assert len(index.find_files(files)) == 3
 
 
@@ -82,34 +81,34 @@ def test_a_content_stays_while_one_file_holds_it(tmp_path: Path, files: list[Ima
         index.remember((file, content("same")) for file in files)
         os.remove(files[0].path)
         forget(index)
-        assert replace(take_stock(index), size=0) == Stock(2, 1, 1, 0, 0)
+        assert replace(read_stats(index), size=0) == IndexStats(2, 1, 1, 0, 0)
 
 
 def test_what_other_decoders_and_verifiers_made_is_forgotten(
     tmp_path: Path, files: list[ImageFile]
 ) -> None:
-    with open_index(tmp_path, "e1/0") as older:
+    with open_index(tmp_path, decoder=0) as older:
         older.remember([(files[0], content("0"))])
-        older.remember_search(b"/", search("0", "1"))
+        older.remember_pairs(b"/", search("0", "1"))
         older.remember_verdicts({("0", "0"): SEEN}, VERIFIER_VERSION - 1)
     with open_index(tmp_path) as index:
         forget(index)
-        assert replace(take_stock(index), size=0) == Stock(1, 0, 0, 0, 0)
-    with open_index(tmp_path, "e1/0") as older:
-        assert older.find_search(b"/") is None
+        assert replace(read_stats(index), size=0) == IndexStats(1, 0, 0, 0, 0)
+    with open_index(tmp_path, decoder=0) as older:
+        assert older.find_pairs(b"/") is None
 
 
 def test_other_encoders_are_kept_unless_one_is_named(
     tmp_path: Path, files: list[ImageFile]
 ) -> None:
     for encoder in ("e1", "e2"):
-        with open_index(tmp_path, f"{encoder}/{DECODER_VERSION}") as index:
+        with open_index(tmp_path, encoder) as index:
             fill(index, files)
     with open_index(tmp_path) as index:
         forget(index)
-        assert take_stock(index).vectors == 6
+        assert read_stats(index).vectors == 6
         forget(index, only=["e1"])
-        assert take_stock(index).vectors == 3
+        assert read_stats(index).vectors == 3
         assert index.find_content("0") is not None
 
 
@@ -118,11 +117,11 @@ def test_pairs_of_roots_that_are_gone_are_forgotten(tmp_path: Path, files: list[
     with open_index(tmp_path) as index:
         fill(index, files)
         for roots in (here, gone, here + b"\0" + gone):
-            index.remember_search(roots, search("0", "1"))
+            index.remember_pairs(roots, search("0", "1"))
         forget(index)
-        assert index.find_search(here) is not None
-        assert index.find_search(gone) is None
-        assert index.find_search(here + b"\0" + gone) is None
+        assert index.find_pairs(here) is not None
+        assert index.find_pairs(gone) is None
+        assert index.find_pairs(here + b"\0" + gone) is None
 
 
 def test_the_room_goes_back_to_the_disk(tmp_path: Path) -> None:
@@ -130,8 +129,8 @@ def test_the_room_goes_back_to_the_disk(tmp_path: Path) -> None:
     with open_index(tmp_path) as index:
         index.remember((file, content(file.path)) for file in many)
         forget(index)
-        assert take_stock(index) == Stock(0, 0, 0, 0, take_stock(index).size)
-        assert take_stock(index).size < 100_000
+        assert read_stats(index) == IndexStats(0, 0, 0, 0, read_stats(index).size)
+        assert read_stats(index).size < 100_000
 
 
 def test_a_folder_that_may_not_be_entered_is_not_gone(
@@ -145,14 +144,19 @@ def test_a_folder_that_may_not_be_entered_is_not_gone(
         monkeypatch.setattr("os.lstat", refuse)
         forget(index)
         monkeypatch.undo()
-        assert take_stock(index).files == 3
+        assert read_stats(index).files == 3
 
 
-def test_an_index_that_cannot_be_written_says_so(tmp_path: Path, files: list[ImageFile]) -> None:
+def test_an_index_without_one_of_its_tables_is_set_aside(
+    tmp_path: Path, files: list[ImageFile]
+) -> None:
     with open_index(tmp_path) as index:
         fill(index, files)
         with index.transaction() as connection:
             connection.execute("DROP TABLE verdicts")
-        with pytest.raises(IndexFileError, match="cannot be used: no such table"):
+        with (
+            pytest.warns(DedupeWarning, match=r"set aside as index\.sqlite\.damaged"),
+            pytest.raises(IndexFileError, match="cannot be used: no such table"),
+        ):
             forget(index)
-        assert len(index.find_files(files)) == 3
+        assert read_stats(index).files == 0

@@ -25,7 +25,7 @@ VECTORS: NDArray[np.float32] = POINTS / np.linalg.norm(POINTS, axis=1, keepdims=
 
 @pytest.fixture
 def index(tmp_path: Path) -> Iterator[EmbeddingIndex]:
-    with EmbeddingIndex(tmp_path / "index.sqlite", encoder="e") as opened:
+    with EmbeddingIndex(tmp_path / "index.sqlite", encoder="e", decoder=1) as opened:
         yield opened
 
 

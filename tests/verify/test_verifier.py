@@ -269,7 +269,7 @@ def save(folder: Path, name: str, image: Image.Image) -> Photo:
 
 @pytest.fixture
 def index(tmp_path: Path) -> Iterator[Index]:
-    with Index(tmp_path / "index.sqlite", encoder="any") as opened:
+    with Index(tmp_path / "index.sqlite", encoder="any", decoder=1) as opened:
         yield opened
 
 
