@@ -237,8 +237,9 @@ class ActionOptions(_Checked):
     delete: bool = option(False, "Delete duplicates; undo restores exact copies only.")
     sidecars: SidecarRule = option(
         "with",
-        "xmp, aae, raw and movie files of a photo: `with` moves them along, `stay` leaves their "
-        "photo in place, `ignore` leaves them alone.",
+        "`with` moves xmp and aae files along and leaves a photo with a raw file or movie where "
+        "it is, `all` moves these along too, `stay` leaves a photo with any sidecar where it is, "
+        "`ignore` leaves sidecars alone.",
         panel=_SAFETY,
     )
     max_actions: int | None = option(

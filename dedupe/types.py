@@ -25,8 +25,10 @@ def no_progress(_stage: str, _done: int, _total: int) -> None:
 ActionKind = Literal["move", "trash", "hardlink", "symlink", "reflink", "delete"]
 """An action on a duplicate; a link leaves the keeper's bytes under its name."""
 
-SidecarRule = Literal["with", "stay", "ignore"]
-"""Sidecars go with their photo, or a photo that has some stays, or they are not looked for."""
+SidecarRule = Literal["with", "all", "stay", "ignore"]
+"""`with`: edits and metadata go with their photo, a photo with a raw file or movie stays.
+`all`: raw files and movies go as well. `stay`: a photo with any sidecar stays.
+`ignore`: sidecars stay, and their photo goes."""
 
 Kind = Literal["exact", "same", "edited"]
 """`exact`: the bytes of its keeper; `same`: the same picture in equal or lower quality;

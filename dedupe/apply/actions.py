@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any, Protocol
 
-from dedupe.apply.attempt import Attempt, KeeperWatch
-from dedupe.apply.history import Pending
+from dedupe.apply.attempt import NO_NOTES, Attempt, KeeperWatch
+from dedupe.apply.history import Pending, list_unfinished
 from dedupe.apply.journal import Journal
 from dedupe.apply.link import Delete, Link
-from dedupe.apply.move import Move
+from dedupe.apply.move import Move, discard
 from dedupe.apply.plan import Action, ActionKind
 from dedupe.apply.trash import Trash
 from dedupe.files.metadata import Metadata, read_metadata, restore_metadata
@@ -116,6 +118,26 @@ def make_folders(folder: str, journal: Journal) -> None:
         journal.record("mkdir", path=path)
         system.mkdir(path)
         sync_folder(os.path.dirname(path))
+
+
+def remove_leftovers(folder: Path, *, but: str) -> None:
+    """Remove the temporary files of runs that were killed; their photos are not touched.
+
+    A temporary file is a copy of a photo that is still in its place, or a link. The caller holds
+    the lock of the folder of journals, so that no other run is alive.
+
+    Args:
+        folder: folder of the journals.
+        but: id of the run that is alive.
+    """
+    for run in list_unfinished(folder):
+        for number, pending in run.pending.items() if run.id != but else ():
+            action = next(action for action in run.actions if action.number == number)
+            attempt = Attempt(action, run.id, NO_NOTES, pending.back, dict(pending.facts))
+            goal = action.source if pending.back else action.target or attempt.place
+            if not attempt.copied_exclusively:  # then a recovery needs the temporary file
+                with suppress(OSError):
+                    discard(attempt.temporary(goal or action.source))
 
 
 def _is_clean(attempt: Attempt, error: OSError) -> bool:

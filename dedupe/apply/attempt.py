@@ -20,6 +20,17 @@ class Notebook(Protocol):
     def note(self, action: int, facts: Mapping[str, Any]) -> None: ...
 
 
+class _NoNotes:
+    """A notebook of an attempt that is only read."""
+
+    def note(self, action: int, facts: Mapping[str, Any]) -> None:
+        """Reject a note."""
+        raise AssertionError(f"a note about action {action}: {facts}")
+
+
+NO_NOTES = _NoNotes()
+
+
 @dataclass(slots=True)
 class Attempt:
     """One action that is being done, undone or recovered."""

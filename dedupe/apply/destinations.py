@@ -1,10 +1,10 @@
-"""Where files go below a folder.
+"""Choose where files go below a folder.
 
-Targets keep the tree: a file goes below the folder moved to under its path relative to the common
+Destinations keep the tree: a file goes below the folder under its path relative to the common
 folder of the scanned roots, so that a nightly run gives a photo the same place every night. Without
 the roots it is the common folder of all files of the report, keepers included. Files on several
-drives keep their whole path, with the drive's letter as a folder. A taken name gets a number:
-`name (2).jpg`.
+drives keep their whole path, with the drive's letter as a folder. A file whose name is taken gets a
+number: `name (2).jpg`.
 """
 
 from __future__ import annotations
@@ -13,18 +13,24 @@ import os
 from collections.abc import Iterator, Sequence
 
 
-class Targets:
-    """Gives targets below a folder, each once."""
+class Destinations:
+    """Gives out paths below a folder, each once."""
 
     def __init__(self, folder: str, base: str) -> None:
-        self.folder = folder  # empty where nothing moves
-        self.base = base  # empty where the files share none
-        self.given: set[str] = set()
+        """Prepare.
+
+        Args:
+            folder: absolute; empty if nothing moves.
+            base: folder that the paths are relative to; empty for whole paths.
+        """
+        self.folder = folder
+        self._base = base
+        self._given: set[str] = set()
 
     def give(self, paths: Sequence[str]) -> list[str]:
-        """Targets for a photo and its sidecars, all of which get the same number if any."""
+        """Return free paths for a photo and its sidecars, with the same number if any."""
         targets = next(names for names in self._names(paths) if all(map(self._is_free, names)))
-        self.given.update(targets)
+        self._given.update(targets)
         return targets
 
     def _names(self, paths: Sequence[str]) -> Iterator[list[str]]:
@@ -33,18 +39,18 @@ class Targets:
         yield [self._below(path) for path in paths]
         number = 2
         while True:
-            # Of `a.jpg` and `a.jpg.xmp` the number stands before the first dot after the stem.
+            # `a.jpg` and `a.jpg.xmp` get the number before the first dot after the stem.
             cut = len(stem)
             yield [self._below(f"{path[:cut]} ({number}){path[cut:]}") for path in paths]
             number += 1
 
     def _below(self, path: str) -> str:
-        if self.base:
-            relative = os.path.relpath(path, self.base)
+        if self._base:
+            relative = os.path.relpath(path, self._base)
         else:
             drive, rest = os.path.splitdrive(path)
             relative = os.path.join(drive.strip(":/\\"), rest.lstrip("/\\"))
         return os.path.join(self.folder, relative)
 
     def _is_free(self, path: str) -> bool:
-        return path not in self.given and not os.path.lexists(path)
+        return path not in self._given and not os.path.lexists(path)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from dedupe.apply.plan import KINDS, Action, ActionGroup, ActionKind
 from dedupe.errors import ApplyError
 from dedupe.files.state import FileState
 
+_TAIL = 256  # bytes that hold the last line of a finished journal
 VERSION = 2  # of the journal's lines, which dedupe.apply.journal describes
 
 
@@ -100,6 +103,29 @@ def list_runs(
                 raise
             on_damaged(error)
     return tuple(sorted(runs, key=lambda run: (run.sequence, run.id)))
+
+
+def list_unfinished(folder: Path) -> tuple[Run, ...]:
+    """Read the journals that do not finish with an ended or undone run; damaged ones are left out.
+
+    Reads only the last bytes of all others.
+    """
+    runs: list[Run] = []
+    for path in sorted(folder.glob("*.jsonl")):
+        with suppress(OSError, ApplyError):
+            if _last_event(path) not in ("end", "undone"):
+                runs.append(read_run(path))
+    return tuple(runs)
+
+
+def _last_event(path: Path) -> str:
+    """Return the event of the last line if that is short; else an empty text."""
+    with path.open("rb") as file:
+        file.seek(max(0, os.fstat(file.fileno()).st_size - _TAIL))
+        lines = file.read().splitlines(keepends=True)
+    with suppress(ValueError, TypeError, KeyError, IndexError):
+        return str(json.loads(lines[-1])["event"]) if lines[-1].endswith(b"\n") else ""
+    return ""
 
 
 def next_sequence(folder: Path) -> int:

@@ -1,6 +1,7 @@
-"""What a report asks for, as data, before anything is done: which files go where, and why not.
+"""Plan what becomes of the files of a report, as data, before anything is done.
 
-Planning looks at files (`lstat`) and reads sidecars only; what acts checks again, with digests.
+Planning reads file status (`lstat`) and sidecars only. `dedupe.apply.execute` checks every file
+again, with digests.
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import get_args
 
-from dedupe.apply.destinations import Targets
-from dedupe.apply.sidecars import Companions
+from dedupe.apply.destinations import Destinations
+from dedupe.apply.sidecars import Sidecars, describe_recording
 from dedupe.errors import ApplyError, ReportError
 from dedupe.files.digest import digest_file
 from dedupe.files.paths import is_below, lies_in
@@ -28,33 +29,33 @@ LINKS: frozenset[ActionKind] = frozenset({"hardlink", "symlink", "reflink"})
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """What becomes of one file."""
+    """The action on one file."""
 
     number: int  # position in the plan
     file: FileState
-    target: str  # absolute path to move to; empty where nothing moves
+    target: str  # absolute path to move to; empty if nothing moves
     kind: ActionKind = "move"
     keeper: str = ""  # path of the keeper, if it has the same bytes
     leader: int | None = None  # of a sidecar: number of its photo's action
 
     @property
     def source(self) -> str:
-        """Where the file stood when the action was planned."""
+        """The path of the file when the action was planned."""
         return self.file.path
 
 
 @dataclass(frozen=True, slots=True)
 class ActionGroup:
-    """A group of the plan: what stays, and what does not."""
+    """A group of the plan: the keeper, and the actions on the other members."""
 
     keeper: FileState
     actions: tuple[Action, ...]  # at least one; a sidecar's after its photo's
-    others: tuple[FileState, ...] = ()  # members that neither keep nor go
+    others: tuple[FileState, ...] = ()  # members that stay as well
 
 
 @dataclass(frozen=True, slots=True)
 class LeftGroup:
-    """A group that is left alone, whole, and why."""
+    """A group that is left alone as a whole, and why."""
 
     keeper: str
     reason: str
@@ -64,7 +65,7 @@ class LeftGroup:
 class Plan:
     """Actions, group by group, and what is left alone."""
 
-    move_to: str  # absolute; empty where nothing moves
+    move_to: str  # absolute; empty if nothing moves
     groups: tuple[ActionGroup, ...]
     stale: tuple[LeftGroup, ...]  # a member changed since the report
     refused: tuple[LeftGroup, ...]  # nothing changed, but acting would be wrong
@@ -85,47 +86,53 @@ def plan_actions(
     roots: Sequence[str] | None = None,
     sidecars: SidecarRule = "with",
     are_apart: Callable[[str, str], bool] = lambda _keeper, _duplicate: False,
+    within: str = "",
 ) -> Plan:
     """Plan what becomes of every duplicate of a report. Changes nothing.
 
-    A duplicate that lies below the folder to move to already stays; a keeper that lies there is no
-    keeper to rely on, and its group is refused. Only a duplicate of the same bytes becomes a link.
-    Sidecars are moved or trashed with their photo; a photo that has some is not deleted.
+    A duplicate below the folder to move to stays there. A keeper below that folder may go later,
+    so that its group is refused. Only a duplicate with the bytes of its keeper becomes a link.
+    Small sidecars are moved or trashed with their photo; a photo that has sidecars is not deleted.
 
     Args:
-        move_to: the folder for `move`, which need not exist and may lie inside a root.
+        move_to: the folder for `move`, which need not exist and may be inside a root.
         roots: the scanned folders; they decide the tree below `move_to`.
-        are_apart: tells by their digests whether a keeper and a duplicate are ignored by now,
-            whatever the report says; a group with such a pair is refused.
+        sidecars: `with`: a photo with a raw file or a movie stays, other sidecars go with their
+            photo; `all`: raw files and movies go as well; `stay`: a photo with any sidecar stays;
+            `ignore`: sidecars are left where they are.
+        are_apart: returns for the digests of a keeper and a duplicate whether they are an ignored
+            pair, whatever the report says; a group with such a pair is refused.
+        within: a folder, symbolic links resolved, that must contain every file of the report;
+            empty for no bound.
 
     Raises:
-        ApplyError: `move_to` is something else than a folder.
-        ReportError: the report names a file outside the roots.
+        ApplyError: `move_to` is not a folder.
+        ReportError: the report names a file outside of the roots, or outside of `within`.
     """
     folder = os.path.abspath(move_to) if kind == "move" else ""
     if folder and os.path.lexists(folder) and not os.path.isdir(folder):
         raise ApplyError(f"cannot move files to {folder}: it is not a folder")
-    targets = Targets(folder, _common_folder(report, roots))
+    photos = [p for g in report.groups for p in (g.keeper, *(d.photo for d in g.duplicates))]
+    _require_within(photos, within)
+    destinations = Destinations(folder, _common_folder(photos, roots))
     keepers = _on_disk(group.keeper.path for group in report.groups)
-    fine: list[Group] = []
+    sound: list[Group] = []
     stale: list[LeftGroup] = []
     refused: list[LeftGroup] = []
     for group in report.groups:
-        photos = [group.keeper, *(d.photo for d in group.duplicates)]
         if any(are_apart(group.keeper.digest, d.photo.digest) for d in group.duplicates):
             reason = "files of it were ignored since the report; scan again for the others"
             refused.append(LeftGroup(group.keeper.path, reason))
-        elif changed := _first_change(photos):
-            stale.append(LeftGroup(group.keeper.path, changed))
+        elif change := _first_change([group.keeper, *(d.photo for d in group.duplicates)]):
+            stale.append(LeftGroup(group.keeper.path, change))
         elif reason := _why_refused(group, folder, keepers):
             refused.append(LeftGroup(group.keeper.path, reason))
         else:
-            fine.append(group)
-    photos = [p for g in report.groups for p in (g.keeper, *(d.photo for d in g.duplicates))]
-    going = [d.photo.path for group in fine for d in group.duplicates]
-    companions = Companions(going, (photo.path for photo in photos))
-    planner = _Planner(kind, targets, companions, sidecars)
-    groups = tuple(planned for group in fine if (planned := planner.plan(group)).actions)
+            sound.append(group)
+    going = [d.photo.path for group in sound for d in group.duplicates]
+    found = Sidecars(going, (photo.path for photo in photos))
+    planner = _Planner(kind, destinations, found, sidecars)
+    groups = tuple(planned for group in sound if (planned := planner.plan(group)).actions)
     return Plan(folder, groups, tuple(stale), tuple(refused), kind, tuple(planner.staying))
 
 
@@ -134,13 +141,14 @@ class _Planner:
     """Decides for each duplicate of a group, and numbers the actions."""
 
     kind: ActionKind
-    targets: Targets
-    companions: Companions
-    sidecars: SidecarRule
+    destinations: Destinations
+    sidecars: Sidecars
+    rule: SidecarRule
     staying: list[tuple[str, str]] = field(default_factory=list)
     count: int = 0
 
     def plan(self, group: Group) -> ActionGroup:
+        """Return the actions on the duplicates of a group."""
         actions: list[Action] = []
         others: list[FileState] = []
         for duplicate in group.duplicates:
@@ -148,7 +156,7 @@ class _Planner:
             if reason := self._why_it_stays(duplicate):
                 self.staying.append((file.path, reason))
                 others.append(file)
-            elif self.targets.folder and lies_in(file.path, self.targets.folder):
+            elif self.destinations.folder and lies_in(file.path, self.destinations.folder):
                 others.append(file)
             else:
                 keeper = group.keeper.path if duplicate.kind == "exact" else ""
@@ -156,39 +164,55 @@ class _Planner:
         return ActionGroup(_with_inode(_state(group.keeper)), tuple(actions), tuple(others))
 
     def _why_it_stays(self, duplicate: Duplicate) -> str:
-        if self.kind in LINKS and duplicate.kind != "exact":
-            return "it has other bytes than its keeper: a link would lose them"
-        if self.sidecars == "stay" or (self.sidecars == "with" and self.kind == "delete"):
-            for sidecar in self.companions.of(duplicate.photo.path):
-                return f"it has the sidecar {os.path.basename(sidecar)}"
+        if self.kind in LINKS:
+            other_bytes = duplicate.kind != "exact"
+            return "it has other bytes than its keeper: a link would lose them" * other_bytes
+        if self.rule == "ignore":
+            return ""
+        for sidecar in self.sidecars.of(duplicate.photo.path):
+            name, recording = os.path.basename(sidecar), describe_recording(sidecar)
+            if self.rule == "stay" or self.kind == "delete":
+                return f"it has the sidecar {name}"
+            if recording and self.rule == "with":
+                return f"its {recording} {name} stays with it; `--sidecars all` takes both"
         return ""
 
     def _act_on(self, file: FileState, keeper: str) -> list[Action]:
-        """The action on a photo, and those on its sidecars."""
+        """Return the action on a photo, and those on the sidecars that go with it."""
         files = [file]
-        if self.sidecars == "with" and self.kind in ("move", "trash"):
-            for path in self.companions.taken_by(file.path):
+        if self.rule in ("with", "all") and self.kind in ("move", "trash"):
+            for path in self.sidecars.taken_by(file.path):
                 with suppress(OSError):  # it vanished: nothing to take along
                     files.append(replace(read_state(path), digest=digest_file(path)))
-        given = self.targets.give([f.path for f in files]) if self.kind == "move" else []
+        given = self.destinations.give([f.path for f in files]) if self.kind == "move" else []
         leader = self.count
         self.count += len(files)
         return [
             Action(
                 number=leader + place,
-                file=one,
+                file=member,
                 target=given[place] if given else "",
                 kind=self.kind,
                 keeper="" if place else keeper,
                 leader=leader if place else None,
             )
-            for place, one in enumerate(files)
+            for place, member in enumerate(files)
         ]
 
 
-def _common_folder(report: Report, roots: Sequence[str] | None) -> str:
-    """The folder that targets are relative to; empty where there is none (several drives)."""
-    photos = [p for g in report.groups for p in (g.keeper, *(d.photo for d in g.duplicates))]
+def _require_within(photos: Sequence[Photo], folder: str) -> None:
+    """Raise ReportError if a file, symbolic links resolved, is outside of a folder."""
+    bound = os.path.realpath(folder)
+    for photo in photos if folder else ():
+        if not is_below(os.path.realpath(photo.path), bound):
+            raise ReportError(
+                f"the report names {photo.path!r}, which is outside of {folder}: "
+                "nothing was touched"
+            )
+
+
+def _common_folder(photos: Sequence[Photo], roots: Sequence[str] | None) -> str:
+    """Return the folder that destinations are relative to; empty for files on several drives."""
     if roots is None:
         folders = [os.path.dirname(photo.path) for photo in photos]
     else:
@@ -196,7 +220,7 @@ def _common_folder(report: Report, roots: Sequence[str] | None) -> str:
         for photo in photos:
             if not any(photo.path == root or is_below(photo.path, root) for root in folders):
                 raise ReportError(
-                    f"the report names {photo.path!r}, which lies outside of "
+                    f"the report names {photo.path!r}, which is outside of "
                     f"{', '.join(folders)}: nothing was touched"
                 )
         folders = [root if os.path.isdir(root) else os.path.dirname(root) for root in folders]
@@ -214,19 +238,19 @@ def _first_change(photos: Sequence[Photo]) -> str:
 
 
 def _on_disk(paths: Iterable[str]) -> set[tuple[int, int]]:
-    """The device and inode of each path that exists."""
-    found: set[tuple[int, int]] = set()
+    """Return the device and inode of each path that exists."""
+    files: set[tuple[int, int]] = set()
     for path in paths:
         with suppress(OSError):
             status = os.lstat(path)
-            found.add((status.st_dev, status.st_ino))
-    return found
+            files.add((status.st_dev, status.st_ino))
+    return files
 
 
 def _why_refused(group: Group, folder: str, keepers: Set[tuple[int, int]]) -> str:
     keeper = group.keeper.path
     if folder and lies_in(keeper, folder):
-        return f"its keeper lies in {folder}"
+        return f"its keeper is in {folder}"
     sources = [d.photo.path for d in group.duplicates]
     for path in sources:
         if _on_disk([path]) & keepers:
@@ -237,13 +261,13 @@ def _why_refused(group: Group, folder: str, keepers: Set[tuple[int, int]]) -> st
 
 
 def _state(photo: Photo) -> FileState:
-    """The file as the report has it; its inode is unknown (0) if the report was read from disk."""
+    """Return the file as the report has it; a report read from disk knows no inode (0)."""
     file = photo.file
     return FileState(file.path, file.size, file.mtime_ns, file.inode, photo.digest)
 
 
 def _with_inode(state: FileState) -> FileState:
-    """Add what only the disk knows; a file that vanishes right now gets a state that never fits."""
+    """Add the inode of today; a file that just vanished gets a size that never fits."""
     try:
         seen = read_state(state.path)
     except OSError:

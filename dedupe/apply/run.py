@@ -6,9 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from dedupe.apply.actions import remove_leftovers
 from dedupe.apply.execute import Outcome, apply_plan, resume
 from dedupe.apply.history import Run, find_run, read_run
 from dedupe.apply.journal import start_journal
+from dedupe.apply.pictures import refuse_other_files
 from dedupe.apply.plan import (
     KINDS,
     SIDECAR_RULES,
@@ -35,6 +37,7 @@ class ApplyOptions:
     sidecars: SidecarRule = "with"
     max_actions: int | None = None  # largest number of photos, sidecars not counted
     max_fraction: float | None = None  # largest share of the scanned images, in [0, 1]
+    within: str = ""  # folder that must contain every file of the report; empty for no bound
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -79,7 +82,7 @@ def plan_report(
 
     Raises:
         ApplyError: `move_to` is not a folder.
-        ReportError: the report names a file outside of the roots.
+        ReportError: the report names a file outside of the roots, or of `options.within`.
     """
     return plan_actions(
         report,
@@ -88,6 +91,7 @@ def plan_report(
         roots=roots or None,
         sidecars=options.sidecars,
         are_apart=are_apart,
+        within=options.within,
     )
 
 
@@ -104,6 +108,8 @@ def apply_report(
 ) -> Applied:
     """Move, trash, link or delete the duplicates of a report, after each file is checked again.
 
+    A group of a report on disk is refused if a file in it that differs from its keeper, or that
+    keeper, does not decode as a picture. Temporary files that killed runs left are removed.
     `dedupe.apply.undo.undo` takes the run back.
 
     Args:
@@ -124,6 +130,7 @@ def apply_report(
         UsageError: `max_fraction` is given and the report does not contain the image count.
     """
     plan = plan_report(report, options, roots=roots, are_apart=are_apart)
+    plan = refuse_other_files(plan, report)
     nothing = Applied(plan, Outcome((), plan.stale, ()), "")
     if not plan.actions:
         return nothing
@@ -143,6 +150,7 @@ def apply_report(
         report_digest="" if report_path in ("", "-") else digest_file(report_path),
         roots=roots,
     ) as journal:
+        remove_leftovers(journal.path.parent, but=journal.run)
         try:
             outcome = apply_plan(plan, journal, on_progress=on_progress)
         except KeyboardInterrupt as error:

@@ -1,4 +1,4 @@
-"""Files that belong to a photo and mean little without it: edits, the raw file, the live movie."""
+"""Files that belong to a photo by their name: edits and metadata, its raw file, its movie."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _RAW = {
 _MOVIES = {".mov", ".mp4"}  # of a live photo
 
 
-class Companions:
+class Sidecars:
     """Finds the sidecars of photos that are about to go; reads each folder once."""
 
     def __init__(self, going: Iterable[str], staying: Iterable[str] = ()) -> None:
@@ -24,18 +24,18 @@ class Companions:
 
         Args:
             going: absolute paths of all photos that go, in the order in which they go. A sidecar
-                that another photo of the same name shares goes along only if all are among them.
-            staying: absolute paths of other known photos, which are no sidecars, as these are not.
+                that photos of one name share goes along only if all of them go.
+            staying: absolute paths of other photos in the report. No photo is a sidecar.
         """
         self._order = {path: place for place, path in enumerate(going)}
         self._photos = frozenset(self._order) | frozenset(staying)
         self._owners = functools.cache(self._find_owners)
 
     def of(self, photo: str) -> list[str]:
-        """Absolute paths of a photo's sidecars that may go, sorted; symbolic links are none.
+        """Return the absolute paths of the sidecars that belong to no photo that stays, sorted.
 
         They are `name.xmp`, `name.jpg.xmp`, `name.aae`, `name.dng`, `name.mov` and their like,
-        whatever the case of the letters.
+        in upper or lower case. Symbolic links are not sidecars.
         """
         return sorted(
             sidecar
@@ -47,7 +47,7 @@ class Companions:
         )
 
     def taken_by(self, photo: str) -> list[str]:
-        """Those of its sidecars that go with it: shared ones go with the last of their photos."""
+        """Return those of its sidecars that go with it: shared ones go with their last photo."""
         owners = self._owners(os.path.dirname(photo))
         return [
             sidecar
@@ -56,7 +56,7 @@ class Companions:
         ]
 
     def _find_owners(self, folder: str) -> dict[str, frozenset[str]]:
-        """Of each possible sidecar in a folder the photos that it belongs to."""
+        """Return, for each possible sidecar in a folder, the photos that it belongs to."""
         paths = [os.path.join(folder, name) for name in _list(folder)]
         by_name: dict[str, set[str]] = {}
         by_stem: dict[str, set[str]] = {}
@@ -68,12 +68,23 @@ class Companions:
         owners: dict[str, frozenset[str]] = {}
         for path in paths:
             stem, extension = os.path.splitext(path.lower())
-            found = by_stem.get(stem, set()) if extension in _NOTES | _RAW | _MOVIES else set()
+            photos = by_stem.get(stem, set()) if extension in _NOTES | _RAW | _MOVIES else set()
             if extension in _NOTES:
-                found = found | by_name.get(stem, set())
-            if found and path not in self._photos:
-                owners[path] = frozenset(found)
+                photos = photos | by_name.get(stem, set())
+            if photos and path not in self._photos:
+                owners[path] = frozenset(photos)
         return owners
+
+
+def describe_recording(sidecar: str) -> str:
+    """Return "raw file" or "movie" for a sidecar that holds a recording; else an empty text.
+
+    A recording is worth as much as its photo, so that it goes along only if the user asks.
+    """
+    extension = os.path.splitext(sidecar)[1].lower()
+    if extension in _RAW:
+        return "raw file"
+    return "movie" if extension in _MOVIES else ""
 
 
 def _list(folder: str) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from builders import a_group, a_report, snapshot, write_photo
 
-from dedupe.apply.plan import LINKS, ActionKind, LeftGroup, Plan, plan_actions
+from dedupe.apply.plan import LINKS, SIDECAR_RULES, ActionKind, LeftGroup, Plan, plan_actions
 from dedupe.errors import ApplyError, ReportError
 from dedupe.types import Duplicate, Group, Photo, Report
 
@@ -97,7 +97,7 @@ def test_a_group_that_was_moved_already_is_refused(tmp_path: Path) -> None:
 def test_a_keeper_in_the_folder_moved_to_is_no_keeper(tmp_path: Path) -> None:
     keeper, copy = write_photo(tmp_path / "out/a.jpg"), write_photo(tmp_path / "p/a.jpg")
     plan = plan_actions(a_report(a_group(keeper, copy)), move_to=str(tmp_path / "out"))
-    reason = f"its keeper lies in {tmp_path / 'out'}"
+    reason = f"its keeper is in {tmp_path / 'out'}"
     assert (plan.groups, plan.refused) == ((), (LeftGroup(keeper.path, reason),))
 
 
@@ -105,7 +105,7 @@ def test_a_link_to_the_folder_moved_to_makes_no_difference(tmp_path: Path) -> No
     keeper, copy = write_photo(tmp_path / "out/a.jpg"), write_photo(tmp_path / "p/a.jpg")
     (tmp_path / "alias").symlink_to(tmp_path / "out")
     plan = plan_actions(a_report(a_group(keeper, copy)), move_to=str(tmp_path / "alias"))
-    reason = f"its keeper lies in {tmp_path / 'alias'}"
+    reason = f"its keeper is in {tmp_path / 'alias'}"
     assert (plan.groups, plan.refused) == ((), (LeftGroup(keeper.path, reason),))
     plan = plan_actions(a_report(a_group(copy, keeper)), move_to=str(tmp_path / "alias"))
     assert plan.groups == ()
@@ -174,9 +174,7 @@ def test_a_group_any_member_of_which_changed_is_left_alone_whole(
 
 def test_a_report_that_names_a_file_outside_of_the_roots_is_refused(tmp_path: Path) -> None:
     report = a_pair(tmp_path / "photos2")
-    with pytest.raises(
-        ReportError, match=r"photos2/a\.jpg'.* lies outside of .*nothing was touched"
-    ):
+    with pytest.raises(ReportError, match=r"photos2/a\.jpg'.* is outside of .*nothing was touched"):
         plan_actions(report, move_to=str(tmp_path / "out"), roots=[str(tmp_path / "photos")])
 
 
@@ -192,7 +190,7 @@ def with_sidecars(folder: Path) -> Report:
     """A keeper; an exact copy without, and a near one with sidecars."""
     keeper = write_photo(folder / "a.jpg", b"large")
     exact, near = write_photo(folder / "b.jpg", b"large"), write_photo(folder / "c.jpg", b"small")
-    for name in ("a.xmp", "c.xmp", "c.jpg.xmp", "c.mov", "d.xmp"):
+    for name in ("a.xmp", "c.xmp", "c.jpg.xmp", "c.aae", "d.xmp"):
         (folder / name).write_bytes(name.encode())
     duplicates = (Duplicate(exact, 0.0, "exact"), Duplicate(near, 0.2, "same"))
     return a_report(Group(keeper, duplicates, "largest"))
@@ -207,13 +205,13 @@ def actions(plan: Plan) -> list[tuple[str, str, int | None]]:
 
 def test_sidecars_go_with_their_photo_and_get_its_number(tmp_path: Path) -> None:
     report = with_sidecars(tmp_path / "p")
-    write_photo(tmp_path / "out/c.mov")
+    write_photo(tmp_path / "out/c.aae")
     plan = plan_actions(report, move_to=str(tmp_path / "out"))
     assert actions(plan) == [
         ("b.jpg", "b.jpg", None),
         ("c.jpg", "c (2).jpg", None),
+        ("c.aae", "c (2).aae", 1),
         ("c.jpg.xmp", "c (2).jpg.xmp", 1),
-        ("c.mov", "c (2).mov", 1),
         ("c.xmp", "c (2).xmp", 1),
     ]
     assert [action.number for action in plan.actions] == [0, 1, 2, 3, 4]
@@ -224,12 +222,13 @@ def test_two_photos_that_share_a_sidecar_take_it_once(tmp_path: Path) -> None:
     shared = write_photo(tmp_path / "c.heic", b"3"), write_photo(tmp_path / "c.jpg", b"4")
     (tmp_path / "c.mov").write_bytes(b"movie")
     report = a_report(*(a_group(k, c) for k, c in zip(keepers, shared, strict=True)))
-    plan = plan_actions(report, move_to=str(tmp_path / "out"))
+    plan = plan_actions(report, move_to=str(tmp_path / "out"), sidecars="all")
     assert actions(plan) == [
         ("c.heic", "c.heic", None),
         ("c.jpg", "c.jpg", None),
         ("c.mov", "c.mov", 1),
     ]
+    assert plan_actions(report, move_to=str(tmp_path / "out")).actions == ()
 
 
 def test_a_sidecar_stays_with_a_photo_whose_group_is_left_alone(tmp_path: Path) -> None:
@@ -265,8 +264,8 @@ def test_sidecars_go_to_the_trash_too(tmp_path: Path) -> None:
     assert [name for name, _, _ in actions(plan)] == [
         "b.jpg",
         "c.jpg",
+        "c.aae",
         "c.jpg.xmp",
-        "c.mov",
         "c.xmp",
     ]
     assert {action.target for action in plan.actions} == {""}
@@ -278,9 +277,10 @@ def test_a_photo_with_sidecars_may_be_made_to_stay_and_is_never_deleted(tmp_path
     for plan in (
         plan_actions(report, move_to=out, sidecars="stay"),
         plan_actions(report, kind="delete"),
+        plan_actions(report, kind="delete", sidecars="all"),
     ):
         assert [name for name, _, _ in actions(plan)] == ["b.jpg"]
-        assert plan.staying == ((str(tmp_path / "c.jpg"), "it has the sidecar c.jpg.xmp"),)
+        assert plan.staying == ((str(tmp_path / "c.jpg"), "it has the sidecar c.aae"),)
 
 
 def test_sidecars_may_be_left_where_they_are(tmp_path: Path) -> None:
@@ -314,3 +314,51 @@ def test_a_group_whose_keeper_and_duplicate_are_ignored_by_now_is_refused(tmp_pa
     reason = "files of it were ignored since the report; scan again for the others"
     assert (plan.groups, plan.refused) == ((), (LeftGroup(keeper.path, reason),))
     assert len(plan_without(b, c).actions) == 2
+
+
+@pytest.mark.parametrize(("name", "words"), [("c.CR2", "raw file"), ("c.mp4", "movie")])
+@pytest.mark.parametrize("kind", ["move", "trash"])
+def test_a_photo_with_a_raw_file_or_a_movie_stays_with_it_unless_the_user_asks(
+    tmp_path: Path, kind: ActionKind, name: str, words: str
+) -> None:
+    report = with_sidecars(tmp_path / "p")
+    (tmp_path / "p" / name).write_bytes(b"the recording")
+    out = str(tmp_path / "out")
+    plan = plan_actions(report, kind=kind, move_to=out)
+    assert [source for source, _, _ in actions(plan)] == ["b.jpg"]
+    reason = f"its {words} {name} stays with it; `--sidecars all` takes both"
+    assert plan.staying == ((str(tmp_path / "p/c.jpg"), reason),)
+    together = plan_actions(report, kind=kind, move_to=out, sidecars="all")
+    assert name in [source for source, _, leader in actions(together) if leader == 1]
+
+
+def test_a_raw_file_stays_with_the_photo_that_is_kept(tmp_path: Path) -> None:
+    keeper = write_photo(tmp_path / "IMG_7.jpg", b"large")
+    report = a_report(a_group(keeper, write_photo(tmp_path / "export/IMG_7.tif", b"small")))
+    (tmp_path / "IMG_7.cr2").write_bytes(b"raw")
+    for rule in SIDECAR_RULES:
+        plan = plan_actions(report, move_to=str(tmp_path / "out"), sidecars=rule)
+        assert [source for source, _, _ in actions(plan)] == ["IMG_7.tif"]
+
+
+def test_a_link_leaves_the_name_so_that_its_sidecars_do_not_matter(tmp_path: Path) -> None:
+    report = with_sidecars(tmp_path)
+    (tmp_path / "b.cr2").write_bytes(b"raw")
+    [action] = plan_actions(report, kind="hardlink").actions
+    assert action.source == str(tmp_path / "b.jpg")
+
+
+@pytest.mark.parametrize("inside", [True, False])
+def test_a_bound_must_contain_every_file_whatever_the_links(tmp_path: Path, inside: bool) -> None:
+    report = a_pair(tmp_path / "p")
+    (tmp_path / "elsewhere").mkdir()
+    link = tmp_path / ("p" if not inside else "elsewhere") / "link"
+    link.symlink_to(tmp_path / ("elsewhere" if not inside else "p"))
+    if not inside:
+        keeper, other = report.groups[0].keeper, write_photo(link / "c.jpg", b"other")
+        report = a_report(a_group(keeper, other))
+        with pytest.raises(ReportError, match=r"link/c\.jpg', which is outside of .*: nothing was"):
+            plan_actions(report, move_to=str(tmp_path / "out"), within=str(tmp_path / "p"))
+    else:
+        plan = plan_actions(report, move_to=str(tmp_path / "out"), within=str(link))
+        assert len(plan.actions) == 1

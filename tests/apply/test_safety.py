@@ -13,16 +13,20 @@ from pathlib import Path
 
 import pytest
 from builders import a_group, a_report, snapshot, write_photo
-from faults import at, faults, without
+from faults import Died, at, faults, without
+from pictures import draw, save
 
 from dedupe.apply.execute import Outcome, apply_plan, resume
 from dedupe.apply.history import list_runs, read_run
 from dedupe.apply.journal import start_journal
 from dedupe.apply.plan import ActionKind, Plan, plan_actions
+from dedupe.apply.run import ApplyOptions, apply_report
 from dedupe.apply.undo import undo
+from dedupe.errors import ReportError
 from dedupe.files.metadata import read_metadata
 from dedupe.files.system import FaultHook, no_fault
-from dedupe.types import Photo
+from dedupe.report import read_report, write_report
+from dedupe.types import Kind, Photo, Report
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="mounts and ACLs of Linux")
 
@@ -277,3 +281,79 @@ def test_an_error_of_the_disk_leaves_the_file_in_its_place(tmp_path: Path) -> No
     outcome = act(tmp_path, plan_for("move", tmp_path, keeper, duplicate), before=refuse)
     assert [f.reason for f in outcome.failed] == ["Input/output error"]
     assert sorted(os.listdir(tmp_path / "photos")) == ["a.jpg", "b.jpg"]
+
+
+# What a kill leaves
+
+
+@linux
+@pytest.mark.parametrize("back", [False, True])
+def test_the_next_run_removes_temporary_files_that_a_kill_left(tmp_path: Path, back: bool) -> None:
+    def across(call: str, subject: str) -> None:
+        if call == "rename" and subject.endswith("b.jpg"):
+            raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    def die(call: str, _subject: str) -> None:
+        if call == "create":
+            raise Died
+
+    photos = tmp_path / "photos"
+    report = a_report(a_group(write_photo(photos / "a.jpg", b"a"), write_photo(photos / "b.jpg")))
+    options = ApplyOptions(kind="move", move_to=str(tmp_path / "out"))
+    runs = tmp_path / "runs"
+    if back:
+        killed = apply_report(report, options, folder=runs).run
+    with suppress(Died), faults(before=across, after=die):
+        if back:
+            undo(killed, folder=runs)
+        else:
+            apply_report(report, options, folder=runs)
+    [left] = tmp_path.rglob(".dedupe-*.part")
+    assert left.parent == (photos if back else tmp_path / "out")
+    other = a_report(a_group(write_photo(photos / "c.jpg", b"c"), write_photo(photos / "d.jpg")))
+    apply_report(other, options, folder=runs)
+    assert list(tmp_path.rglob(".dedupe-*")) == []
+    assert sorted(path.name for path in tmp_path.rglob("*.jpg")) == [
+        "a.jpg", "b.jpg", "c.jpg", "d.jpg",
+    ]  # fmt: skip
+
+
+# A report that was written by hand
+
+
+def a_report_on_disk(tmp_path: Path, *, kind: Kind) -> Report:
+    """A report as a forger writes it: of any two files, with their true sizes and digests."""
+    keeper = save(draw(1), tmp_path / "photos/a.png")
+    private = tmp_path / "photos/tax return.pdf"
+    private.write_bytes(keeper.read_bytes() if kind == "exact" else b"%PDF-1.7 not a picture")
+    report = a_report(a_group(a_photo_at(keeper), a_photo_at(private), kind=kind, distance=0.0))
+    write_report(report, str(tmp_path / "r.json"), format="json")
+    return read_report(str(tmp_path / "r.json"))
+
+
+@pytest.mark.parametrize("kind", ["same", "edited"])
+def test_a_forged_report_does_not_move_a_file_that_is_not_a_picture(
+    tmp_path: Path, kind: Kind
+) -> None:
+    report = a_report_on_disk(tmp_path, kind=kind)
+    options = ApplyOptions(kind="move", move_to=str(tmp_path / "out"))
+    applied = apply_report(report, options, folder=tmp_path / "runs")
+    [left] = applied.plan.refused
+    assert "tax return.pdf is not a picture that decodes: " in left.reason
+    assert (applied.run, applied.outcome.done) == ("", ())
+    assert (tmp_path / "photos/tax return.pdf").exists()
+
+
+def test_a_file_with_the_bytes_of_its_keeper_need_not_be_decoded(tmp_path: Path) -> None:
+    report = a_report_on_disk(tmp_path, kind="exact")
+    options = ApplyOptions(kind="move", move_to=str(tmp_path / "out"))
+    assert len(apply_report(report, options, folder=tmp_path / "runs").outcome.done) == 1
+
+
+def test_a_report_cannot_reach_a_file_outside_of_its_bound(tmp_path: Path) -> None:
+    report = a_report_on_disk(tmp_path, kind="exact")
+    (tmp_path / "inside").mkdir()
+    within = str(tmp_path / "inside")
+    options = ApplyOptions(kind="move", move_to=str(tmp_path / "out"), within=within)
+    with pytest.raises(ReportError, match=r"a\.png', which is outside of .*nothing was touched"):
+        apply_report(report, options, folder=tmp_path / "runs")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dedupe.apply.sidecars import Companions
+from dedupe.apply.sidecars import Sidecars, describe_recording
 
 
 def files(folder: Path, *names: str) -> None:
@@ -16,8 +16,8 @@ def files(folder: Path, *names: str) -> None:
 
 
 def sidecars(folder: Path, photo: str, *going: str) -> list[str]:
-    companions = Companions(str(folder / name) for name in (photo, *going))
-    return [Path(path).name for path in companions.of(str(folder / photo))]
+    found = Sidecars(str(folder / name) for name in (photo, *going))
+    return [Path(path).name for path in found.of(str(folder / photo))]
 
 
 @pytest.mark.parametrize(
@@ -49,9 +49,9 @@ def test_what_two_photos_share_stays_with_the_one_that_stays(tmp_path: Path) -> 
 
 def test_what_two_photos_share_goes_with_the_last_of_them(tmp_path: Path) -> None:
     files(tmp_path, "a.jpg", "a.heic", "a.mov", "a.jpg.xmp")
-    companions = Companions([str(tmp_path / "a.heic"), str(tmp_path / "a.jpg")])
-    assert companions.taken_by(str(tmp_path / "a.heic")) == []
-    assert companions.taken_by(str(tmp_path / "a.jpg")) == [
+    found = Sidecars([str(tmp_path / "a.heic"), str(tmp_path / "a.jpg")])
+    assert found.taken_by(str(tmp_path / "a.heic")) == []
+    assert found.taken_by(str(tmp_path / "a.jpg")) == [
         str(tmp_path / "a.jpg.xmp"),
         str(tmp_path / "a.mov"),
     ]
@@ -73,7 +73,7 @@ def test_names_that_differ_in_case_alone_share(tmp_path: Path) -> None:
 def test_a_photo_is_nobody_s_sidecar(tmp_path: Path) -> None:
     files(tmp_path, "a.jpg", "a.dng", "a.thm")
     known = [str(tmp_path / name) for name in ("a.dng", "a.thm")]
-    assert Companions([str(tmp_path / "a.jpg")], known).of(str(tmp_path / "a.jpg")) == []
+    assert Sidecars([str(tmp_path / "a.jpg")], known).of(str(tmp_path / "a.jpg")) == []
 
 
 def test_links_and_folders_are_no_sidecars(tmp_path: Path) -> None:
@@ -85,3 +85,12 @@ def test_links_and_folders_are_no_sidecars(tmp_path: Path) -> None:
 
 def test_a_folder_that_vanished_has_none(tmp_path: Path) -> None:
     assert sidecars(tmp_path / "gone", "a.jpg") == []
+
+
+@pytest.mark.parametrize(
+    ("name", "recording"),
+    [("a.CR2", "raw file"), ("a.dng", "raw file"), ("a.mov", "movie"), ("a.MP4", "movie"),
+     ("a.xmp", ""), ("a.jpg.aae", ""), ("a.thm", "")],
+)  # fmt: skip
+def test_raw_files_and_movies_are_recordings(name: str, recording: str) -> None:
+    assert describe_recording(name) == recording

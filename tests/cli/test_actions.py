@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 from pathlib import Path
 
 import pytest
 from builders import a_group, a_report, snapshot, write_photo
+from pictures import draw
+from PIL import Image
 from typer.testing import CliRunner, Result
 
 from dedupe.cli import app
 from dedupe.report import write_report
+
+
+def a_jpeg(picture: Image.Image) -> bytes:
+    file = io.BytesIO()
+    picture.save(file, "JPEG")
+    return file.getvalue()
 
 
 def run(*arguments: str | Path, typed: str = "") -> Result:
@@ -30,7 +39,10 @@ def report(tmp_path: Path) -> Path:
                 kind="exact",
                 distance=0.0,
             ),
-            a_group(write_photo(photos / "b.jpg", b"b"), write_photo(photos / "small b.jpg", b"c")),
+            a_group(
+                write_photo(photos / "b.jpg", a_jpeg(draw(2))),
+                write_photo(photos / "small b.jpg", a_jpeg(draw(2, 48, 36))),
+            ),
         ),
         str(tmp_path / "r.json"),
         format="json",
