@@ -319,8 +319,11 @@ def _to_group(
         Duplicate(
             photo=photo,
             distance=distance,
-            kind=_kind(star.keeper == row, how := _how(verdicts.get((star.keeper, row)))),
+            kind=_kind(
+                star.keeper == row, how := _how(verdict := verdicts.get((star.keeper, row)))
+            ),
             how=how,
+            matrix=verdict.matrix if verdict else None,
         )
         for row, distance in star.duplicates
         for photo in contents.free_files(row)

@@ -51,6 +51,15 @@ def photos(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def test_a_duplicate_has_the_map_onto_its_keeper(photos: Path) -> None:
+    duplicates = {Path(d.photo.path).name: d for d in dedupe.scan(photos, index=None).duplicates}
+    crop = duplicates["coffee cropped.jpg"].matrix
+    assert crop is not None
+    # 510 x 340 pixels at (45, 30) of 600 x 400
+    expected = (0.85, 0, 0.075, 0, 0.85, 0.075, 0, 0, 1)
+    assert crop == pytest.approx(expected, abs=0.005)
+
+
 def test_copies_of_photographs_are_grouped_with_their_photograph(photos: Path) -> None:
     report = dedupe.scan(photos, index=None)
 
