@@ -56,13 +56,13 @@ def build(photos: Path, how: str) -> Report:
     return a_report(*groups)
 
 
-def act(place: Path, far: Path, after: FaultHook) -> None:
-    """Build the photos of one kill point and act on them."""
+def act(place: Path, far: Path, after: FaultHook, report: Report | None = None) -> None:
+    """Act on the photos of one kill point, which are built unless there is a report of them."""
     photos = place / "photos"
     how = os.environ["DEDUPE_CRASH_HOW"]
     kind = kind_of(how)
     plan = plan_actions(
-        build(photos, how),
+        report or build(photos, how),
         kind=kind,
         move_to=str(far / "moved"),
         roots=[str(photos)],
@@ -151,10 +151,10 @@ SCENARIOS = {
 Places = dict[str, list[tuple[Path, Path]]]
 
 
-@pytest.fixture(
-    scope="module",
-    params=["rename", "link", "copy", "across", "sidecars", "hardlink", "symlink", "delete"],
-)
+WAYS = ["rename", "link", "copy", "across", "sidecars", "hardlink", "symlink", "delete"]
+
+
+@pytest.fixture(scope="module", params=WAYS)
 def how(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
