@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree
@@ -237,6 +238,25 @@ def test_a_crontab_keeps_every_other_line(machine: Machine) -> None:
 
     assert names == [("other", "b"), ("nightly", "c")]
     assert machine.crontab.read_bytes() == others + b"\n"
+
+
+@pytest.mark.parametrize("verb", ["install(job)", "remove('nightly')"])
+def test_a_crontab_survives_a_kill_while_it_is_written(machine: Machine, verb: str) -> None:
+    machine.crontab.write_text("7 7 * * * mine\n")
+    cron.install(a_job())
+    machine.kill_callers()
+    code = (
+        "from dedupe.schedule import cron, Job\n"
+        f"job = Job('nightly', 3, 4, False, ('/x',))\ncron.{verb}"
+    )
+
+    killed = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+
+    assert killed.returncode == -9
+    deadline = time.monotonic() + 10
+    while not machine.has_answered and time.monotonic() < deadline:
+        pass
+    assert machine.crontab.read_text().startswith("7 7 * * * mine\n")
 
 
 def test_a_line_that_the_user_commented_out_is_no_job(machine: Machine) -> None:

@@ -11,6 +11,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Sequence
 
 from dedupe.errors import ScheduleError
@@ -108,7 +109,15 @@ def _read() -> list[str]:
 
 
 def _write(lines: Sequence[str]) -> None:
-    answer = _crontab("-", os.fsencode("".join(line + "\n" for line in lines)))
+    """Replace the crontab by way of a complete file.
+
+    `crontab -` would install the beginning of its input, or an empty crontab, if this process died
+    before it had written all lines.
+    """
+    with tempfile.NamedTemporaryFile(prefix="dedupe-crontab-") as file:
+        file.write(os.fsencode("".join(line + "\n" for line in lines)))
+        file.flush()
+        answer = _crontab(file.name)
     if answer.returncode:
         trouble = " ".join(answer.stderr.decode(errors="replace").split())
         raise ScheduleError(
@@ -117,11 +126,11 @@ def _write(lines: Sequence[str]) -> None:
         )
 
 
-def _crontab(option: str, text: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+def _crontab(argument: str) -> subprocess.CompletedProcess[bytes]:
     # Bytes, so that lines of others come back as they were in any encoding.
     return subprocess.run(
-        ["crontab", option],
-        input=text,
+        ["crontab", argument],
+        stdin=subprocess.DEVNULL,
         capture_output=True,
         env=os.environ | {"LC_ALL": "C"},
         check=False,
