@@ -158,6 +158,10 @@ def read_lines(path: Path) -> JournalReader:
         for line in _whole_lines(path):
             number += 1
             reader.take(json.loads(line))
+        if number == 0:
+            raise ApplyError(
+                f"the run {path.stem} changed nothing: it was stopped before its journal began"
+            )
         reader.check()
     except OSError as error:
         raise ApplyError(f"cannot read the journal {path}: {error.strerror}") from error

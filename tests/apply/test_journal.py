@@ -141,7 +141,7 @@ def test_a_move_that_was_not_planned_is_damage(tmp_path: Path) -> None:
         read_run(path)
 
 
-@pytest.mark.parametrize("text", [b"", b'{"event": "run"', b'{"event": "run", "version": 2}\n'])
+@pytest.mark.parametrize("text", [b"{}\n", b'{"event": "run", "version": 2}\n'])
 def test_a_journal_without_a_header_that_we_know_is_not_read(tmp_path: Path, text: bytes) -> None:
     path = tmp_path / "run.jsonl"
     path.write_bytes(text)
@@ -231,3 +231,13 @@ def test_a_journal_that_cannot_be_read_does_not_hide_the_others(tmp_path: Path) 
     told: list[ApplyError] = []
     assert [run.path for run in list_runs(path.parent, on_damaged=told.append)] == [path]
     assert len(told) == 1
+
+
+@pytest.mark.parametrize("content", [b"", b'{"event": "run", "version"'])
+def test_a_journal_that_was_killed_before_its_first_line_is_empty_not_damaged(
+    tmp_path: Path, content: bytes
+) -> None:
+    (tmp_path / "r.jsonl").write_bytes(content)
+    assert list_runs(tmp_path) == ()
+    with pytest.raises(ApplyError, match="the run r changed nothing"):
+        read_run(tmp_path / "r.jsonl")
