@@ -46,6 +46,7 @@ class ImageFile:
     mtime_ns: int  # nanoseconds since the epoch
     device: int  # st_dev
     inode: int  # st_ino
+    links: int = field(default=1, compare=False)  # st_nlink; 1 in a report
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,5 +288,5 @@ class Report:
 
     @property
     def bytes_freed(self) -> int:
-        """Bytes that the duplicates hold on disk."""
-        return sum(d.photo.file.size for d in self.duplicates)
+        """Bytes on disk that only the duplicates hold: none for one with other hard links."""
+        return sum(d.photo.file.size for d in self.duplicates if d.photo.file.links <= 1)

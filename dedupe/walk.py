@@ -247,7 +247,10 @@ class _Search:
         if self._matches(rules.exclude, path):
             return
         device, inode = status.st_dev, status.st_ino
-        image = ImageFile(path, self._position, status.st_size, status.st_mtime_ns, device, inode)
+        image = ImageFile(
+            *(path, self._position, status.st_size, status.st_mtime_ns, device, inode),
+            links=status.st_nlink,
+        )
         file = (linked, os.fsencode(path), image)
         # Some network file systems have no inode numbers: there each path is a file.
         identity = (device, inode) if inode else path

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from builders import a_group, a_photo, a_report, some_contents
@@ -98,3 +100,10 @@ def test_contents_count_their_files_and_those_that_are_not_protected() -> None:
 
 def test_a_photo_knows_its_path_and_its_pixels() -> None:
     assert (A.path, A.pixels) == ("/p/a.jpg", 640 * 480)
+
+
+def test_a_duplicate_with_other_hard_links_frees_nothing() -> None:
+    linked = a_photo("/p/b", b"12345")
+    linked = replace(linked, file=replace(linked.file, links=2))
+    report = a_report(a_group(a_photo("/p/a", b"12345"), linked, a_photo("/p/c", b"123")))
+    assert report.bytes_freed == 3

@@ -367,3 +367,10 @@ def test_the_order_of_the_roots_does_not_change_the_files(
         "link/y/w/c.jpg",
         "z/d.jpg",
     ]
+
+
+def test_the_number_of_hard_links_of_a_file_is_noted(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"a")
+    os.link(tmp_path / "a.jpg", tmp_path / "outside")
+    (tmp_path / "b.jpg").write_bytes(b"b")
+    assert [file.links for file in walk([tmp_path]).files] == [2, 1]

@@ -17,7 +17,7 @@ from dedupe.report.rows import DECIMALS, Row, RowError, check_row, report_of, ro
 from dedupe.types import Report
 
 COLUMNS = tuple(field.name for field in fields(Row))
-_WHOLE = re.compile(r"-?[0-9]{1,20}")
+_WHOLE = re.compile(r"-?[0-9]{1,29}")
 _DECIMAL = re.compile(r"[0-9]\.[0-9]{1,20}|[0-9]")
 
 

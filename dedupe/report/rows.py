@@ -32,7 +32,8 @@ from dedupe.types import (
 
 DECIMALS = 6  # of distances and thresholds
 _DIGEST = re.compile(r"[0-9a-f]{32}")
-_LARGEST = 2**63  # what SQLite and the file system calls hold
+_LARGEST = 2**63  # bytes of a file, as the system calls count them
+_LATEST = 2**63 * 10**9  # nanoseconds: a `time_t` of 64 bits counts seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +215,7 @@ def _check_numbers(row: Row) -> None:
     _require(row.distance <= row.threshold, f"{row.path!r} lies beyond the threshold")
     _require(min(row.width, row.height) > 0, f"{row.path!r} has no pixels")
     _require(0 <= row.bytes < _LARGEST, f"{row.bytes} bytes is not a size")
-    _require(-_LARGEST <= row.mtime_ns < _LARGEST, f"mtime_ns {row.mtime_ns} is not a time")
+    _require(-_LATEST <= row.mtime_ns < _LATEST, f"mtime_ns {row.mtime_ns} is not a time")
     _require(bool(_DIGEST.fullmatch(row.digest)), f"digest {row.digest!r} is not 32 hex digits")
 
 

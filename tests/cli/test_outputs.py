@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -125,3 +126,15 @@ def test_a_root_that_keeps_a_listed_file_lost_nothing(tmp_path: Path, mounted: P
     assert run("scan", mounted, "--report", tmp_path / "r.csv").exit_code == 0
     result = run("scan", mounted, "--report", tmp_path / "r.csv", "--include", "*.png")
     assert result.exit_code == 0
+
+
+@pytest.mark.parametrize("year", [1905, 2262, 2350, 2440])
+def test_a_file_from_any_year_is_scanned_reported_and_known_again(photos: Path, year: int) -> None:
+    shutil.copy(photos / "A.jpg", photos / "E.jpg")
+    time_ns = (year - 1970) * 31_556_952 * 10**9
+    os.utime(photos / "E.jpg", ns=(time_ns, time_ns))
+    if (photos / "E.jpg").stat().st_mtime_ns != time_ns:
+        pytest.skip("this file system holds no such time")
+    for _ in range(2):
+        assert run("scan", ".", "--report", "r.csv", "--index", "i").exit_code == 0
+    assert f",{time_ns}," in (photos / "r.csv").read_text()
