@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, UnidentifiedImageError, features
 
 from dedupe.decode import jpeg
+from dedupe.decode.damage import find_damage
 from dedupe.decode.facts import has_colour, read_facts
 from dedupe.decode.formats import DEFAULT_MAX_PIXELS, FORMATS, sniff
 from dedupe.decode.read import Unreadable
@@ -137,7 +138,7 @@ def _decode_jpeg(data: bytes, side: int | None, max_pixels: int) -> Picture | st
     """Decode a JPEG with libjpeg-turbo; return its warning, or "", if Pillow must decode it."""
     size = jpeg.measure(data)
     if size is None:
-        return ""
+        return jpeg.find_warning(data)
     _check_pixels(size, max_pixels)
     pixels = jpeg.decode_jpeg(data, side)
     if isinstance(pixels, str):
@@ -176,7 +177,8 @@ def _to_picture(
         pixels = np.asarray(to_rgb(image))
     except ValueError as error:
         raise Unreadable("unsupported format", f"pixels of mode {image.mode}") from error
-    facts = replace(read_facts(image, data), damage=warning)  # last: it seeks other frames
+    damage = warning or find_damage(image, data)
+    facts = replace(read_facts(image, data), damage=damage)  # last: it seeks other frames
     return _finish(pixels, side, turn, (width, height), container, facts)
 
 

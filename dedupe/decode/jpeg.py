@@ -56,6 +56,15 @@ def decode_jpeg(data: bytes, least: int | None = None) -> NDArray[np.uint8] | st
     return np.asarray(pixels, np.uint8)
 
 
+def find_warning(data: bytes) -> str:
+    """Return the warning of libjpeg on a CMYK file, one line; "" if it has none."""
+    try:
+        simplejpeg.decode_jpeg(data, "CMYK", True, True, 1, 1)
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
 def read_header(data: bytes) -> Header:
     """Read the segments before the first scan."""
     profile = False
