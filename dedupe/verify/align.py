@@ -1,9 +1,7 @@
-"""Lay one picture on another: one affine map, as exactly as the pixels allow.
+"""Align two pictures: an affine map, or a perspective with one radial term, to subpixels.
 
-Matched points give a map by USAC with MAGSAC scoring (Barath et al. 2020), which starts from a
-fixed seed; Gauss-Newton steps on locally normalised pixels (Lucas and Kanade 1981) bring it to a
-fraction of a pixel. Pictures with too few points are laid frame on frame, in the eight ways that
-turns and mirrors allow. Lengths are in pixels of the working size of `dedupe.verify.features`.
+Matched points give a map by USAC with MAGSAC scoring (Barath et al. 2020), then Gauss-Newton steps
+on locally normalised pixels refine it (Lucas and Kanade 1981). Lengths are working-size pixels.
 """
 
 from __future__ import annotations
@@ -32,9 +30,46 @@ _WINDOW = 15  # edge of a window that is correlated
 _STEPS = 5  # Gauss-Newton steps at most
 _STILL = 0.05  # a step that moves no corner farther than this is the last
 
+_FAR = 7.0  # pixels that perspective or lens move a corner, at least; a burst's frames move less
+_RADIAL = 0.3  # largest radial term, of both signs
+_TILT = 0.45  # largest perspective term, of both signs: a plane seen from 45 degrees
+
 BACKWARDS = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
 _QUARTERS = [np.array([[c, -s], [s, c]], np.float64) for c, s in ((1, 0), (0, 1), (-1, 0), (0, -1))]
 _TURNS = _QUARTERS + [turn @ np.diag([-1.0, 1.0]) for turn in _QUARTERS]
+
+
+@dataclass(frozen=True, slots=True)
+class Bend:
+    """Perspective and lens: u -> (1 + k |u|^2) u / (1 + p . u), about the centre of a frame.
+
+    u is counted in halves of the diagonal of the outer picture. The affine map comes after it.
+    """
+
+    px: float = 0.0
+    py: float = 0.0
+    radial: float = 0.0
+
+    @property
+    def is_none(self) -> bool:
+        return not (self.px or self.py or self.radial)
+
+    def apply(self, points: Array, size: tuple[int, int]) -> Array:
+        """Map points (N, 2) of a frame of `size` (width, height), pixels to pixels."""
+        centre, half = (np.array(size) - 1) / 2, math.hypot(*size) / 2
+        u = (points - centre) / half
+        scale = (1 + self.radial * (u * u).sum(axis=1)) / (1 + u @ [self.px, self.py])
+        return np.asarray(u * scale[:, None] * half + centre)
+
+    def square(self, size: tuple[int, int]) -> NDArray[np.float64]:
+        """Return the 3 x 3 matrix of the perspective alone, pixels to pixels."""
+        (x, y), half = (np.array(size) - 1) / 2, math.hypot(*size) / 2
+        to_unit = np.array([[1 / half, 0, -x / half], [0, 1 / half, -y / half], [0, 0, 1]])
+        tilt = np.array([[1, 0, 0], [0, 1, 0], [self.px, self.py, 1]])
+        return np.asarray(np.linalg.inv(to_unit) @ tilt @ to_unit)
+
+
+_STRAIGHT = Bend()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,8 +84,14 @@ class Alignment:
 
     @property
     def matrix(self) -> Matrix:
-        """The map from the outer picture to the inner one."""
+        """The affine map from the outer picture to the inner one; with a bend, at the centre."""
         return self.layers.matrix
+
+    @property
+    def square(self) -> NDArray[np.float64]:
+        """The 3 x 3 map from the outer picture to the inner one, perspective included."""
+        tilt = self.layers.bend.square(self.layers.size)
+        return np.asarray(np.vstack([self.matrix, [0, 0, 1]]) @ tilt)
 
 
 def align_frames(first: Features, second: Features) -> Alignment | None:
@@ -74,6 +115,75 @@ def align_points(first: Features, second: Features) -> Alignment | None:
     """
     matrix, places = _fit_points(first, second)
     return None if matrix is None else _settle(_start(first, second, matrix, places))
+
+
+def align_bent(alignment: Alignment, matches: tuple[Array, Array] | None) -> Alignment | None:
+    """Add perspective and a radial term to an affine alignment.
+
+    Args:
+        alignment: where the refinement starts.
+        matches: places (M, 2) in the outer picture and where they lie in the inner one; a
+            perspective that fits them is a better start. None to start from the affine map.
+
+    Returns:
+        None if the bend does not converge, or moves no corner by `_FAR` pixels: so little may also
+        come from another point of view.
+    """
+    outer, inner = alignment.outer, alignment.inner
+    found = None if matches is None else _fit_perspective(*matches, alignment.layers.size)
+    layers = alignment.layers
+    if found is not None:
+        layers = Layers(outer, inner, found[0], alignment.blur, found[1])
+    for _ in range(_STEPS + 9):
+        matrix, bend = layers.improve_bend()
+        if not _sane(matrix) or max(abs(bend.px), abs(bend.py)) > _TILT:
+            return None
+        if abs(bend.radial) > _RADIAL:
+            return None
+        moved = np.abs(
+            _corners(layers, matrix, bend) - _corners(layers, layers.matrix, layers.bend)
+        )
+        layers = Layers(outer, inner, matrix, alignment.blur, bend)
+        if moved.max() < _STILL * _zoom(matrix):
+            break
+    plain = _corners(layers, layers.matrix, _STRAIGHT)
+    bent = _corners(layers, layers.matrix, layers.bend)
+    if np.abs(bent - plain).max() < _FAR * outer.grey.shape[1] / 320 * _zoom(layers.matrix):
+        return None
+    return replace(alignment, layers=layers)
+
+
+def find_matches(alignment: Alignment) -> tuple[Array, Array] | None:
+    """Return places (M, 2) in the outer picture and their matches in the inner one; None if few."""
+    mirrored = bool(np.linalg.det(alignment.matrix[:, :2]) < 0)
+    here, there = match(alignment.outer, alignment.inner, mirrored)
+    return (here, there) if len(here) >= 2 * _FEW else None
+
+
+def _corners(layers: Layers, matrix: Matrix, bend: Bend) -> Array:
+    """Return the corners of the outer frame in the inner picture, (4, 2)."""
+    width, height = layers.size
+    corners = np.array([[0, 0], [width - 1, 0], [width - 1, height - 1], [0, height - 1]], float)
+    return np.asarray(bend.apply(corners, layers.size) @ matrix[:, :2].T + matrix[:, 2])
+
+
+def _fit_perspective(
+    here: Array, there: Array, size: tuple[int, int]
+) -> tuple[Matrix, Bend] | None:
+    """Return the perspective on which most matches agree, split into affine map and bend."""
+    found, _ = cv2.findHomography(here, there, cv2.USAC_MAGSAC, _REACH, maxIters=2000)
+    if found is None:
+        return None
+    (x, y), half = (np.array(size) - 1) / 2, math.hypot(*size) / 2
+    from_unit = np.array([[half, 0, x], [0, half, y], [0, 0, 1]])
+    units = found @ from_unit
+    units = units / units[2, 2]
+    px, py = units[2, :2]
+    tilt = np.array([[1, 0, 0], [0, 1, 0], [px, py, 1]])
+    matrix = (units @ np.linalg.inv(tilt) @ np.linalg.inv(from_unit))[:2]
+    if not _sane(matrix) or max(abs(px), abs(py)) > _TILT:
+        return None
+    return np.asarray(matrix, np.float64), Bend(float(px), float(py), 0.0)
 
 
 def _start(first: Features, second: Features, matrix: Matrix, places: int) -> Alignment:
@@ -177,21 +287,81 @@ def _guess(first: Features, second: Features) -> Matrix | None:
 class Layers:
     """Two pictures in the frame of the outer one, (H, W) each, and how well they agree there."""
 
-    def __init__(self, outer: Features, inner: Features, matrix: Matrix, blur: float) -> None:
-        size = outer.grey.shape[::-1]
+    def __init__(
+        self,
+        outer: Features,
+        inner: Features,
+        matrix: Matrix,
+        blur: float,
+        bend: Bend = _STRAIGHT,
+    ) -> None:
+        self.size = (outer.grey.shape[1], outer.grey.shape[0])
         self.matrix = matrix
+        self.bend = bend
         self.a = _blur(outer.grey, blur)
-        self.b = cv2.warpAffine(
-            _blur(inner.grey, blur * _zoom(matrix)), matrix, size,
-            flags=BACKWARDS, borderMode=cv2.BORDER_REPLICATE,
-        )  # fmt: skip
+        self.b = self.warp(_blur(inner.grey, blur * _zoom(matrix)))
         self.quad = outline(inner.grey, invert(matrix))
+        if not bend.is_none:
+            self.quad = _unbend(self.quad, bend, self.size)
         edge = 2 * math.ceil(3 * blur) + 3  # what blur brought in from outside is left out
         inside = cv2.erode(fill(outer.grey, self.quad), np.ones((edge, edge), np.uint8))
         self.mask = inside.astype(np.float32)
         self.count = np.maximum(_box(self.mask), 1e-3)  # share of each window that is shared
         self.mean_a, self.std_a = self._normalise(self.a)
         self.mean_b, self.std_b = self._normalise(self.b)
+
+    def warp(self, picture: Array) -> Array:
+        """Return a picture of the inner frame, at the inner size, in the outer frame."""
+        edge = cv2.BORDER_REPLICATE
+        if self.bend.is_none:
+            return np.asarray(
+                cv2.warpAffine(picture, self.matrix, self.size, flags=BACKWARDS, borderMode=edge)
+            )
+        width, height = self.size
+        y, x = np.mgrid[:height, :width]
+        at = self._place(np.stack([x.ravel(), y.ravel()], axis=1)).astype(np.float32)
+        at = at.reshape(height, width, 2)
+        return np.asarray(
+            cv2.remap(picture, at[..., 0], at[..., 1], cv2.INTER_LINEAR, borderMode=edge)
+        )
+
+    def warp_small(
+        self, picture: Array, shape: tuple[int, ...], outside: int | None = None
+    ) -> Array:
+        """Return a picture of a quarter of the inner size in a quarter of the outer frame.
+
+        Args:
+            picture: (h, w) or (h, w, 3).
+            shape: height and width of the result.
+            outside: value where the inner picture ends; None to repeat its edge.
+        """
+        height, width = shape
+        edge = cv2.BORDER_REPLICATE if outside is None else cv2.BORDER_CONSTANT
+        if self.bend.is_none:
+            small = self.matrix.copy()
+            small[:, 2] = (self.matrix[:, :2].sum(axis=1) * 1.5 + self.matrix[:, 2] - 1.5) / 4
+            return np.asarray(
+                cv2.warpAffine(picture, small, (width, height), flags=BACKWARDS, borderMode=edge)
+            )
+        y, x = np.mgrid[:height, :width]
+        at = self._place(np.stack([x.ravel(), y.ravel()], axis=1) * 4 + 1.5)
+        at = ((at - 1.5) / 4).astype(np.float32).reshape(height, width, 2)
+        return np.asarray(
+            cv2.remap(picture, at[..., 0], at[..., 1], cv2.INTER_LINEAR, borderMode=edge)
+        )
+
+    @cached_property
+    def frame(self) -> Array:
+        """Corners of the outer frame in the inner picture, (4, 2) float32."""
+        width, height = self.size
+        right, bottom = width - 0.5, height - 0.5
+        corners = np.array([[-0.5, -0.5], [right, -0.5], [right, bottom], [-0.5, bottom]])
+        return np.asarray(self._place(corners), np.float32)
+
+    def _place(self, points: Array) -> Array:
+        """Map points (N, 2) of the outer picture to the inner one, pixels to pixels."""
+        at = points if self.bend.is_none else self.bend.apply(points, self.size)
+        return np.asarray(at @ self.matrix[:, :2].T + self.matrix[:, 2])
 
     def _normalise(self, picture: Array) -> tuple[Array, Array]:
         """Return the mean and the spread of each window."""
@@ -233,6 +403,40 @@ class Layers:
         products = (gx * gx, gx * gy, gy * gy, gx * change, gy * change, self.mask)
         return [cv2.resize(q, grid, interpolation=cv2.INTER_AREA) for q in products]
 
+    def improve_bend(self) -> tuple[Matrix, Bend]:
+        """Return affine map and bend after one robust Gauss-Newton step over both."""
+        moved, firm = self.displacement(3)
+        if firm.sum() < 30:
+            return self.matrix, self.bend
+        centre, half = (np.array(self.size) - 1) / 2, math.hypot(*self.size) / 2
+        u = ((_places(firm) * self.size - 0.5) - centre) / half  # (cells, 2)
+        x, y = u.T
+        square, zero, one = (u * u).sum(axis=1), np.zeros(len(u)), np.ones(len(u))
+        rows = np.stack(  # (cells, 2, 9)
+            [
+                np.stack([x, y, one, zero, zero, zero, -x * x, -x * y, x * square], axis=1),
+                np.stack([zero, zero, zero, x, y, one, -x * y, -y * y, y * square], axis=1),
+            ],
+            axis=1,
+        )
+        wanted = np.clip(moved[firm].astype(np.float64), -3, 3) / half
+        weight = np.ones(len(u))
+        ridge = np.diag([1e-3] * 6 + [1e-2] * 3)
+        for _ in range(3):
+            weighted = rows * weight[:, None, None]
+            normal = np.einsum("cij,cik->jk", weighted, rows) + ridge
+            terms = np.linalg.solve(normal, np.einsum("cij,ci->j", weighted, wanted))
+            error = (((rows @ terms) - wanted) ** 2).sum(axis=1) * half * half
+            weight = 1 / np.maximum(1, error / 0.09)
+        change = np.eye(3)
+        change[:2] += terms[:6].reshape(2, 3)
+        from_unit = np.array([[half, 0, centre[0]], [0, half, centre[1]], [0, 0, 1]])
+        old = np.vstack([self.matrix, [0, 0, 1]])
+        matrix = (old @ from_unit @ change @ np.linalg.inv(from_unit))[:2]
+        px, py, radial = terms[6:]
+        bend = Bend(self.bend.px + px, self.bend.py + py, self.bend.radial + radial)
+        return np.asarray(matrix, np.float64), bend
+
     def improve(self) -> Matrix:
         """Return the map after one robust Gauss-Newton step; the same where nothing guides it."""
         moved, firm = self.displacement(3)
@@ -247,6 +451,14 @@ class Layers:
         change[:2, :2] += step[:2].T
         change[:2, 2] = step[2] - step[:2].T @ centre
         return np.asarray(self.matrix @ change, np.float64)
+
+
+def _unbend(points: Array, bend: Bend, size: tuple[int, int]) -> Array:
+    """Return the points (N, 2) that `bend` takes to `points`, by fixed-point steps."""
+    found = points.astype(np.float64)
+    for _ in range(12):
+        found = found + np.clip(points - bend.apply(found, size), -40, 40)
+    return np.asarray(found, np.float32)
 
 
 def _places(cells: Array) -> Array:

@@ -9,18 +9,23 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dedupe.types import FrameMatrix, Verdict
-from dedupe.verify.align import Alignment, align_frames, align_points
+from dedupe.verify.align import Alignment, align_bent, align_frames, align_points, find_matches
 from dedupe.verify.features import Features
 from dedupe.verify.overlap import Overlap, measure
 
 SAME_FRACTION = 0.06
 """Share of the threshold within which a pair is a copy without a second look. Frames of a burst
 come as near as 0.05, so no more than re-encoded and resized copies pass."""
+
+_GAIN_IN_PLACE = 2.1, 1.5  # bad and good exposure if every pixel is in its place
+_BENDABLE = 8  # inliers of an affine map from which a perspective is tried
+_AGREEING = 0.8  # or this share of the structure, if whole frames were aligned
 
 NOT_A_COPY = Verdict(False, 0.0)
 
@@ -56,20 +61,40 @@ def examine(first: Features, second: Features) -> Comparison:
                 matrix = _map_frames(alignment, first)
                 best = Comparison(replace(verdict, level=level, matrix=matrix), alignment, overlap)
         if best.verdict.is_copy:
-            break
-    return best
+            return best
+    return _bend(best, first)
+
+
+def _bend(best: Comparison, first: Features) -> Comparison:
+    """Judge once more with perspective and lens, if much agrees on an affine map."""
+    if best.alignment is None or best.overlap is None:
+        return best
+    signs = weigh(best.overlap)
+    if min(signs["in place"], signs["rigid"], signs["agreeing"]) >= 0.5:
+        return best  # an affine map fits, so something else decides
+    if best.alignment.inliers < _BENDABLE and best.overlap.agreeing < _AGREEING:
+        return best
+    alignment = align_bent(best.alignment, find_matches(best.alignment))
+    overlap = None if alignment is None else measure(alignment)
+    if alignment is None or overlap is None:
+        return best
+    verdict = judge(overlap)
+    if verdict.score <= best.verdict.score:
+        return best
+    matrix = _map_frames(alignment, first)
+    return Comparison(replace(verdict, level="perspective", matrix=matrix), alignment, overlap)
 
 
 def _map_frames(alignment: Alignment, first: Features) -> FrameMatrix:
     """Return the map from the frame of the second picture to that of the first."""
     outer, inner = (_to_pixels(picture) for picture in (alignment.outer, alignment.inner))
-    matrix = np.linalg.inv(inner) @ np.vstack([alignment.matrix, [0, 0, 1]]) @ outer
+    matrix = np.linalg.inv(inner) @ alignment.square @ outer
     if alignment.outer is first:  # so far the map leads from the outer to the inner picture
         matrix = np.linalg.inv(matrix)
     return tuple((matrix / matrix[2, 2]).ravel().tolist())
 
 
-def _to_pixels(picture: Features) -> NDArray[np.float64]:
+def _to_pixels(picture: Features) -> NDArray[Any]:
     """Return the 3 x 3 matrix from a frame, x and y in [0, 1], to pixels at the working size."""
     height, width = picture.grey.shape
     return np.array([[width, 0, -0.5], [0, height, -0.5], [0, 0, 1]], np.float64)
@@ -95,7 +120,7 @@ def weigh(overlap: Overlap) -> dict[str, float]:
         "in place": _ramp(o.displaced / slack, 0.58, 0.08),
         "rigid": _ramp(o.nonrigid / slack, 0.32, 0.04),
         "nothing foreign": _ramp(o.foreign, 0.005, 0.0),
-        "one exposure": _ramp(o.exposure, 1.3, 0.7),
+        "one exposure": _ramp(o.exposure, *_GAIN_IN_PLACE if o.displaced < 0.2 else (1.3, 0.7)),
         "structure": _ramp(o.texture, 0.0, 0.04),
         "inliers": _ramp(o.inliers, -1, 15),
     }

@@ -12,8 +12,14 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from dedupe.verify.align import BACKWARDS, Alignment, Layers, Matrix, fill, outline, smooth_part
+from dedupe.verify.addition import is_addition
+from dedupe.verify.align import Alignment, Layers, Matrix, fill, outline, smooth_part
 from dedupe.verify.features import Array, Features
+
+_WHITE = 248  # brightness from which a pixel may be clipped
+_STRUCTURE = 1.5  # spread of brightness in 5 x 5 pixels that is structure
+_LOST = 0.002  # share of the overlap that has to be clipped
+_TONED = 0.25  # share of the colours of a toned picture that its tone leaves, at most
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,18 +63,22 @@ def measure(alignment: Alignment) -> Overlap | None:
     if shared.mean() < 0.02:
         return None
     alike = layers.correlate()
-    structure = np.minimum(np.maximum(layers.std_a, layers.std_b) / 12, 1) * layers.mask
-    total = float(structure.sum())
-    nonrigid = smooth_part(*layers.displacement(3))
-    moved, firm = layers.displacement(9)
-    lengths = np.hypot(moved[..., 0], moved[..., 1])[firm]
     patches = find_patches(layers, alike)
     area = float(shared.sum())
+    clear = _find_clear(patches.overlay)
+    structure = np.minimum(np.maximum(layers.std_a, layers.std_b) / 12, 1) * layers.mask * clear
+    total = float(structure.sum())
+    moved, firm = layers.displacement(3)
+    nonrigid = smooth_part(moved, firm & _in_cells(clear, firm))
+    moved, firm = layers.displacement(9)
+    lengths = np.hypot(moved[..., 0], moved[..., 1])[firm & _in_cells(clear, firm)]
     (share_outer, outer_framed), (share_inner, inner_framed) = (
         _covered(outer, layers.quad),
-        _covered(inner, outline(outer.grey, matrix)),
+        _covered(inner, layers.frame),
     )
-    luma_correlation, chroma_correlation, colourful, gain = _compare_colours(outer, inner, matrix)
+    luma_correlation, chroma_correlation, colourful, gain = _compare_colours(
+        outer, inner, layers, clear
+    )
     return Overlap(
         matrix=matrix,
         inliers=alignment.inliers,
@@ -87,8 +97,22 @@ def measure(alignment: Alignment) -> Overlap | None:
         chroma_correlation=chroma_correlation,
         colourful=colourful,
         gain=gain,
-        exposure=_exposure(*patches.tone),
+        exposure=_exposure(*patches.tone) if _loses_highlights(layers, patches.tone) else 0.0,
     )
+
+
+def _find_clear(overlay: Array) -> Array:
+    """Return where no window reaches an overlay, (H, W) bool."""
+    if not overlay.any():
+        return ~overlay
+    return np.asarray(cv2.dilate(overlay.astype(np.uint8), np.ones((15, 15), np.uint8)) == 0)
+
+
+def _in_cells(clear: Array, firm: Array) -> Array:
+    """Return which cells are clear for the most part, of the shape of `firm`, bool."""
+    rows, columns = firm.shape
+    share = cv2.resize(clear.astype(np.float32), (columns, rows), interpolation=cv2.INTER_AREA)
+    return np.asarray(share > 0.5)
 
 
 def _covered(picture: Features, quad: Array) -> tuple[float, bool]:
@@ -132,7 +156,8 @@ def find_patches(layers: Layers, alike: Array | None = None) -> Patches:
     large &= np.bincount(labels[changed], minlength=len(boxes)) >= 30
     patches = changed & large[labels]
     bars = _find_bars(patches, changed, layers)
-    if _is_mark(expected[patches & ~bars], layers.b[patches & ~bars]):
+    rest = patches & ~bars
+    if _is_mark(expected[rest], layers.b[rest]) or is_addition(expected, layers.b, rest, shared):
         return Patches(nowhere, patches, tone)
     return Patches(patches & ~bars, patches & bars, tone)
 
@@ -144,6 +169,20 @@ def _find_tone(a: Array, b: Array) -> tuple[Array, Array]:
     known = count >= min(20, count.max())
     x = np.bincount(step, a, 16)[known] / count[known]
     return x, np.bincount(step, b, 16)[known] / count[known]
+
+
+def _loses_highlights(layers: Layers, tone: tuple[Array, Array]) -> bool:
+    """Return whether the brighter picture is white where the other one has structure.
+
+    Only then can a gain be another exposure: without a loss it can be taken back.
+    """
+    brighter = len(tone[0]) > 0 and tone[1].mean() > tone[0].mean()
+    bright, dark = (layers.b, layers.a) if brighter else (layers.a, layers.b)
+    white = ((bright > _WHITE) & (layers.mask > 0)).astype(np.uint8)
+    inside = cv2.erode(white, np.ones((5, 5), np.uint8)) > 0
+    mean, squares = cv2.blur(dark, (5, 5)), cv2.blur(dark * dark, (5, 5))
+    lost = inside & (squares - mean * mean > _STRUCTURE**2)
+    return bool(lost.sum() > _LOST * layers.mask.sum())
 
 
 def _exposure(dark: Array, bright: Array) -> float:
@@ -220,29 +259,40 @@ def _on_one_line(x: Array, y: Array) -> float:
 
 
 def _compare_colours(
-    outer: Features, inner: Features, matrix: Matrix
+    outer: Features, inner: Features, layers: Layers, clear: Array
 ) -> tuple[float, float, tuple[float, float], float]:
     """Return what `Overlap` calls luma_correlation, chroma_correlation, colourful and gain."""
-    height, width = outer.colour.shape[:2]
-    small = matrix.copy()
-    small[:, 2] = (matrix[:, :2].sum(axis=1) * 1.5 + matrix[:, 2] - 1.5) / 4
     a = cv2.blur(outer.colour, (3, 3))
-    b = cv2.warpAffine(cv2.blur(inner.colour, (3, 3)), small, (width, height), flags=BACKWARDS)
+    b = layers.warp_small(cv2.blur(inner.colour, (3, 3)), a.shape[:2])
     ones = np.ones(inner.colour.shape[:2], np.uint8)
-    shared = cv2.erode(
-        cv2.warpAffine(ones, small, (width, height), flags=BACKWARDS), np.ones((3, 3), np.uint8)
-    )
+    shared = cv2.erode(layers.warp_small(ones, a.shape[:2], outside=0), np.ones((3, 3), np.uint8))
+    near = cv2.resize(clear.astype(np.uint8), a.shape[1::-1], interpolation=cv2.INTER_NEAREST)
+    shared = shared * near
     first, second = (p[shared > 0].astype(np.float64) for p in (a, b))  # (N, 3)
     if len(first) < 16:
         return 0.0, 0.0, (0.0, 0.0), 1.0
     hues = [_opponents(p) for p in (first, second)]
     spread = [float(np.sqrt((h * h).mean())) for h in hues]
+    colourful = [_spread_colours(h, p) for h, p in zip(hues, (first, second), strict=True)]
     chroma_correlation = float((hues[0] * hues[1]).mean()) / max(spread[0] * spread[1], 1e-6)
     grey = [p.mean(axis=1) for p in (first, second)]
     flat = min(g.std() for g in grey) < 0.5
     luma_correlation = 0.0 if flat else float(np.corrcoef(grey[0], grey[1])[0, 1])
     gain = float((grey[1].mean() + 1) / (grey[0].mean() + 1))
-    return luma_correlation, chroma_correlation, (spread[0], spread[1]), gain
+    return luma_correlation, chroma_correlation, (colourful[0], colourful[1]), gain
+
+
+def _spread_colours(opponents: Array, rgb: Array) -> float:
+    """Return the spread of the colours; of a toned grey picture, what the tone does not explain.
+
+    In a sepia or duotone picture both colour differences are linear in the brightness.
+    """
+    spread = float(np.sqrt((opponents * opponents).mean()))
+    light = rgb.mean(axis=1) - rgb.mean()
+    slope = light @ opponents / max(float(light @ light), 1e-6)
+    rest = opponents - light[:, None] * slope
+    rest_spread = float(np.sqrt((rest * rest).mean()))
+    return rest_spread if rest_spread < _TONED * spread else spread
 
 
 def _opponents(rgb: Array) -> Array:

@@ -25,7 +25,7 @@ from dedupe.verify.align import one_thread_each
 from dedupe.verify.features import SIDE, Features
 from dedupe.verify.judge import NOT_A_COPY, compare
 
-VERIFIER_VERSION = 2
+VERIFIER_VERSION = 3
 """Part of the key under which verdicts are remembered: raise it when a verdict may change."""
 
 _HELD = 2048  # pictures whose features are kept, 0.15 MB each

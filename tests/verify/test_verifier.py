@@ -211,8 +211,49 @@ def test_a_photo_from_half_a_step_aside_is_not_a_copy(name: str) -> None:
 
 
 def test_another_exposure_is_not_a_copy() -> None:
-    longer = photo("chelsea").point(lambda v: min(255, 1.9 * v))
+    longer = photo("chelsea").point(lambda v: min(255, 2.6 * v))
     assert not compare(known("chelsea"), features(longer)).is_copy
+
+
+@pytest.mark.parametrize("gain", [0.4, 1.9])
+def test_a_gain_that_leaves_every_pixel_in_place_is_an_edit(gain: float) -> None:
+    edited = photo("chelsea").point(lambda v: min(255, gain * v))
+    assert compare(known("chelsea"), features(edited)).how == "brightness changed"
+
+
+def test_a_perspective_correction_is_an_edit() -> None:
+    image = photo("astronaut")
+    w, h = image.size
+    straightened = image.transform(
+        image.size,
+        Image.Transform.PERSPECTIVE,
+        (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.15 / w, 0.1 / h),
+        Image.Resampling.BICUBIC,
+    )
+    verdict = compare(known("astronaut"), features(straightened))
+    assert (verdict.is_copy, verdict.level) == (True, "perspective")
+
+
+def test_a_toned_picture_is_a_copy_and_another_colour_is_not() -> None:
+    toned = ImageOps.colorize(photo("coffee").convert("L"), (30, 20, 110), (250, 210, 90))
+    assert compare(known("coffee"), features(toned)).is_copy
+
+
+def test_letters_with_an_outline_are_an_edit_and_two_texts_two_pictures() -> None:
+    image = photo("astronaut")
+    first, second = image.copy(), image.copy()
+    for picture, text in ((first, "ONE THING"), (second, "ANOTHER")):
+        ImageDraw.Draw(picture).text(
+            (256, 440),
+            text,
+            "white",
+            font_size=60,
+            anchor="ma",
+            stroke_width=5,
+            stroke_fill="black",
+        )
+    assert compare(known("astronaut"), features(first)).is_copy
+    assert not compare(features(first), features(second)).is_copy
 
 
 def test_the_same_picture_in_other_colours_is_not_a_copy() -> None:
