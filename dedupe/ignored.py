@@ -26,7 +26,6 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 import platformdirs
 
 from dedupe.errors import ApplyError, InputError, UsageError
@@ -108,6 +107,8 @@ class IgnoredPairs:
             pairs: rows of N files.
             digests: content digest of each of the N rows.
         """
+        import numpy as np  # takes a tenth of a second; `dedupe --help` needs none of it
+
         named = np.array([digest in self._about for digest in digests], bool)  # (N,)
         keep = np.ones(len(pairs), bool)
         for place in np.flatnonzero(named[pairs.left] & named[pairs.right]):

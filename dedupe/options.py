@@ -14,20 +14,27 @@ import types
 import typing
 from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
-from typing import Any, Literal, TypedDict, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeVar, cast
 
+from dedupe.decode.formats import DEFAULT_MAX_PIXELS
 from dedupe.encoder.manifest import BUILT_IN, SENSITIVITIES, Device, Encoder, Runtime
 from dedupe.errors import UsageError
 from dedupe.files.paths import USER_FILE, StrPath, UserFile
 from dedupe.group.keep import DEFAULT_RULES, RULES
-from dedupe.types import ActionKind, SidecarRule
+from dedupe.report import Format
+from dedupe.types import KINDS, ActionKind, Kind, SidecarRule
+
+if TYPE_CHECKING:
+    from dedupe.apply.run import ApplyOptions
 
 T = TypeVar("T")
-Format = Literal["csv", "json"]
 Ignored = StrPath | Iterable[Collection[str]] | UserFile | None
 """File of the ignored pairs, or the pairs as digests, or `USER_FILE`, or None for no pairs."""
 
-_KINDS: tuple[ActionKind, ...] = typing.get_args(ActionKind)
+SAFE_KINDS: tuple[Kind, ...] = ("exact", "same")
+"""Kinds that are safe to remove unseen: a person decides about the others."""
+
+_ACTIONS: tuple[ActionKind, ...] = typing.get_args(ActionKind)
 _UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
 _UNITS |= {"kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40}
 _SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([a-z]*)", re.IGNORECASE)
@@ -69,6 +76,7 @@ class Setting:
     metavar: str | None = None  # FILE, FOLDER, GLOB; else from the type
     short: str | None = None  # flag of one letter
     off: str | None = None  # second flag, for the value None or False
+    off_help: str | None = None  # of that flag
     is_path: bool = False  # relative to the configuration file
     is_list: bool = False  # written as one string with commas
     argument: bool = False  # positional on the command line
@@ -89,6 +97,8 @@ class Setting:
             return None
         if not self._has_type(value):
             return f"must be {_TYPE_NAMES[self.kind]}, not {value!r}"
+        if self.is_path and (value == "" or (self.kind is tuple and "" in value)):
+            return "must not be empty"
         unknown = [v for v in (value if self.kind is tuple else [value]) if v not in self.choices]
         if self.choices and unknown:
             return f"{unknown[0]!r} is unknown; choose from {', '.join(self.choices)}"
@@ -130,7 +140,7 @@ class _Checked:
             value = getattr(self, setting.name)
             if problem := setting.find_problem(value):
                 raise UsageError(f"{setting.name} {problem}")
-            if setting.kind is tuple:
+            if setting.kind is tuple and value is not None:
                 object.__setattr__(self, setting.name, tuple(value))
         self._check()
 
@@ -156,7 +166,7 @@ class WalkOptions(_Checked):
     min_size: int = option(0, "Skip smaller files: bytes, or 10kB.", low=0, unit="bytes")
     max_depth: int | None = option(None, "Levels of folders to enter.", low=1)
     one_file_system: bool = option(False, "Stay on the file system of each root.")
-    max_pixels: int = option(1 << 28, "Skip larger images; 0: no limit.", low=0)
+    max_pixels: int = option(DEFAULT_MAX_PIXELS, "Skip larger images; 0: no limit.", low=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,7 +216,11 @@ class RunOptions(_Checked):
     batch_size: int | None = option(None, "Images in one call of the encoder.", low=1)
     workers: int | None = option(None, "Decoding threads. Default: one per core.", low=1)
     index: StrPath | UserFile | None = option(
-        USER_FILE, "File of the index. Default: that of the user.", is_path=True, off="no_index"
+        USER_FILE,
+        "File of the index. Default: that of the user.",
+        is_path=True,
+        off="no_index",
+        off_help="Neither read nor write an index.",
     )
 
 
@@ -235,6 +249,14 @@ class ActionOptions(_Checked):
     symlink: bool = option(False, "Replace exact copies by symbolic links.")
     reflink: bool = option(False, "Replace exact copies by reflinks (shared blocks).")
     delete: bool = option(False, "Delete duplicates; undo restores exact copies only.")
+    kinds: Sequence[Kind] | None = option(
+        None,
+        "Kinds of duplicates to act on: exact,same,edited. Default: all; exact,same with --delete "
+        "and in scheduled jobs.",
+        choices=KINDS,
+        is_list=True,
+        metavar="KINDS",
+    )
     sidecars: SidecarRule = option(
         "with",
         "`with` moves xmp and aae files along and leaves a photo with a raw file or movie where "
@@ -265,8 +287,43 @@ class ActionOptions(_Checked):
         """The action; None if duplicates stay where they are."""
         return next(iter(self._chosen()), None)
 
+    @property
+    def kinds_to_apply(self) -> Sequence[Kind]:
+        """The kinds of duplicates to act on: without a choice, all that undo can restore."""
+        if self.kinds is not None:
+            return self.kinds
+        return SAFE_KINDS if self.delete else KINDS
+
+    def request(self) -> ApplyOptions:
+        """Return what `dedupe.apply.run.apply_report` takes.
+
+        Raises:
+            UsageError: no action is chosen.
+        """
+        from dedupe.apply.run import ApplyOptions  # loads OpenCV: not for --help
+
+        if self.kind is None:
+            raise UsageError("choose what to do with duplicates: --move-to FOLDER, --trash ...")
+        return ApplyOptions(
+            kind=self.kind,
+            move_to=os.fspath(self.move_to or ""),
+            sidecars=self.sidecars,
+            max_actions=self.max_actions,
+            max_fraction=self.max_fraction,
+        )
+
     def _chosen(self) -> list[ActionKind]:
-        return [k for k in _KINDS if (self.move_to if k == "move" else getattr(self, k))]
+        return [k for k in _ACTIONS if (self.move_to if k == "move" else getattr(self, k))]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SelectOptions(_Checked):
+    """Duplicates to apply"""
+
+    select: Sequence[str] = option((), "Only names or paths that match.", metavar="GLOB")
+    max_distance: float | None = option(
+        None, "Only duplicates at most this far from their keeper, 0 to 2.", low=0, high=2
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -274,19 +331,20 @@ class ReportOptions(_Checked):
     """Report and output"""
 
     report: StrPath = option("dedupe-report.csv", "File of the report; - for stdout.", is_path=True)
-    format: Format | None = option(None, "csv or json. Default: by the name of the report.")
+    format: Format | None = option(None, "csv, json or html. Default: the suffix of the report.")
     new_only: bool = option(
         False, "Print only what the earlier report of this name does not list; write everything."
     )
     allow_empty: bool = option(
         False, "Replace the earlier report even if a root lost all images that it lists."
     )
-    strict: bool = option(False, "Exit 1 if a file was skipped.")
-    fail_on_duplicates: bool = option(False, "Exit 10 if there are duplicates.")
     quiet: bool = option(False, "Print errors only.", short="-q")
     verbose: bool = option(False, "Print more.", short="-v")
+    brief: bool = option(False, "Print one line, at the end.")
 
     def _check(self) -> None:
+        if self.quiet and self.brief:
+            raise UsageError("--quiet and --brief do not go together")
         if self.new_only and self.report == "-":
             raise UsageError("--new-only compares with the report in a file; --report - has none")
 
@@ -295,10 +353,11 @@ class ReportOptions(_Checked):
 class JobOptions(_Checked):
     """Unattended runs"""
 
-    brief: bool = option(False, "Print one line, at the end.")
     summary: StrPath | None = option(None, "Write a summary as JSON.", is_path=True)
     log: StrPath | None = option(None, "Append that line and warnings to this file.", is_path=True)
     lock: StrPath | None = option(None, "Exit 11 if another run holds this file.", is_path=True)
+    strict: bool = option(False, "Exit 1 if a file was skipped.")
+    fail_on_duplicates: bool = option(False, "Exit 10 if there are duplicates.")
 
 
 class ScanKeywords(TypedDict, total=False):

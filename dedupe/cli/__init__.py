@@ -47,9 +47,7 @@ def _before_any_verb(
         typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
     ] = False,
 ) -> None:
-    console.debug = debug
-    console.quiet = console.verbose = False
-    console.promise = ""
+    console.begin(debug=debug)
 
 
 def main() -> NoReturn:

@@ -29,13 +29,26 @@ _TIME = "%Y-%m-%dT%H:%M:%S%z"
 
 
 class Console:
-    """How much is said; set once, from the options before the verb and those of the verb."""
+    """Prints, as much as the options of the running command ask for.
 
-    quiet = False
-    verbose = False
-    debug = False
-    promise = ""  # how to go on after an interrupt, if the command can
-    log: logging.Logger | None = None  # where warnings and the outcome go as well
+    `begin` sets the state anew for each command line, `set_verbosity` for the command.
+    """
+
+    def __init__(self) -> None:
+        self.log: logging.Logger | None = None  # also gets warnings and the outcome
+        self._handler: RunLog | None = None  # of the log
+        self.begin(debug=False)
+
+    def begin(self, *, debug: bool) -> None:
+        """Start a command line: nothing of an earlier one remains."""
+        self.debug = debug  # print the traceback of an error
+        self.promise = ""  # how to go on after an interrupt, if the command can
+        self.set_verbosity()
+
+    def set_verbosity(self, *, quiet: bool = False, verbose: bool = False) -> None:
+        """Set how much is printed: errors only, the result, or the result and notes."""
+        self.quiet = quiet
+        self.verbose = verbose
 
     def say(self, line: str = "", *, to_stderr: bool = False) -> None:
         """Print one line of the result, unless the user asked for quiet."""
@@ -60,9 +73,8 @@ class Console:
         if not silent:
             _print(line, sys.stderr if to_stderr else sys.stdout)
 
-    @contextlib.contextmanager
-    def logging_to(self, path: str) -> Iterator[None]:
-        """Append warnings and the outcome to a file as well, until the block ends.
+    def open_log(self, path: str) -> None:
+        """Append warnings and the outcome to a file as well, until the command ends.
 
         The file is set aside as `path.1`, ... `path.3` whenever it has grown to 256 KiB.
 
@@ -76,10 +88,13 @@ class Console:
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", _TIME))
         self.log = logging.Logger("dedupe", logging.INFO)  # of its own: no other library logs here
         self.log.addHandler(handler)
-        try:
-            yield
-        finally:
-            self.log = None
+        self._handler = handler
+
+    def close_log(self) -> None:
+        """Close the log, if one is open."""
+        handler, self._handler = self._handler, None
+        self.log = None
+        if handler:
             handler.close()
 
     def _warn_of_log(self, line: str) -> None:
@@ -164,6 +179,8 @@ def ends_cleanly(command: Callable[P, R]) -> Callable[P, R]:
         except Exception as error:
             _show(f"unexpected {type(error).__name__}: {error}; run with --debug to see where")
             raise typer.Exit(1) from error
+        finally:
+            console.close_log()
 
     return run
 

@@ -11,7 +11,6 @@ import typer
 
 from dedupe.cli.console import console
 from dedupe.encoder.manifest import BUILT_IN
-from dedupe.encoder.runtime import open_encoder
 
 if TYPE_CHECKING:
     from dedupe.siamese.evaluate import Evaluation
@@ -21,14 +20,17 @@ def evaluate(
     photos: Annotated[
         list[str], typer.Argument(help="Folders of photos without copies.", show_default=False)
     ],
-    encoder: Annotated[str, typer.Option(help="Folder of another encoder.")] = "",
+    encoder: Annotated[str | None, typer.Option(help="Folder of another encoder.")] = None,
     originals: Annotated[int, typer.Option(min=1, help="Photos to make copies of.")] = 100,
     distractors: Annotated[int, typer.Option(min=1, help="Photos to tell apart.")] = 400,
     seed: Annotated[int, typer.Option(help="Of every random choice.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    plot: Annotated[str, typer.Option(help="Also draw the curve: .png, .svg or .pdf.")] = "",
+    plot: Annotated[
+        str | None, typer.Option(help="Also draw the curve: .png, .svg or .pdf.")
+    ] = None,
 ) -> None:
     """Make edited copies of your photos, in memory, and count which of them an encoder finds."""
+    from dedupe.encoder.runtime import open_encoder  # loads NumPy: not for --help
     from dedupe.siamese.evaluate import evaluate as run_evaluation
     from dedupe.siamese.plot import check_can_plot, plot_evaluation
 

@@ -10,7 +10,6 @@ import typer
 
 from dedupe.cli.console import console
 from dedupe.encoder.manifest import BUILT_IN
-from dedupe.encoder.runtime import KerasEncoder, LiteRTEncoder
 
 if TYPE_CHECKING:
     from dedupe.explain.explain import Decision, Explanation, Seen
@@ -22,15 +21,18 @@ _BAR = 10  # characters for a sign of 1
 def explain(
     a: Annotated[str, typer.Argument(help="A picture.", show_default=False)],
     b: Annotated[str, typer.Argument(help="Another one.", show_default=False)],
-    out: Annotated[str, typer.Option(help="Draw it too, as a PNG file; loads TensorFlow.")] = "",
-    encoder: Annotated[str, typer.Option(help="Folder of another encoder.")] = "",
+    out: Annotated[
+        str | None, typer.Option(help="Draw it too, as a PNG file; loads TensorFlow.")
+    ] = None,
+    encoder: Annotated[str | None, typer.Option(help="Folder of another encoder.")] = None,
     sensitivity: Annotated[
         str, typer.Option(help="strict, balanced, loose or wide: that of the scan explained.")
     ] = "wide",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Tell why two pictures are, or are not, copies. Changes neither."""
-    from dedupe.explain.explain import explain as run_explanation  # loads OpenCV: not for --help
+    from dedupe.encoder.runtime import LiteRTEncoder  # loads NumPy: not for --help
+    from dedupe.explain.explain import explain as run_explanation
 
     folder = Path(encoder) if encoder else BUILT_IN
     if out:
@@ -49,6 +51,8 @@ def explain(
 
 def _draw(found: Explanation, folder: Path, out: str) -> None:
     import numpy as np
+
+    from dedupe.encoder.runtime import KerasEncoder
 
     tower = KerasEncoder(folder, device="cpu")  # first: it knows how to load Keras quietly
     from dedupe.explain.canvas import write

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dedupe.apply.history import Run, list_runs
-from dedupe.cli.actions import describe_action
 from dedupe.cli.console import console
+from dedupe.cli.output import describe_action
 
 
 def history() -> None:

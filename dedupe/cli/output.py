@@ -1,40 +1,52 @@
-"""The words in which a scan is told on the terminal."""
+"""The words of results on the terminal: groups, totals, numbers and sizes."""
 
 from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from dedupe.cli.console import console
 from dedupe.errors import ReportError
 from dedupe.report import read_report
-from dedupe.types import Duplicate, Group, Report
+from dedupe.types import ActionKind, Duplicate, Group, Report
 
 if TYPE_CHECKING:
+    from dedupe.apply.execute import FailedAction
     from dedupe.types import SearchStats
+
+ACTIONS: dict[ActionKind, str] = {
+    "move": "moved",
+    "trash": "trashed",
+    "hardlink": "replaced by hard links",
+    "symlink": "replaced by symbolic links",
+    "reflink": "replaced by reflinks",
+    "delete": "deleted",
+}
+"""The participle of each action."""
 
 _GROUPS_SHOWN = 5
 _MEMBERS_SHOWN = 6
 
 
-def show_report(report: Report, path: str, *, news: Report | None = None) -> None:
-    """Print the first groups and the totals; on stderr where the report itself is on stdout.
+def show_report(report: Report, path: str, *, new: Report | None = None) -> None:
+    """Print the first groups and the totals; on stderr if the report itself is on stdout.
 
     Args:
-        report: what the scan found.
-        path: where it was written; "-" for stdout.
-        news: the part of it that is new, where only that is to be shown.
+        report: the result of the scan.
+        path: file of the report; - for stdout.
+        new: the part of the report to print; None for all of it.
     """
     on_stdout = path == "-"
-    for line in _lines(report, path, news):
+    for line in _lines(report, path, new):
         console.say(line, to_stderr=on_stdout)
     for skipped in report.skipped:
         console.note(f"skipped {skipped.path}: {skipped.reason} {skipped.detail}".rstrip())
 
 
 def read_earlier(path: str) -> Report | None:
-    """Read the report that stands where a new one will; None where none does, or none to trust."""
+    """Return the report that a new one will replace; None if there is none that can be trusted."""
     if not os.path.lexists(path):
         return None
     try:
@@ -44,34 +56,34 @@ def read_earlier(path: str) -> Report | None:
         return None
 
 
-def _lines(report: Report, path: str, news: Report | None) -> list[str]:
+def _lines(report: Report, path: str, new: Report | None) -> list[str]:
     lines = []
-    shown = (report if news is None else news).groups
+    shown = (report if new is None else new).groups
     for group in shown[:_GROUPS_SHOWN]:
         lines += _group_lines(group)
     if len(shown) > _GROUPS_SHOWN:
         lines.append(f"... and {len(shown) - _GROUPS_SHOWN} more groups")
-    lines += totals(report, news)
+    lines += totals(report, new)
     if path != "-":
         lines.append(f"report: {path}")
     return lines
 
 
-def totals(report: Report, news: Report | None = None) -> list[str]:
-    """What was found, what was skipped, if anything was, and how much of it is new: a line each."""
-    seen = report.statistics
+def totals(report: Report, new: Report | None = None) -> list[str]:
+    """Return one line each: the totals, the skipped files if any, and the totals of `new`."""
+    scanned = report.statistics
     lines = [
-        f"{count(seen.images, 'image')} in {seen.seconds:.1f} s: "
+        f"{count(scanned.images, 'image')} in {scanned.seconds:.1f} s: "
         f"{count(len(report.groups), 'group')}, {count(len(report.duplicates), 'duplicate')}, "
         f"{size(report.bytes_freed)} could be freed"
     ]
     if report.skipped:
         listed = ", ".join(f"{number} {reason}" for reason, number in skip_reasons(report).items())
         lines.append(f"{count(len(report.skipped), 'file')} skipped: {listed}")
-    if news is not None:
+    if new is not None:
         lines.append(
-            f"{count(len(news.groups), 'new group')}, "
-            f"{count(len(news.duplicates), 'new duplicate')} since the last report"
+            f"{count(len(new.groups), 'new group')}, "
+            f"{count(len(new.duplicates), 'new duplicate')} since the last report"
         )
     return lines
 
@@ -94,8 +106,24 @@ def describe_search(stats: SearchStats) -> str:
     return line
 
 
+def describe_action(number: int, kind: ActionKind, move_to: str) -> str:
+    """Return `moved 3 files to DIR`, `trashed 1 file` ..."""
+    files = count(number, "file")
+    if kind == "move":
+        return f"moved {files} to {move_to}"
+    if kind in ("trash", "delete"):
+        return f"{ACTIONS[kind]} {files}"
+    return f"{files} {ACTIONS[kind]}"
+
+
+def show_failed(failed: Sequence[FailedAction]) -> None:
+    """Warn of each file that could not be changed, and say why."""
+    for failure in failed:
+        console.warn(f"stays: {failure.action.source}: {failure.reason}")
+
+
 def skip_reasons(report: Report) -> dict[str, int]:
-    """How many files were skipped for each reason, in the order of the reasons' names."""
+    """Return the number of skipped files by reason, sorted by reason."""
     return dict(sorted(Counter(skipped.reason for skipped in report.skipped).items()))
 
 
@@ -116,7 +144,7 @@ def _relation(duplicate: Duplicate) -> str:
 
 
 def _short(path: str) -> str:
-    """The path as seen from the current folder, where that is shorter."""
+    """Return the path relative to the current folder if that is shorter and lies below it."""
     try:
         near = os.path.relpath(path)
     except ValueError:  # another drive

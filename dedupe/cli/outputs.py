@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 
 from dedupe.cli.process import CLOSED, drop_output
-from dedupe.errors import InputError, ReportError
+from dedupe.errors import ApplyError, InputError, ReportError
 from dedupe.files.outputs import Output, OutputKind, check_outputs
 from dedupe.report import Format, find_lost_roots, read_report, stream_report
 from dedupe.types import Report
@@ -25,16 +25,16 @@ def check_written(options: Mapping[str, object]) -> None:
     """Check every file that the options of a command name for writing; others are passed over.
 
     Args:
-        options: values by name with underscores; "", None and - (stdout) name no file.
+        options: values by name with underscores; None and - (stdout) name no file.
 
     Raises:
         UsageError: a path holds a file that dedupe did not write, or is named twice.
         ReportError: a path cannot be written.
     """
     check_outputs(
-        Output(f"--{name.replace('_', '-')}", str(options[name]), kind)
+        Output(f"--{name}", os.fspath(path), kind)
         for name, kind in _KINDS.items()
-        if options.get(name) not in (None, "", "-")
+        if (path := options.get(name)) not in (None, "-") and isinstance(path, str | os.PathLike)
     )
 
 
@@ -85,3 +85,18 @@ def check_roots(report: str, empty_roots: Sequence[str]) -> None:
             f"cannot replace the report {report}: it lists {number:,} files below {root}, and none "
             "of them exists now; mount that disk, or add --allow-empty"
         )
+
+
+def check_move_to(folder: str) -> None:
+    """Check before a scan that files can be moved to a folder, which need not exist yet.
+
+    Raises:
+        ApplyError: it is not a folder, or nothing can be created in it.
+    """
+    place = os.path.abspath(folder)
+    while not os.path.lexists(place):
+        place = os.path.dirname(place)
+    if not os.path.isdir(place):
+        raise ApplyError(f"cannot move files to {folder}: {place} is not a folder")
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise ApplyError(f"cannot move files to {folder}: nothing can be created in {place}")

@@ -1,4 +1,4 @@
-"""What a run leaves for whoever was not there: a summary as JSON, and one line."""
+"""The record of an unattended run: a summary as JSON, and one line."""
 
 from __future__ import annotations
 
@@ -9,32 +9,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
-
-from dedupe.apply.run import Applied
-from dedupe.cli.actions import describe_action
-from dedupe.cli.output import skip_reasons, totals
+from dedupe.cli.output import describe_action, skip_reasons, totals
 from dedupe.errors import ReportError
 from dedupe.files.outputs import check_output
 from dedupe.files.replace import replace_file
 from dedupe.types import Report
 
-_PANEL = "For jobs that nobody watches"
-
-Summary = Annotated[
-    str, typer.Option(help="Write a summary as JSON to this file.", rich_help_panel=_PANEL)
-]
-Brief = Annotated[
-    bool, typer.Option("--brief", help="Say one line, at the end.", rich_help_panel=_PANEL)
-]
-Log = Annotated[
-    str, typer.Option(help="Append that line and warnings to this file.", rich_help_panel=_PANEL)
-]
-Lock = Annotated[
-    str, typer.Option(help="Exit 11 if another run holds this file.", rich_help_panel=_PANEL)
-]
+if TYPE_CHECKING:
+    from dedupe.apply.run import Applied
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +32,17 @@ class Clock:
     def seconds(self) -> float:
         """Seconds since then, rounded to milliseconds."""
         return round(time.perf_counter() - self.counter, 3)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A scan and, if an action was chosen, the result of the action."""
+
+    report: Report
+    path: str  # of the report; - for stdout
+    roots: Sequence[str]
+    new: Report | None = None  # the part that an earlier report does not list, with --new-only
+    applied: Applied | None = None  # None if nothing was to be done
 
 
 def write_summary(path: str, facts: dict[str, Any]) -> None:
@@ -64,46 +59,40 @@ def write_summary(path: str, facts: dict[str, Any]) -> None:
         raise ReportError(f"cannot write the summary {path}: {error.strerror}") from error
 
 
-def summarise(
-    found: Report,
-    news: Report | None,
-    acted: Applied | None,
-    *,
-    clock: Clock,
-    roots: Sequence[str],
-    report: str,
-) -> dict[str, Any]:
-    """Return what a program wants to know of a run; docs/formats.md lists the fields."""
+def summarise(run: Run, *, clock: Clock) -> dict[str, Any]:
+    """Return the facts of a run for a program; docs/formats.md lists the fields."""
+    report, applied = run.report, run.applied
     facts: dict[str, Any] = {
         "version": version("dedupe"),
         "started": clock.started.isoformat(timespec="seconds"),
         "seconds": clock.seconds,
-        "roots": [os.path.abspath(root) for root in roots],
-        "images": found.statistics.images,
-        "groups": len(found.groups),
-        "duplicates": len(found.duplicates),
-        "bytes_freed": found.bytes_freed,
-        "skipped": skip_reasons(found),
-        "report": None if report == "-" else os.path.abspath(report),
+        "roots": [os.path.abspath(root) for root in run.roots],
+        "images": report.statistics.images,
+        "groups": len(report.groups),
+        "duplicates": len(report.duplicates),
+        "bytes_freed": report.bytes_freed,
+        "skipped": skip_reasons(report),
+        "report": None if run.path == "-" else os.path.abspath(run.path),
     }
-    if news is not None:
-        facts["new"] = {"groups": len(news.groups), "duplicates": len(news.duplicates)}
-    if acted:
+    if run.new is not None:
+        facts["new"] = {"groups": len(run.new.groups), "duplicates": len(run.new.duplicates)}
+    if applied:
         facts["acted"] = {
-            "kind": acted.plan.kind,
-            "files": len(acted.outcome.done),
-            "to": acted.plan.move_to or None,
-            "run": acted.run or None,
-            "failed": len(acted.outcome.failed),
-            "groups_left_alone": len(acted.outcome.stale),
+            "kind": applied.plan.kind,
+            "files": len(applied.outcome.done),
+            "to": applied.plan.move_to or None,
+            "run": applied.run or None,
+            "failed": len(applied.outcome.failed),
+            "groups_left_alone": len(applied.outcome.stale),
         }
     return facts
 
 
-def one_line(found: Report, news: Report | None, acted: Applied | None) -> str:
+def one_line(run: Run) -> str:
     """Return the outcome of a run as one line of text."""
-    parts = totals(found, news)
-    if acted and acted.run:
-        done = describe_action(len(acted.outcome.done), acted.plan.kind, acted.plan.move_to)
-        parts.append(f"{done} (dedupe undo {acted.run})")
+    parts = totals(run.report, run.new)
+    if run.applied and run.applied.run:
+        plan = run.applied.plan
+        done = describe_action(len(run.applied.outcome.done), plan.kind, plan.move_to)
+        parts.append(f"{done} (dedupe undo {run.applied.run})")
     return "; ".join(parts)

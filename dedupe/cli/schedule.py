@@ -14,16 +14,21 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from dedupe.cli.actions import check_sidecars, choose_action
-from dedupe.cli.config import PATHS, make_absolute, roots_of
+from dedupe.cli.config import read_config
 from dedupe.cli.console import console, ends_cleanly
-from dedupe.cli.outputs import check_written
-from dedupe.cli.scan import check_choices, scan
-from dedupe.encoder.manifest import BUILT_IN, read_manifest
+from dedupe.cli.options import (
+    build_groups,
+    command_line,
+    given,
+    make_absolute,
+    read_values,
+    words_of,
+)
+from dedupe.cli.scan import GROUPS, check_scan, scan
+from dedupe.encoder.manifest import read_manifest
 from dedupe.encoder.threshold import choose_threshold
 from dedupe.errors import InputError, ScheduleError, UsageError
-from dedupe.group.keep import check_rules
-from dedupe.options import DuplicateOptions
+from dedupe.options import SAFE_KINDS
 from dedupe.schedule import (
     KINDS,
     Job,
@@ -51,8 +56,6 @@ _FILES = {
     "lock": "lock",
 }
 """Where a job writes below its own folder, unless its options or configuration say otherwise."""
-
-_ACTIONS = ("move_to", "trash", "hardlink", "symlink", "reflink", "delete")
 
 _Name = Annotated[str, typer.Argument(help="Name of the job.")]
 
@@ -103,7 +106,7 @@ def install(
     """Have the folders scanned every day or week; replaces a job of the same name."""
     hour, minute = parse_time(at)
     chosen = choose_kind(kind)
-    command = _command(name, roots or [], context.meta["scan"])
+    command = _command(name, roots or [], context.meta["scan"].params)
     job = Job(name, hour, minute, weekly, command)
     text = show_job(job, chosen)  # refuses what this scheduler cannot hold
     if show:
@@ -159,24 +162,32 @@ def run(name: _Name = "nightly") -> None:
         ) from error
 
 
-def _command(name: str, roots: Sequence[str], scan_context: Any) -> tuple[str, ...]:
+def _command(
+    name: str, roots: Sequence[str], scan_parameters: Mapping[str, Any]
+) -> tuple[str, ...]:
     """Return the whole command of a job: this Python, this dedupe, every path absolute.
 
     Raises:
-        UsageError: a scan would refuse these options.
-        InputError: a root does not exist.
+        UsageError: a scan would reject these options.
+        InputError: a root or a protected path does not exist.
     """
-    options: dict[str, Any] = dict(scan_context.params)
-    given = list(roots)
-    if _source(scan_context, "roots") == "COMMANDLINE":
-        given += options["roots"]
-    _check(options | {"roots": given or roots_of(scan_context)})
+    raw = given(scan_parameters)
+    config = raw.pop("config", None)
+    if roots or "roots" in raw:
+        raw["roots"] = [*roots, *raw.get("roots", ())]
+    words = words_of(GROUPS.values())
+    values = (read_config(config, words) if config else {}) | read_values(raw, words)
+    _check(build_groups(GROUPS, values))
+    own = {o: str(job_dir(name) / file) for o, file in _FILES.items() if o not in values}
+    spoken = values.get("quiet") or values.get("brief")
     return (
         *_environment(),
         *(sys.executable, "-m", "dedupe", "scan"),
-        *make_absolute(given, base=Path.cwd()),
-        *_given_options(scan_context),
-        *_own_options(name, scan_context),
+        *(["--config", make_absolute(config, base=Path.cwd())] if config else []),
+        *command_line(raw, words),
+        *command_line(own, words),
+        *([] if "kinds" in values else ["--kinds", ",".join(SAFE_KINDS)]),
+        *([] if spoken else ["--brief"]),
     )
 
 
@@ -192,55 +203,23 @@ def _environment() -> list[str]:
 
 
 def _check(options: Mapping[str, Any]) -> None:
-    """Refuse at once what would only fail at night."""
-    check_choices(options)
-    check_written({name: make_absolute(options[name], base=Path.cwd()) for name in _FILES})
-    check_sidecars(options["sidecars"])
-    choose_action(**{name: options[name] for name in _ACTIONS})
-    if options["delete"] and not options["yes"]:
+    """Reject now what would fail at night.
+
+    Args:
+        options: value of each class in `dedupe.cli.scan.GROUPS`.
+    """
+    check_scan(**options)
+    action, scan_options = options["action"], options["options"]
+    if action.delete and not action.yes:
         raise UsageError("--delete in a job needs --yes: at night there is nobody to ask")
-    check_rules([rule.strip() for rule in options["keep"].split(",") if rule.strip()])
-    DuplicateOptions(threshold=options["threshold"])
-    manifest = read_manifest(Path(options["encoder"] or BUILT_IN))
+    duplicates = scan_options.duplicates
+    manifest = read_manifest(Path(scan_options.run.encoder))
     choose_threshold(
-        manifest, options["sensitivity"], options["threshold"], verify=not options["no_verify"]
+        manifest, duplicates.sensitivity, duplicates.threshold, verify=duplicates.verify
     )
-    for place in (*options["roots"], *(options["protect"] or ())):
+    for place in (*options["inputs"].roots, *duplicates.protect):
         if not os.path.exists(place):
             raise InputError(f"cannot schedule a scan of {place}: it does not exist")
-
-
-def _given_options(scan_context: Any) -> list[str]:
-    """The options that stand behind `--`, paths absolute."""
-    words: list[str] = []
-    for option in scan_context.command.params:
-        if option.name == "roots" or _source(scan_context, option.name) != "COMMANDLINE":
-            continue
-        flag = max(option.opts, key=len)
-        value = scan_context.params[option.name]
-        if option.name in PATHS | {"_config"}:
-            value = make_absolute(value, base=Path.cwd())
-        if value is True:
-            words.append(flag)
-        else:
-            for item in value if isinstance(value, list | tuple) else [value]:
-                words += [flag, str(item)]
-    return words
-
-
-def _own_options(name: str, scan_context: Any) -> list[str]:
-    """What every job does beside: say one line, keep records, and never run twice at once."""
-    words = []
-    for option, file in _FILES.items():
-        if _source(scan_context, option) == "DEFAULT":
-            words += [f"--{option}", str(job_dir(name) / file)]
-    spoken = scan_context.params
-    return words if spoken["quiet"] or spoken["brief"] else [*words, "--brief"]
-
-
-def _source(scan_context: Any, option: str) -> str:
-    """Where the value of an option came from: COMMANDLINE, DEFAULT_MAP (--config) or DEFAULT."""
-    return str(scan_context.get_parameter_source(option).name)
 
 
 def _last_line(command: Sequence[str]) -> str:

@@ -9,18 +9,19 @@ import typer
 from dedupe.apply.history import list_runs
 from dedupe.apply.select import fits
 from dedupe.apply.undo import undo as undo_run
-from dedupe.cli.actions import show_failed
 from dedupe.cli.console import console
-from dedupe.cli.output import count
+from dedupe.cli.output import count, show_failed
 from dedupe.errors import ApplyError
 
 
 def undo(
     run: Annotated[
-        str, typer.Argument(help="Id of a run, or its journal; else the last one.")
-    ] = "",
+        str | None,
+        typer.Argument(help="Id of a run, or its journal. Default: the last run.", metavar="RUN"),
+    ] = None,
     select: Annotated[
-        list[str] | None, typer.Option(help="Only files whose name or path was like this.")
+        list[str] | None,
+        typer.Option(help="Only files whose name or path matched.", metavar="GLOB"),
     ] = None,
 ) -> None:
     """Bring every file of a run back to where it was."""

@@ -7,14 +7,15 @@ import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any
 
 from dedupe.decode.formats import rank_fidelity
 from dedupe.errors import UsageError
 from dedupe.types import Contents, Photo
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 # What programs add to the name of a copy: "x (1)", "x - Copy (2)", "x copy 3", "Copy of x", "x~2".
 _COPY_NAME = re.compile(
@@ -78,6 +79,8 @@ def arrange_files(
         rules: names from `RULES`, the first one decides first.
         is_protected: whether the file at a path is never a duplicate; such files come first.
     """
+    import numpy as np  # takes a tenth of a second; `dedupe --help` needs none of it
+
     photos, protected = list(contents.photos), contents.protected
     if is_protected is not None:
         protected = np.zeros(len(contents), np.int64)
@@ -106,6 +109,8 @@ def order_contents(
     Returns:
         (R,) rows.
     """
+    import numpy as np  # as above
+
     some = range(len(contents)) if rows is None else rows.tolist()
     has_protected = (contents.protected > 0).tolist()
 

@@ -1,29 +1,32 @@
-"""The report of a scan on disk: written whole or not at all, and trusted only after every check.
+"""Write and read reports: a file is written whole or not at all, and read with every check.
 
-A report decides which photos are moved, so that reading one is as strict as if a stranger had
-written it. What is written can be read: the same checks hold both ways.
+A report decides which photos are moved, so reading trusts nothing. Writing makes the same checks.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import BinaryIO, Literal, get_args
 
-from dedupe.errors import ReportError
+from dedupe.errors import ReportError, UsageError
 from dedupe.files.outputs import HTML_MARK, check_output
+from dedupe.files.paths import StrPath
 from dedupe.files.replace import replace_file
 from dedupe.report.csv_format import csv_lines, parse_csv
-from dedupe.report.diff import news_since
+from dedupe.report.diff import new_since
 from dedupe.report.json_format import json_lines, parse_json
 from dedupe.report.lost import find_lost_roots
 from dedupe.types import Report
 
 __all__ = [
+    "FORMATS",
     "Format",
+    "choose_format",
     "find_lost_roots",
     "format_report",
-    "news_since",
+    "new_since",
     "parse_report",
     "read_report",
     "stream_report",
@@ -31,38 +34,62 @@ __all__ = [
 ]
 
 Format = Literal["csv", "json", "html"]
+FORMATS: tuple[Format, ...] = get_args(Format)
 
 
 def write_report(
     report: Report,
-    path: str,
+    path: StrPath,
     *,
-    format: Format,  # noqa: A002
+    format: Format | None = None,  # noqa: A002
     facts: Mapping[str, str] | None = None,
     new_keepers: Collection[str] = (),
 ) -> None:
-    """Write a report to a file, in place of an older one, or leave that one intact.
+    """Write a report to a file. Replaces an earlier report; leaves it intact if writing fails.
 
     Args:
-        format: `html` is for a person: it cannot be read back.
+        format: None for the format that the name of the file ends in, see `choose_format`; `html`
+            is for a person and cannot be read back.
         facts: lines of the head of an HTML page: what was scanned, when and how.
         new_keepers: paths of the keepers whose groups come first in an HTML page.
 
     Raises:
-        ReportError: the file cannot be written, or the report says what a reader would refuse.
-        UsageError: the path holds a file that is no report of dedupe.
+        ReportError: the file cannot be written, or a reader would reject the report.
+        UsageError: the path holds a file that is no report of dedupe, or ends in no known format.
     """
+    path = os.fspath(path)
+    chosen = choose_format(path, format)
     check_output(path, "report")
-    if format == "html":
+    if chosen == "html":
         from dedupe.report.html import html_lines  # loads Jinja2 and OpenCV
 
         lines = html_lines(report, path=path, facts=facts, new_keepers=new_keepers)
     else:
-        lines = _lines(report, format)
+        lines = _lines(report, chosen)
     try:
         replace_file(path, lines)
     except OSError as error:
         raise ReportError(f"cannot write the report {path}: {error.strerror}") from error
+
+
+def choose_format(path: StrPath, asked: Format | None = None) -> Format:
+    """Return the format that was asked for, else the one that the name of a report ends in.
+
+    A name without a suffix is a CSV report.
+
+    Raises:
+        UsageError: the name ends in another suffix.
+    """
+    suffix = os.path.splitext(os.fspath(path))[1].lower().lstrip(".")
+    for known in FORMATS:
+        if known == (asked or suffix):
+            return known
+    if asked or suffix:
+        raise UsageError(
+            f"cannot write the report {os.fspath(path)}: {asked or suffix!r} is not a format; "
+            f"choose from {', '.join(FORMATS)}, or name one with --format"
+        )
+    return "csv"
 
 
 def stream_report(report: Report, stream: BinaryIO, *, format: Format) -> None:  # noqa: A002
@@ -76,12 +103,13 @@ def format_report(report: Report, *, format: Format) -> bytes:  # noqa: A002
     return b"".join(_lines(report, format))
 
 
-def read_report(path: str) -> Report:
-    """Read a report of either format, told apart by its first character.
+def read_report(path: StrPath) -> Report:
+    """Read a report; its first character decides which format it has.
 
     Raises:
-        ReportError: it cannot be read, or does not hold together; names the line or the group.
+        ReportError: it cannot be read, or contradicts itself; names the line or the group.
     """
+    path = os.fspath(path)
     try:
         data = Path(path).read_bytes()
     except OSError as error:
@@ -90,7 +118,7 @@ def read_report(path: str) -> Report:
 
 
 def parse_report(data: bytes, *, name: str) -> Report:
-    """Read a report from its bytes; `name` is what an error calls it."""
+    """Read a report from its bytes; `name` is its name in an error."""
     if data.startswith(HTML_MARK):
         raise ReportError(
             f"cannot read the report {name}: an HTML page is for a person; give the CSV or JSON"

@@ -1,4 +1,4 @@
-"""What a report says that an earlier one did not. Pure: compares reports, opens none."""
+"""Compare two reports. Opens none."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dataclasses import replace
 from dedupe.types import Report
 
 
-def news_since(earlier: Report | None, report: Report) -> Report:
+def new_since(earlier: Report | None, report: Report) -> Report:
     """Return a report without the duplicates that an earlier one lists, and without empty groups.
 
-    A duplicate is known if the earlier report calls the same path with the same digest a duplicate,
-    whichever its keeper was. A file that was kept then, or lay elsewhere, is news.
+    The earlier report lists a duplicate if it has a duplicate of the same path and digest, with
+    any keeper. A file that was a keeper then, or had another path, is new.
 
     Args:
-        earlier: None where there is none, so that everything is new.
+        earlier: None if there is none: every duplicate is new.
         report: the later one.
     """
     listed = earlier.duplicates if earlier else ()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import typing
 from pathlib import Path
 
 import pytest
@@ -11,11 +10,12 @@ from pictures import draw, save
 from typer.testing import CliRunner, Result
 
 from dedupe.cli import app
-from dedupe.cli.config import PATHS, option_types, read_config
-from dedupe.cli.scan import scan
+from dedupe.cli.config import read_config
+from dedupe.cli.options import words_of
+from dedupe.cli.scan import GROUPS
 from dedupe.errors import UsageError
 
-_WORDS = {"format", "sensitivity", "keep", "include", "exclude", "device", "runtime", "sidecars"}
+WORDS = words_of(GROUPS.values())
 
 
 def run(*arguments: str | Path) -> Result:
@@ -74,8 +74,8 @@ def test_names_have_dashes_or_underscores(folder: Path) -> None:
     config = configure(
         folder, "no-index = true\nmin_size = 5\nthreshold = 1\none-file-system=false"
     )
-    assert read_config(config, option_types(scan)) == {
-        "no_index": True,
+    assert read_config(str(config), WORDS) == {
+        "index": None,
         "min_size": 5,
         "threshold": 1,
         "one_file_system": False,
@@ -86,11 +86,10 @@ def test_paths_are_absolute_and_the_home_is_known(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOME", "/home/ada")
-    config = configure(folder, 'roots = ["~/Pictures", "/srv", "x/../y"]\nreport = "-"\nindex = ""')
-    assert read_config(config, option_types(scan)) == {
+    config = configure(folder, 'roots = ["~/Pictures", "/srv", "x/../y"]\nreport = "-"')
+    assert read_config(str(config), WORDS) == {
         "roots": ["/home/ada/Pictures", "/srv", str(folder / "y")],
         "report": "-",
-        "index": "",
     }
 
 
@@ -100,7 +99,11 @@ def test_paths_are_absolute_and_the_home_is_known(
         ("kep = 'oldest'", "there is no option 'kep'; known are across, allow-empty"),
         ("[scan]\nkeep = 'oldest'", "there is no option 'scan'"),
         ("config = 'other.toml'", "there is no option 'config'"),
-        ("keep = 1", "'keep' must be a string, not 1"),
+        ("keep = 1", "'keep' must be a list of strings, not 1"),
+        ("keep = 'prettiest'", "'keep' 'prettiest' is unknown; choose from most-pixels"),
+        ("report = ''", "'report' must not be empty"),
+        ("no-index = 1", "'no-index' must be true or false, not 1"),
+        ("min-size = '10 parsecs'", "'min-size': '10 parsecs' is not a size"),
         ("hidden = 'yes'", "'hidden' must be true or false, not 'yes'"),
         ("hidden = 1", "'hidden' must be true or false, not 1"),
         ("min-size = true", "'min-size' must be a whole number, not True"),
@@ -108,7 +111,8 @@ def test_paths_are_absolute_and_the_home_is_known(
         ("threshold = '0.5'", "'threshold' must be a number, not '0.5'"),
         ("roots = 'photos'", "'roots' must be a list of strings, not 'photos'"),
         ("exclude = ['a', 1]", "'exclude' must be a list of strings"),
-        ("no-index = true\nno_index = true", "'no_index' is there twice"),
+        ("no-index = true\nno_index = true", "'no_index' sets index a second time"),
+        ("no-index = true\nindex = 'i'", "'index' sets index a second time"),
         ("keep = ", "is not TOML: Invalid value (at"),
         ("\x00", "is not TOML"),
     ],
@@ -130,7 +134,7 @@ def test_a_number_out_of_range_is_refused_as_on_the_command_line(folder: Path) -
     config = configure(folder, "max-depth = 0")
     result = run("scan", folder / "photos", "--config", config)
     assert result.exit_code == 2
-    assert "--max-depth" in result.stderr
+    assert "dedupe.toml: 'max-depth' must be at least 1, not 0" in result.stderr
 
 
 def test_a_file_that_is_not_there_is_named(folder: Path) -> None:
@@ -143,7 +147,7 @@ def test_a_file_that_is_not_utf8_is_refused(folder: Path) -> None:
     config = folder / "latin.toml"
     config.write_bytes(b"keep = 'caf\xe9'")
     with pytest.raises(UsageError, match="is not TOML"):
-        read_config(config, option_types(scan))
+        read_config(str(config), WORDS)
 
 
 @pytest.mark.parametrize("config", ["", "keep = 'oldest'"])
@@ -156,10 +160,28 @@ def test_without_roots_anywhere_a_scan_says_what_to_give(folder: Path, config: s
     )
 
 
-def test_every_option_that_is_text_is_known_to_be_a_path_or_not() -> None:
-    text = {
-        name
-        for name, hint in option_types(scan).items()
-        if str in (hint, *typing.get_args(hint)) or list[str] in (hint, *typing.get_args(hint))
+def test_every_option_that_names_a_file_is_relative_to_the_configuration(folder: Path) -> None:
+    paths = [n for n, word in WORDS.items() if word.setting.is_path and not word.is_flag]
+    listed = {"roots", "protect"}
+    lines = (f"{name} = {['x'] if name in listed else 'x'!r}" for name in paths)
+    values = read_config(str(configure(folder, "\n".join(lines))), WORDS)
+    assert set(values) == {
+        *("roots", "protect", "report", "move_to", "encoder", "index", "ignored"),
+        *("summary", "log", "lock"),
     }
-    assert text == PATHS | _WORDS
+    assert all(value in (str(folder / "x"), [str(folder / "x")]) for value in values.values())
+
+
+def test_sizes_are_numbers_or_words(folder: Path) -> None:
+    assert read_config(str(configure(folder, "min-size = '10kB'")), WORDS) == {"min_size": 10_000}
+
+
+def test_a_flag_that_is_false_is_the_default(folder: Path) -> None:
+    text = "no-index = false\nno-verify = false\nhidden = false"
+    assert read_config(str(configure(folder, text)), WORDS) == {"hidden": False}
+
+
+def test_the_negation_of_an_option_excludes_it(folder: Path) -> None:
+    result = run("scan", folder / "photos", "--index", "i", "--no-index")
+    assert result.exit_code == 2
+    assert result.stderr == "dedupe: --index and --no-index do not go together\n"

@@ -108,7 +108,7 @@ def test_json_of_a_pair_without_a_map_has_no_numbers_for_it(cat: Path, tmp_path:
         (["{cat}", "{cat}", "--sensitivity", "mild"], 2, "balanced"),
         (["{cat}", "{cat}", "--encoder", "{tmp}"], 4, "not an encoder"),
         (["{cat}", "{cat}", "--out", "{tmp}/why.jpg"], 2, "why.png"),
-        (["{cat}", "{cat}", "--out", "{cat}"], 2, "no earlier figure"),
+        (["{cat}", "{cat}", "--out", "{cat}"], 2, "no figure of dedupe"),
     ],
 )
 def test_every_failure_is_one_line_and_has_its_exit_code(

@@ -166,9 +166,10 @@ def test_a_log_keeps_the_outcome_and_the_trouble_of_every_run(photos: Path, tmp_
 def test_a_log_is_set_aside_when_it_has_grown(tmp_path: Path) -> None:
     console = Console()
     for _ in range(4):
-        with console.logging_to(str(tmp_path / "log.txt")):
-            for _ in range(400):
-                console.conclude("x" * 1000, silent=True)
+        console.open_log(str(tmp_path / "log.txt"))
+        for _ in range(400):
+            console.conclude("x" * 1000, silent=True)
+        console.close_log()
     files = {path.name: path.stat().st_size for path in tmp_path.iterdir()}
     assert sorted(files) == ["log.txt", "log.txt.1", "log.txt.2", "log.txt.3"]
     assert max(files.values()) <= 256 * 1024

@@ -89,8 +89,8 @@ def test_relative_paths_are_those_of_the_folder_in_which_the_job_was_installed(
     cut = words.index("scan")
     assert words[cut : words.index("--summary")] == (
         *("scan", str(photos), "--report", str(tmp_path / "r.csv")),
-        *("--move-to", str(tmp_path / "aside"), "--threshold", "0.5"),
-        *("--protect", str(photos), "--exclude", "a", "--exclude", "b", "--hidden"),
+        *("--move-to", str(tmp_path / "aside"), "--exclude", "a", "--exclude", "b", "--hidden"),
+        *("--threshold", "0.5", "--protect", str(photos)),
     )
     assert words[-1] == "--brief"
 

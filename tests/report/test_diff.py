@@ -7,7 +7,7 @@ from dataclasses import replace
 from builders import a_group, a_photo, a_report
 
 from dedupe.files.digest import digest_bytes
-from dedupe.report import format_report, news_since, parse_report
+from dedupe.report import format_report, new_since, parse_report
 from dedupe.types import Photo, Report
 
 A, B, C, D = (a_photo(f"/p/{name}.jpg", name.encode()) for name in "abcd")
@@ -15,7 +15,7 @@ A, B, C, D = (a_photo(f"/p/{name}.jpg", name.encode()) for name in "abcd")
 
 def news(earlier: Report | None, report: Report) -> dict[str, list[str]]:
     """Paths of the new duplicates by the path of their keeper."""
-    groups = news_since(earlier, report).groups
+    groups = new_since(earlier, report).groups
     return {g.keeper.path: [d.photo.path for d in g.duplicates] for g in groups}
 
 
@@ -25,7 +25,7 @@ def moved(photo: Photo, path: str) -> Photo:
 
 def test_without_an_earlier_report_everything_is_new() -> None:
     report = a_report(a_group(A, B))
-    assert news_since(None, report) == report
+    assert new_since(None, report) == report
 
 
 def test_the_same_report_holds_nothing_new() -> None:
@@ -72,4 +72,4 @@ def test_what_is_gone_is_no_news() -> None:
 
 def test_all_but_the_groups_stays_as_it_is() -> None:
     report = a_report(a_group(A, B), threshold=0.25, encoder="e2")
-    assert news_since(report, report) == replace(report, groups=())
+    assert new_since(report, report) == replace(report, groups=())
