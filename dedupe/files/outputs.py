@@ -21,6 +21,9 @@ OutputKind = Literal["report", "summary", "lock", "log", "figure", "plot", "inde
 _ENDS = 1 << 16  # bytes read at either end of a file: every mark below lies there
 _PNG = b"\x89PNG\r\n\x1a\n"
 APPLICATION_ID = 0x64647570  # "ddup", at byte 68 of an index: SQLite's application_id
+JSON_ROW_MARK = b'{"group": '  # the first bytes of a report as JSON Lines
+PARQUET_MARK = b"PAR1"  # the first and last bytes of every Parquet file
+PARQUET_KIND = b"dedupe report"  # in the metadata at the end of a report as Parquet
 HTML_MARK = b"<!doctype html><!-- dedupe report -->"  # the first bytes of a report as HTML
 LOG_FILES = 3  # older parts of a log, path.1 to path.3
 
@@ -179,8 +182,11 @@ def check_encoder_folder(folder: str, files: Mapping[str, bytes]) -> None:
 
 def _is_report(content: bytes) -> bool:
     return bool(
-        content.startswith((b"group,role,path,keeper,", HTML_MARK))
+        content.startswith(
+            (b"group,role,path,keeper,", HTML_MARK, JSON_ROW_MARK + b'1, "role": "keep"')
+        )
         or re.match(rb'\{\s*"version": \d+,\s*"generated_by": "dedupe ', content)
+        or (content.startswith(PARQUET_MARK) and PARQUET_KIND in content)
     )
 
 

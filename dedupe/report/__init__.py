@@ -6,18 +6,25 @@ A report decides which photos are moved, so reading trusts nothing. Writing make
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO, Literal, get_args
 
 from dedupe.errors import ReportError, UsageError
-from dedupe.files.outputs import HTML_MARK, check_output
+from dedupe.files.outputs import HTML_MARK, JSON_ROW_MARK, PARQUET_MARK, check_output
 from dedupe.files.paths import StrPath
 from dedupe.files.replace import replace_file
 from dedupe.report.csv_format import csv_lines, parse_csv
 from dedupe.report.diff import new_since
 from dedupe.report.json_format import json_lines, parse_json
 from dedupe.report.lost import find_lost_roots
+from dedupe.report.table import (
+    json_row_lines,
+    parquet_lines,
+    parse_json_rows,
+    parse_parquet,
+    to_arrow,
+)
 from dedupe.types import Report
 
 __all__ = [
@@ -30,10 +37,11 @@ __all__ = [
     "parse_report",
     "read_report",
     "stream_report",
+    "to_arrow",
     "write_report",
 ]
 
-Format = Literal["csv", "json", "html"]
+Format = Literal["csv", "json", "jsonl", "parquet", "html"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 
 
@@ -104,7 +112,7 @@ def format_report(report: Report, *, format: Format) -> bytes:  # noqa: A002
 
 
 def read_report(path: StrPath) -> Report:
-    """Read a report; its first character decides which format it has.
+    """Read a report in CSV, JSON, JSON Lines or Parquet, recognised by its first bytes.
 
     Raises:
         ReportError: it cannot be read, or contradicts itself; names the line or the group.
@@ -123,11 +131,19 @@ def parse_report(data: bytes, *, name: str) -> Report:
         raise ReportError(
             f"cannot read the report {name}: an HTML page is for a person; give the CSV or JSON"
         )
-    parse = parse_json if data.lstrip().startswith(b"{") else parse_csv
     try:
-        return parse(data)
+        return _choose_parser(data)(data)
     except ValueError as error:
         raise ReportError(f"cannot trust the report {name}: {error}") from error
+
+
+def _choose_parser(data: bytes) -> Callable[[bytes], Report]:
+    """Return the parser of a report by its first bytes."""
+    if data.startswith(PARQUET_MARK):
+        return parse_parquet
+    if data.startswith(JSON_ROW_MARK):
+        return parse_json_rows
+    return parse_json if data.lstrip().startswith(b"{") else parse_csv
 
 
 def _lines(report: Report, form: Format) -> Iterator[bytes]:
@@ -136,7 +152,8 @@ def _lines(report: Report, form: Format) -> Iterator[bytes]:
 
         yield from html_lines(report)
         return
+    writers = {"json": json_lines, "jsonl": json_row_lines, "parquet": parquet_lines}
     try:
-        yield from csv_lines(report) if form == "csv" else json_lines(report)
+        yield from writers.get(form, csv_lines)(report)
     except ValueError as error:
         raise ReportError(f"cannot write the report: {error}") from error

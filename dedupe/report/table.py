@@ -1,0 +1,147 @@
+"""The report as an Arrow table, for pandas, polars, duckdb and datasets; Parquet and JSON Lines.
+
+Needs the extra `table` (pyarrow) except for JSON Lines.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+from dedupe.errors import ReportError
+from dedupe.files.outputs import PARQUET_KIND
+from dedupe.report.rows import Row, check_row, report_of, rows_of
+from dedupe.types import Report
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+COLUMNS = tuple(field.name for field in fields(Row))
+_PATHS = ("path", "keeper")
+
+
+def to_arrow(report: Report) -> pa.Table:
+    """Return a report as a table with the columns of the CSV, one row for each file of a group.
+
+    Returns:
+        Numbers as int64 and float64, words as strings. `path` and `keeper` hold U+FFFD in place of
+        bytes that are not UTF-8; `path_bytes` and `keeper_bytes` (binary) hold the exact paths.
+
+    Raises:
+        ReportError: pyarrow is not installed.
+    """
+    pa = _pyarrow()
+    rows = list(rows_of(report))
+    columns: dict[str, Any] = {}
+    for field in fields(Row):
+        values = [getattr(row, field.name) for row in rows]
+        if field.name in _PATHS:
+            raw = [os.fsencode(value) for value in values]
+            columns[field.name] = pa.array([p.decode("utf-8", "replace") for p in raw], pa.string())
+            columns[f"{field.name}_bytes"] = pa.array(raw, pa.binary())
+        else:
+            columns[field.name] = pa.array(values, _type(pa, field.type))
+    return pa.table(columns).replace_schema_metadata({b"kind": PARQUET_KIND})
+
+
+def parquet_lines(report: Report) -> Iterator[bytes]:
+    """Give the bytes of a report as Parquet, in one part.
+
+    Raises:
+        ReportError: pyarrow is not installed.
+        ValueError: the report says what a reader would reject.
+    """
+    pa = _pyarrow()
+    import pyarrow.parquet as pq
+
+    sink = pa.BufferOutputStream()
+    pq.write_table(to_arrow(report), sink, compression="zstd")
+    yield sink.getvalue().to_pybytes()
+
+
+def parse_parquet(data: bytes) -> Report:
+    """Read a report from the bytes of a Parquet file.
+
+    Raises:
+        ValueError: it does not hold together.
+        ReportError: pyarrow is not installed.
+    """
+    pa = _pyarrow()
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(pa.BufferReader(data))
+    except (pa.ArrowInvalid, OSError) as error:
+        raise ValueError(f"it is not Parquet: {error}") from error
+    missing = {*COLUMNS, "path_bytes", "keeper_bytes"} - set(table.column_names)
+    if missing:
+        raise ValueError(f"the column {min(missing)} is missing")
+    return _report_of(table.to_pylist(), paths_as_bytes=True)
+
+
+def json_row_lines(report: Report) -> Iterator[bytes]:
+    """Give a report as JSON Lines: one object for each file of a group.
+
+    `mtime_ns` is a string, since many readers round whole numbers beyond 2**53.
+
+    Raises:
+        ValueError: the report says what a reader would reject.
+    """
+    for row in rows_of(report):
+        values = {name: getattr(row, name) for name in COLUMNS} | {"mtime_ns": str(row.mtime_ns)}
+        yield json.dumps(values, allow_nan=False).encode("ascii") + b"\n"
+
+
+def parse_json_rows(data: bytes) -> Report:
+    """Read a report from JSON Lines.
+
+    Raises:
+        ValueError: it does not hold together; names the line.
+    """
+    found = []
+    for number, line in enumerate(data.splitlines(), start=1):
+        try:
+            found.append(json.loads(line))
+        except ValueError as error:
+            raise ValueError(f"line {number}: {error}") from error
+    return _report_of(found, paths_as_bytes=False)
+
+
+def _report_of(found: Iterable[Any], *, paths_as_bytes: bool) -> Report:
+    rows = []
+    for number, values in enumerate(found, start=1):
+        try:
+            rows.append(check_row(_row(values, paths_as_bytes)))
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"row {number}: {error}") from error
+    return report_of(rows)
+
+
+def _row(values: Any, paths_as_bytes: bool) -> Row:
+    wanted = {name: values[name] for name in COLUMNS}
+    if paths_as_bytes:
+        wanted |= {name: os.fsdecode(values[f"{name}_bytes"]) for name in _PATHS}
+    wanted["mtime_ns"] = int(wanted["mtime_ns"])
+    for field in fields(Row):
+        kind = {"int": int, "float": float}.get(str(field.type), str)
+        value = wanted[field.name]
+        if kind is float and type(value) is int:
+            wanted[field.name] = float(value)
+        elif type(value) is not kind:
+            raise ValueError(f"{field.name} {value!r:.60} is not of type {kind.__name__}")
+    return Row(**wanted)
+
+
+def _type(pa: Any, annotation: Any) -> Any:
+    return {"int": pa.int64(), "float": pa.float64()}.get(str(annotation), pa.string())
+
+
+def _pyarrow() -> Any:
+    try:
+        import pyarrow as pa
+    except ImportError as error:
+        raise ReportError("tables need pyarrow: pip install 'dedupe[table]'") from error
+    return pa
