@@ -13,6 +13,7 @@ from typing import Unpack
 import numpy as np
 from numpy.typing import NDArray
 
+from dedupe.apply.sidecars import list_sidecars
 from dedupe.decode.formats import supported_extensions
 from dedupe.decode.image import DECODER_VERSION
 from dedupe.embed import embed_files
@@ -139,7 +140,7 @@ def find_duplicates(
         )
     grouped = {photo.path for group in groups for photo in group.photos}
     return Report(
-        groups=tuple(group for group in groups if not chosen.across or _spans_roots(group)),
+        groups=list_sidecars(g for g in groups if not chosen.across or _spans_roots(g)),
         skipped=(
             *walked.skipped,
             *embedded.skipped,

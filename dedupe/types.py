@@ -228,6 +228,7 @@ class Duplicate:
     kind: Kind
     how: str = ""  # what was done to the picture, where it is known: "turned 90"
     matrix: FrameMatrix | None = field(default=None, compare=False)  # its frame -> keeper's
+    sidecars: tuple[str, ...] = ()  # names in its folder of files that belong to it, sorted
 
 
 @dataclass(frozen=True, slots=True)

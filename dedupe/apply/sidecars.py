@@ -5,8 +5,10 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Iterable
+from dataclasses import replace
 
 from dedupe.decode.formats import supported_extensions
+from dedupe.types import Duplicate, Group
 
 _NOTES = {".xmp", ".aae", ".thm"}  # edits and metadata of Adobe, darktable, Apple, and cameras
 _RAW = {
@@ -74,6 +76,21 @@ class Sidecars:
             if photos and path not in self._photos:
                 owners[path] = frozenset(photos)
         return owners
+
+
+def list_sidecars(groups: Iterable[Group]) -> tuple[Group, ...]:
+    """Return the groups with the sidecars of each duplicate that would go or stay with it."""
+    groups = tuple(groups)
+    going = [duplicate.photo.path for group in groups for duplicate in group.duplicates]
+    found = Sidecars(going, (group.keeper.path for group in groups))
+
+    def with_sidecars(duplicate: Duplicate) -> Duplicate:
+        names = tuple(map(os.path.basename, found.of(duplicate.photo.path)))
+        return replace(duplicate, sidecars=names)
+
+    return tuple(
+        replace(group, duplicates=tuple(map(with_sidecars, group.duplicates))) for group in groups
+    )
 
 
 def describe_recording(sidecar: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import fields
@@ -29,8 +30,7 @@ def csv_lines(report: Report) -> Iterator[bytes]:
     """
     yield _line(COLUMNS)
     for row in rows_of(report):
-        cells = [getattr(row, column) for column in COLUMNS]
-        yield _line([f"{c:.{DECIMALS}f}" if isinstance(c, float) else str(c) for c in cells])
+        yield _line([_cell(getattr(row, column)) for column in COLUMNS])
 
 
 def parse_csv(data: bytes) -> Report:
@@ -59,6 +59,15 @@ def parse_csv(data: bytes) -> Report:
     except RowError as error:
         start = next(line for line, row in zip(starts, rows, strict=True) if row is error.row)
         raise ValueError(f"line {start}: {error}") from error
+
+
+def _cell(value: object) -> str:
+    """Return a value as text: a list of names as a JSON array, an empty list as nothing."""
+    if isinstance(value, float):
+        return f"{value:.{DECIMALS}f}"
+    if isinstance(value, tuple):
+        return json.dumps(value) if value else ""
+    return str(value)
 
 
 def _line(cells: tuple[str, ...] | list[str]) -> bytes:
@@ -90,8 +99,19 @@ def _row(cells: list[str]) -> Row:
             digest=cell["digest"],
             encoder=cell["encoder"],
             threshold=_decimal(cell, "threshold"),
+            sidecars=_names(cell, "sidecars"),
         )
     )
+
+
+def _names(cell: dict[str, str], column: str) -> tuple[str, ...]:
+    try:
+        names = json.loads(cell[column] or "[]")
+    except (ValueError, RecursionError):
+        names = None
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ValueError(f"{column} {cell[column]!r:.60} is not a JSON array of names")
+    return tuple(names)
 
 
 def _whole(cell: dict[str, str], column: str) -> int:

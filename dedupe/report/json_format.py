@@ -2,7 +2,7 @@
 
     {"version", "generated_by", "encoder", "threshold",
      "groups": [{"group", "reason", "keeper": FILE,
-                 "duplicates": [FILE + distance, kind, how, matrix]}],
+                 "duplicates": [FILE + distance, kind, how, sidecars, matrix]}],
      "skipped": [{"path", "reason", "detail"}],
      "statistics": {"images", "groups", "duplicates", "bytes_freed", "reused", "seconds"}}
 
@@ -107,7 +107,7 @@ def _group(rows: list[Row], matrices: Mapping[str, FrameMatrix | None]) -> dict[
         "keeper": {key: getattr(keep, key) for key in _FILE},
         "duplicates": [
             {key: getattr(row, key) for key in (*_FILE, *_RELATION)}
-            | {"matrix": _rounded(matrices.get(row.path))}
+            | {"sidecars": row.sidecars, "matrix": _rounded(matrices.get(row.path))}
             for row in rest
         ],
     }
@@ -183,11 +183,18 @@ def _rows(group: object, *, encoder: str, threshold: float) -> Iterator[Row]:
                     mtime_ns=_get(file, "mtime_ns", int),
                     digest=_get(file, "digest", str),
                     threshold=threshold,
+                    sidecars=() if kept else _names(_get(file, "sidecars", list)),
                     **shared,
                 )
             )
     except ValueError as error:
         raise ValueError(f"group {number}: {error}") from error
+
+
+def _names(names: list[Any]) -> tuple[str, ...]:
+    if not all(isinstance(name, str) for name in names):
+        raise ValueError(f"the sidecars {names!r:.60} are not names")
+    return tuple(names)
 
 
 def _skip(item: object) -> Skipped:

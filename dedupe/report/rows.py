@@ -56,6 +56,7 @@ class Row:
     digest: str
     encoder: str  # of the report, in each of its rows
     threshold: float  # of the report, in each of its rows
+    sidecars: tuple[str, ...] = ()  # names in the folder of the file; none for the keeper
 
 
 class RowError(ValueError):
@@ -116,12 +117,16 @@ def check_row(row: Row) -> Row:
     check_path(row.keeper)
     for name in ("how", "reason", "format", "encoder"):
         _check_words(name, getattr(row, name))
+    for name in row.sidecars:
+        check_path(os.path.join(os.path.dirname(row.path), name))
+        _require(os.path.basename(name) == name, f"the sidecar {name!r} is not a file name")
     _check_numbers(row)
     _require(row.role in {"keep", "duplicate"}, f"role {row.role!r} is neither keep nor duplicate")
     if row.role == "keep":
         _require(row.keeper == row.path, f"{row.path!r} is kept, but has another keeper")
         _require(not row.kind and not row.how, f"{row.path!r} is kept, but has a kind")
         _require(row.distance == 0, f"{row.path!r} is kept, but has a distance")
+        _require(not row.sidecars, f"{row.path!r} is kept, but has sidecars that would go")
     else:
         _require(row.keeper != row.path, f"{row.path!r} is a duplicate and its own keeper")
         _require(row.kind in KINDS, f"kind {row.kind!r} is not exact, same or edited")
@@ -163,6 +168,7 @@ def _row(report: Report, number: int, group: Group, duplicate: Duplicate | None)
             digest=photo.digest,
             encoder=report.encoder,
             threshold=round(report.threshold, DECIMALS),
+            sidecars=duplicate.sidecars if duplicate else (),
         )
     )
 
@@ -179,7 +185,8 @@ def _group(number: int, rows: list[Row]) -> Group:
         same = row.digest == keep.digest and row.bytes == keep.bytes
         _agree(row, same or row.kind != "exact", f"{row.path!r} is no exact copy of its keeper")
     duplicates = (
-        Duplicate(_photo(row), row.distance, cast(Kind, row.kind), row.how) for row in rest
+        Duplicate(_photo(row), row.distance, cast(Kind, row.kind), row.how, sidecars=row.sidecars)
+        for row in rest
     )
     ordered = sorted(duplicates, key=lambda duplicate: os.fsencode(duplicate.photo.path))
     return Group(_photo(keep), tuple(ordered), keep.reason, number)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from builders import a_group, write_photo
 
-from dedupe.apply.sidecars import Sidecars, describe_recording
+from dedupe.apply.sidecars import Sidecars, describe_recording, list_sidecars
 
 
 def files(folder: Path, *names: str) -> None:
@@ -94,3 +95,13 @@ def test_a_folder_that_vanished_has_none(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_raw_files_and_movies_are_recordings(name: str, recording: str) -> None:
     assert describe_recording(name) == recording
+
+
+def test_a_report_lists_the_sidecars_of_each_duplicate_and_of_no_keeper(tmp_path: Path) -> None:
+    files(tmp_path, "a.xmp", "b.xmp", "b.CR2", "c.mov")
+    photos = [write_photo(tmp_path / f"{name}.jpg") for name in "abc"]
+    [group] = list_sidecars([a_group(*photos)])
+    assert [duplicate.sidecars for duplicate in group.duplicates] == [
+        ("b.CR2", "b.xmp"),
+        ("c.mov",),
+    ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import os
+from dataclasses import replace
 
 import pytest
 from builders import a_group, a_photo, a_report
@@ -17,11 +18,11 @@ from dedupe.types import Report
 
 HEADER = (
     "group,role,path,keeper,distance,kind,how,reason,width,height,format,bytes,mtime_ns,digest,"
-    "encoder,threshold\n"
+    "encoder,threshold,sidecars\n"
 )
 DIGEST = "ab" * 16
-KEEP = f"1,keep,/p/a,/p/a,0.000000,,,largest,4,3,PNG,9,7,{DIGEST},e1,0.500000\n"
-NEAR = f"1,duplicate,/p/b,/p/a,0.250000,same,turned 90,largest,4,3,PNG,9,7,{DIGEST},e1,0.500000\n"
+KEEP = f"1,keep,/p/a,/p/a,0.000000,,,largest,4,3,PNG,9,7,{DIGEST},e1,0.500000,\n"
+NEAR = f"1,duplicate,/p/b,/p/a,0.250000,same,turned 90,largest,4,3,PNG,9,7,{DIGEST},e1,0.500000,\n"
 GOOD = HEADER + KEEP + NEAR
 NASTY = [
     "a,b",
@@ -56,7 +57,17 @@ def test_the_csv_holds_one_row_per_file_with_the_keeper_first() -> None:
         ["2", "duplicate", "/p/x", "/p/z", "0.123457", "same", "mirrored", "most pixels"],
     ]
     photo = a_photo("/p/b")
-    facts = ["640", "480", "JPEG", "5", str(photo.file.mtime_ns), photo.digest, "e1", "0.500000"]
+    facts = [
+        "640",
+        "480",
+        "JPEG",
+        "5",
+        str(photo.file.mtime_ns),
+        photo.digest,
+        "e1",
+        "0.500000",
+        "",
+    ]
     assert [row[8:] for row in rows[1:]] == [facts] * 5
 
 
@@ -67,6 +78,17 @@ def test_the_known_text_is_read_and_written_again_byte_for_byte() -> None:
 def test_an_empty_report_is_a_header() -> None:
     assert format_report(a_report(), format="csv") == HEADER.encode()
     assert read(HEADER).groups == ()
+
+
+@pytest.mark.parametrize("name", NASTY)
+@pytest.mark.parametrize("form", ["csv", "json"])
+def test_the_names_of_sidecars_survive(name: str, form: Format) -> None:
+    group = a_group(a_photo("/p/a"), a_photo("/p/b"))
+    [duplicate] = group.duplicates
+    duplicate = replace(duplicate, sidecars=("b.xmp", f"{name}.xmp"))
+    report = a_report(replace(group, duplicates=(duplicate,)))
+    data = format_report(report, format=form)
+    assert parse_report(data, name=f"r.{form}").groups == report.groups
 
 
 @pytest.mark.parametrize("name", NASTY)
@@ -104,8 +126,8 @@ def test_the_order_of_groups_given_does_not_change_the_bytes() -> None:
     ("old", "new", "trouble"),
     [
         (HEADER, "", "line 1: the columns are not group,role"),
-        (",threshold\n", "\n", "line 1: the columns are not"),
-        ("1,duplicate", "1,duplicate,", "line 3: 17 cells instead of 16"),
+        (",sidecars\n", "\n", "line 1: the columns are not"),
+        ("1,duplicate", "1,duplicate,", "line 3: 18 cells instead of 17"),
         ("1,duplicate", "\n1,duplicate", "line 3: 0 cells"),
         (NEAR, "", "line 2: group 1 has no duplicate"),
         (KEEP, "", "line 2: group 1 does not begin with the file that is kept"),
@@ -136,6 +158,11 @@ def test_the_order_of_groups_given_does_not_change_the_bytes() -> None:
         ("0.250000", "2.5", "distance 2.5 is not in [0, 2]"),
         ("0.250000", "0.500001", "line 3: '/p/b' lies beyond the threshold"),
         ("0.000000", "0.1", "line 2: '/p/a' is kept, but has a distance"),
+        ("0.500000,\n1,dup", '0.500000,"[""x""]"\n1,dup', "'/p/a' is kept, but has sidecars"),
+        (NEAR, NEAR[:-1] + "x\n", "sidecars 'x' is not a JSON array of names"),
+        (NEAR, NEAR[:-1] + "[7]\n", "sidecars '[7]' is not a JSON array of names"),
+        (NEAR, NEAR[:-1] + '"[""../b.xmp""]"\n', "is not in its plain form"),
+        (NEAR, NEAR[:-1] + '"[""x/b.xmp""]"\n', "the sidecar 'x/b.xmp' is not a file name"),
         (",9,7,", ",-9,7,", "-9 bytes is not a size"),
         (",9,7,", ",9,1.7E+18,", "mtime_ns '1.7E+18' is not a whole number"),
         (",9,7,", ",9,99999999999999999999999999999,", "is not a time"),

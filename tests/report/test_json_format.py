@@ -35,6 +35,7 @@ def test_the_json_holds_groups_skipped_files_and_statistics() -> None:
     facts = {"width": 640, "height": 480, "format": "JPEG", "bytes": 5}
     facts |= {"mtime_ns": MTIME_NS, "digest": photo.digest}
     relation = {"distance": 0.25, "kind": "same", "how": "mirrored", "matrix": None}
+    relation["sidecars"] = []
     assert as_dict() == {
         "version": 1,
         "generated_by": f"dedupe {version('dedupe')}",
