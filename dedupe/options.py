@@ -264,6 +264,13 @@ class ActionOptions(_Checked):
         "`ignore` leaves sidecars alone.",
         panel=_SAFETY,
     )
+    within: StrPath | None = option(
+        None,
+        "Stop if the report names a file outside of this folder.",
+        is_path=True,
+        metavar="FOLDER",
+        panel=_SAFETY,
+    )
     max_actions: int | None = option(
         None, "Stop if more files than this would be removed.", low=0, panel=_SAFETY
     )
@@ -310,6 +317,7 @@ class ActionOptions(_Checked):
             sidecars=self.sidecars,
             max_actions=self.max_actions,
             max_fraction=self.max_fraction,
+            within=os.fspath(self.within or ""),
         )
 
     def _chosen(self) -> list[ActionKind]:

@@ -201,3 +201,30 @@ def test_who_interrupts_is_told_how_to_go_on(
     assert run("apply", "--resume", told).exit_code == 0
     assert run("undo", told).exit_code == 0
     assert snapshot(photos) == before
+
+
+def test_apply_within_a_folder_touches_nothing_if_the_report_names_a_file_outside(
+    report: Path, photos: Path
+) -> None:
+    (photos.parent / "other").mkdir()
+    before = snapshot(photos)
+    result = run("apply", report, "--delete", "--yes", "--within", photos.parent / "other")
+    assert result.exit_code == 6
+    assert f"{photos}/a.jpg', which is outside of {photos.parent}/other" in result.stderr
+    assert snapshot(photos) == before
+    assert run("apply", report, "--delete", "--yes", "--within", photos).exit_code == 0
+
+
+def test_undo_takes_the_last_run_although_the_clock_went_back(report: Path, photos: Path) -> None:
+    first = run("apply", report, "--move-to", photos.parent / "out", "--kinds", "exact")
+    second = run("apply", report, "--move-to", photos.parent / "out", "--kinds", "same")
+    assert (first.exit_code, second.exit_code) == (0, 0)
+    runs = [re.findall("dedupe undo ([^`\\s]+)", result.stdout)[0] for result in (first, second)]
+    [folder] = {path.parent for path in Path(os.environ["XDG_STATE_HOME"]).rglob("*.jsonl")}
+    for name, year in zip(runs, ("2031", "2019"), strict=True):
+        (folder / f"{name}.jsonl").rename(folder / f"{year}{name[4:]}.jsonl")
+    assert run("undo").exit_code == 0
+    assert (photos / "small b.jpg").exists()
+    assert not (photos / "copy of a.jpg").exists()
+    assert run("undo").exit_code == 0
+    assert (photos / "copy of a.jpg").exists()
