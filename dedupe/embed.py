@@ -17,6 +17,7 @@ import joblib
 import numpy as np
 
 from dedupe.decode.formats import DEFAULT_MAX_PIXELS
+from dedupe.decode.frames import digest_frames
 from dedupe.decode.image import Picture, decode
 from dedupe.decode.read import Unreadable, read
 from dedupe.encoder.manifest import Encoder, Manifest
@@ -193,6 +194,9 @@ class _Loader:
             return _Read(file, name, content=content)
         try:
             picture = decode(data, side=self._side, max_pixels=self._max_pixels)
+            if picture.facts.frames > 1 or measure_detail(picture.pixels) < MIN_DETAIL:
+                facts = replace(picture.facts, pixels=digest_frames(data))
+                picture = replace(picture, facts=facts)
         except Unreadable as trouble:
             return _Read(file, name, trouble=Skipped(file.path, trouble.reason, trouble.detail))
         return _Read(file, name, picture=picture)

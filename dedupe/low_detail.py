@@ -1,7 +1,7 @@
 """Low-detail images: blank pages, lens caps, clear sky.
 
 All of them have nearly the same embedding, so their vectors are not compared. Two of them are near
-duplicates if their pixels agree.
+duplicates if all their pixels are equal, in full size.
 """
 
 from __future__ import annotations
@@ -32,20 +32,17 @@ def measure_detail(pixels: NDArray[np.uint8]) -> float:
 
 
 def find_same_pixels(contents: Contents) -> Pairs:
-    """Pair the low-detail pictures of equal size and equal vector, at distance 0.
-
-    The encoder maps equal pixels to the same bits, and other pixels almost never.
+    """Pair the low-detail pictures whose full-size pixels are equal, at distance 0.
 
     Returns:
         Pairs (first, other) for every group of equal pictures, sorted.
     """
-    first: dict[tuple[int, int, bytes], int] = {}
+    first: dict[str, int] = {}
     pairs: list[tuple[int, int]] = []
     for row in np.flatnonzero(contents.low_detail).tolist():
-        photo = contents.photos[row][0]
-        key = (photo.width, photo.height, contents.vectors[row].tobytes())
-        seen = first.setdefault(key, row)
-        if seen != row:
+        pixels = contents.photos[row][0].facts.pixels
+        seen = first.setdefault(pixels, row)
+        if pixels and seen != row:
             pairs.append((seen, row))
     left, right = np.array(sorted(pairs), np.int64).reshape(-1, 2).T
     return Pairs(left, right, np.zeros(len(left), np.float32))

@@ -72,6 +72,7 @@ class Facts:
     camera: bool = False  # EXIF has the maker of the camera
     movie: int = 0  # bytes of the movie that follows the picture (motion photo); 0 for none
     profile: bool = False  # has an ICC profile
+    pixels: str = ""  # digest of all frames in full size; "" unless low-detail or several frames
 
 
 INTACT = Facts()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from builders import some_contents
@@ -9,7 +11,7 @@ from drawings import draw_photo
 from numpy.typing import NDArray
 
 from dedupe.low_detail import MIN_DETAIL, find_same_pixels, list_low_detail, measure_detail
-from dedupe.types import Contents, ImageFile, Photo
+from dedupe.types import INTACT, Contents, ImageFile, Photo
 
 Pixels = NDArray[np.uint8]
 BLANK = np.full((64, 64, 3), 250, np.uint8)
@@ -42,35 +44,38 @@ def test_detail_is_the_spread_of_brightness_in_levels() -> None:
     assert measure_detail(halves) == pytest.approx(50, abs=0.5)
 
 
-def scanned(*pictures: tuple[str, int, float], low_detail: set[int]) -> Contents:
-    """Contents with a width, and an angle in place of the vector; "b2" is two files of "b"."""
+def scanned(*pictures: tuple[str, str], low_detail: set[int]) -> Contents:
+    """Contents with the digest of their pixels; "b2" is two files of "b"."""
     files = [
         [
-            Photo(ImageFile(f"/p/{row}{copy}", 0, 9, 9, 1, row), width, 10, "PNG", name[0])
+            Photo(file, 10, 10, "PNG", name[0], replace(INTACT, pixels=pixels))
             for copy in range(int(name[1:] or 1))
+            for file in [ImageFile(f"/p/{row}{copy}", 0, 9, 9, 1, row)]
         ]
-        for row, (name, width, _) in enumerate(pictures)
+        for row, (name, pixels) in enumerate(pictures)
     ]
-    angles = np.array([angle for *_, angle in pictures])
-    vectors = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
+    vectors = np.tile(np.array([1, 0], np.float32), (len(files), 1))
     return some_contents(files, vectors, low_detail=low_detail)
 
 
-def test_low_detail_pictures_of_one_size_and_one_vector_are_paired_with_the_first() -> None:
-    same, wider, other = (10, 0.0), (20, 0.0), (10, 1e-3)
-    pictures = [("a", *same), ("b", *same), ("c", *wider), ("d", *other), ("e", *same)]
+def test_low_detail_pictures_with_equal_pixels_are_paired_with_the_first() -> None:
+    pictures = [("a", "p"), ("b", "p"), ("c", "q"), ("d", "r"), ("e", "p")]
     found = find_same_pixels(scanned(*pictures, low_detail={0, 1, 2, 3, 4}))
     assert list(zip(found.left.tolist(), found.right.tolist(), strict=True)) == [(0, 1), (0, 4)]
     assert found.distance.tolist() == [0, 0]
 
 
 def test_pictures_with_detail_and_files_of_one_content_are_not_paired_by_pixels() -> None:
-    contents = scanned(("a", 10, 0.0), ("b2", 10, 0.0), low_detail={1})
+    contents = scanned(("a", "p"), ("b2", "p"), low_detail={1})
     assert len(find_same_pixels(contents)) == 0
 
 
+def test_pictures_without_a_digest_of_their_pixels_are_not_paired() -> None:
+    assert len(find_same_pixels(scanned(("a", ""), ("b", ""), low_detail={0, 1}))) == 0
+
+
 def test_low_detail_pictures_in_no_group_are_listed() -> None:
-    contents = scanned(("a", 10, 0.0), ("b", 10, 0.5), ("c2", 10, 1.0), low_detail={0, 2})
+    contents = scanned(("a", "p"), ("b", "q"), ("c2", "r"), low_detail={0, 2})
     listed = list_low_detail(contents, {"/p/00"})
     assert [(one.path, one.reason) for one in listed] == [
         ("/p/20", "low-detail"),

@@ -78,6 +78,40 @@ def test_a_file_with_several_frames_or_pages_is_a_duplicate_only_of_equal_bytes(
     assert {Path(keeper).name, pair} == {f"a.{name}", equal.name}
 
 
+@pytest.mark.parametrize("name", ["gif", "tif"])
+def test_a_film_of_equal_frames_in_other_bytes_is_a_duplicate(
+    name: str, tmp_path: Path, scanned: Callable[[], Report]
+) -> None:
+    rest = [draw(seed, 320, 240) for seed in (2, 3)]
+    for file, comment in (("a", "one"), ("b", "another")):
+        options = {"comment": comment} if name == "gif" else {"software": comment}
+        save(ORIGINAL, tmp_path / f"p/{file}.{name}", save_all=True, append_images=rest, **options)
+    (taken,) = names(scanned()).values()
+    assert len(taken) == 1
+
+
+def test_blank_pages_that_differ_in_one_line_are_no_duplicates(
+    tmp_path: Path, scanned: Callable[[], Report]
+) -> None:
+    for number in range(3):
+        page = Image.new("RGB", (1240, 1754), "white")
+        page.paste("black", (600, 1700, 604 + 6 * number, 1703))
+        save(page, tmp_path / f"p/{number}.png")
+    save(page, tmp_path / "p/copy.tif")
+    report = scanned()
+    assert [{*names(report), *taken} for taken in names(report).values()] == [{"2.png", "copy.tif"}]
+
+
+def test_white_logos_on_transparency_are_no_duplicates(
+    tmp_path: Path, scanned: Callable[[], Report]
+) -> None:
+    for number in range(8):
+        logo = Image.new("RGBA", (200, 200))
+        logo.paste("white", (20 + 10 * number, 30, 60 + 10 * number, 100 + 10 * number))
+        save(logo, tmp_path / f"p/{number}.png")
+    assert names(scanned()) == {}
+
+
 def write_alpha(path: Path) -> None:
     image = ORIGINAL.convert("RGBA")
     image.putpixel((0, 0), (0, 0, 0, 0))

@@ -27,7 +27,7 @@ from dedupe.decode.read import Unreadable
 from dedupe.decode.rgb import to_rgb
 from dedupe.types import Facts
 
-DECODER_VERSION = 3
+DECODER_VERSION = 4
 """Part of the key of embeddings in the index: raise it if pixels or facts change."""
 
 _T = Image.Transpose
@@ -55,8 +55,9 @@ def decode(
 ) -> Picture:
     """Decode an image; the same bytes give the same pixels. Safe to call from many threads.
 
-    Pixels are 8-bit RGB after EXIF orientation. Transparency is laid on white, an animation gives
-    its first frame, and colour profiles are ignored. `dedupe.decode.rgb` describes other depths.
+    Pixels are 8-bit RGB after EXIF orientation. Transparency is laid on a colour that the image
+    does not contain, an animation gives its first frame, and colour profiles are ignored.
+    `dedupe.decode.rgb` describes other depths.
 
     With `side` the whole image is squashed to a square, whatever its shape, by averaging over
     areas. A JPEG is decoded at the smallest DCT scale that covers the square, which has the

@@ -7,10 +7,21 @@ from numpy.typing import NDArray
 from PIL import Image
 
 _BLOCK = 1 << 20  # values converted at a time
+_BACKGROUNDS = (
+    *((255, 255, 255), (0, 0, 0), (128, 128, 128)),
+    *((255, 0, 0), (0, 255, 0), (0, 0, 255)),
+)
+_SAMPLES = 1 << 18  # pixels of which the background is chosen
+_INVISIBLE = 16  # largest alpha of a pixel that counts as clear
+_NEAR = 48  # levels within which a pixel has the colour of a background
+_HARDLY = 0.01  # share of the visible pixels that may have it
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
-    """Return the image as 8-bit `L` or `RGB`, with transparency laid on white.
+    """Return the image as 8-bit `L` or `RGB`, with transparency laid on a background.
+
+    The background is the first of white, black, grey, red, green and blue that the image does not
+    contain, so that no mark on transparency vanishes.
 
     16-bit grey is scaled to 8 bits. Other integers and floats count as 8-bit if they lie in
     [0, 255], as 16-bit if they lie in [0, 65535]; floats in [0, 1] count as that range. Any
@@ -23,11 +34,29 @@ def to_rgb(image: Image.Image) -> Image.Image:
         return _to_eight_bits(image)
     if image.has_transparency_data:
         picture = image.convert("RGBA")
-        white = Image.new("RGBA", picture.size, "white")
-        return Image.alpha_composite(white, picture).convert("RGB")
+        flat = Image.new("RGB", picture.size, _choose_background(picture))
+        flat.paste(picture, mask=picture.getchannel("A"))
+        return flat
     if image.mode in ("L", "RGB"):
         return image
     return image.convert("L" if image.mode == "1" else "RGB")
+
+
+def _choose_background(picture: Image.Image) -> tuple[int, int, int]:
+    """Return the first of `_BACKGROUNDS` that an RGBA picture hardly contains."""
+    step = max(1, round((picture.width * picture.height / _SAMPLES) ** 0.5))
+    values = np.asarray(picture)[::step, ::step].reshape(-1, 4).astype(np.int16)  # (n, 4)
+    visible = values[values[:, 3] > _INVISIBLE, :3]
+    if not len(visible):
+        return _BACKGROUNDS[0]
+    shares = [
+        float((np.abs(visible - np.array(colour)).max(axis=1) <= _NEAR).mean())
+        for colour in _BACKGROUNDS
+    ]
+    return next(
+        (colour for colour, share in zip(_BACKGROUNDS, shares, strict=True) if share <= _HARDLY),
+        _BACKGROUNDS[int(np.argmin(shares))],
+    )
 
 
 def is_transparent(image: Image.Image) -> bool:

@@ -19,11 +19,13 @@ def may_replace(keeper: Facts, other: Facts) -> bool:
     """Return whether nothing is lost if `keeper` stays and `other`, a copy in other bytes, goes.
 
     A damaged keeper replaces no intact content. A content of several frames or pages is replaced
-    by equal bytes alone, because only its first frame was compared.
+    by equal frames alone, because only its first frame was embedded.
     """
     if keeper.damage and not other.damage:
         return False
-    return other.frames == 1 and not holds_more(other, keeper)
+    if other.frames > 1 and (other.pixels == "" or other.pixels != keeper.pixels):
+        return False
+    return not holds_more(other, keeper)
 
 
 class Replacements:
@@ -31,8 +33,7 @@ class Replacements:
 
     def __init__(self, facts: Sequence[Facts]) -> None:
         numbers: dict[Facts, int] = {}
-        simple = (replace(f, damage=f.damage and "damaged") for f in facts)  # fewer different ones
-        self._kind = np.array([numbers.setdefault(f, len(numbers)) for f in simple], np.int64)
+        self._kind = np.array([numbers.setdefault(_reduce(f), len(numbers)) for f in facts], int)
         self._facts = tuple(numbers)
 
     def find_replaceable(self, keeper: int, others: Rows) -> NDArray[np.bool_]:
@@ -41,3 +42,9 @@ class Replacements:
         mine = self._facts[self._kind[keeper]]
         fits = np.array([may_replace(mine, self._facts[kind]) for kind in kinds.tolist()], bool)
         return fits[position]
+
+
+def _reduce(facts: Facts) -> Facts:
+    """Return the facts without what `may_replace` does not read, so that fewer are different."""
+    pixels = facts.pixels if facts.frames > 1 else ""
+    return replace(facts, damage=facts.damage and "damaged", pixels=pixels)

@@ -197,6 +197,27 @@ def test_transparency_is_laid_on_white(name: str, side: int | None) -> None:
     assert mean_error(seen[:, width * 3 // 4 :], np.array([255, 255, 255])) < 5
 
 
+@pytest.mark.parametrize("size", [(64, 64), (1500, 900)])
+@pytest.mark.parametrize(
+    ("marks", "background"),
+    [
+        ([(0, 0, 0), (200, 0, 90)], (255, 255, 255)),
+        ([(255, 255, 255)], (0, 0, 0)),
+        ([(250, 240, 245), (9, 9, 9)], (128, 128, 128)),
+        ([(255, 255, 255), (0, 0, 0), (120, 130, 120)], (255, 0, 0)),
+    ],
+)
+def test_transparency_is_laid_on_a_colour_that_the_picture_does_not_contain(
+    marks: list[tuple[int, int, int]], background: tuple[int, int, int], size: tuple[int, int]
+) -> None:
+    logo = Image.new("RGBA", size)
+    for number, mark in enumerate(marks):
+        logo.paste((*mark, 255), (5, 5 + 15 * number, 60, 18 + 15 * number))
+    pixels = decode(encode(logo, "PNG")).pixels
+    assert tuple(pixels[0, 0]) == background
+    assert tuple(pixels[10, 10]) == marks[0]
+
+
 def test_half_transparent_grey_is_laid_on_white() -> None:
     pixels = np.full((5, 5, 2), (100, 51), np.uint8)  # 20 % of grey 100, 80 % of white
     assert set(decode(encode(from_array(pixels), "PNG")).pixels.flat) == {224}

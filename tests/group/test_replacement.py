@@ -12,7 +12,7 @@ from dedupe.group.replacement import Replacements, may_replace
 from dedupe.types import INTACT, Facts
 
 RICHER = [
-    replace(INTACT, frames=2),
+    replace(INTACT, frames=2, pixels="a"),
     replace(INTACT, transparent=True),
     replace(INTACT, bits=16),
     replace(INTACT, captured=True),
@@ -40,9 +40,12 @@ def test_a_damaged_keeper_replaces_damaged_contents_alone() -> None:
     assert may_replace(INTACT, damaged)
 
 
-def test_a_content_of_several_frames_is_replaced_by_no_other_bytes() -> None:
+def test_a_content_of_several_frames_is_replaced_by_equal_frames_alone() -> None:
     film = replace(INTACT, frames=3)
     assert not may_replace(film, film)
+    assert not may_replace(replace(film, pixels="a"), replace(film, pixels="b"))
+    assert may_replace(replace(film, pixels="a"), replace(film, pixels="a"))
+    assert not may_replace(replace(film, pixels="a", transparent=True), film)
 
 
 def test_replaceable_contents_are_found_as_one_by_one() -> None:
