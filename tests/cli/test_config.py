@@ -166,7 +166,7 @@ def test_every_option_that_names_a_file_is_relative_to_the_configuration(folder:
     lines = (f"{name} = {['x'] if name in listed else 'x'!r}" for name in paths)
     values = read_config(str(configure(folder, "\n".join(lines))), WORDS)
     assert set(values) == {
-        *("roots", "protect", "report", "move_to", "encoder", "index", "ignored"),
+        *("roots", "protect", "report", "move_to", "within", "encoder", "index", "ignored"),
         *("summary", "log", "lock"),
     }
     assert all(value in (str(folder / "x"), [str(folder / "x")]) for value in values.values())
