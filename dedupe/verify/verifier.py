@@ -22,6 +22,7 @@ from dedupe.files.digest import digest_bytes
 from dedupe.index.embedding_index import Digests, EmbeddingIndex
 from dedupe.types import Photo, Verdict
 from dedupe.verify.align import one_thread_each
+from dedupe.verify.compose import Composer
 from dedupe.verify.features import SIDE, Features
 from dedupe.verify.judge import NOT_A_COPY, compare
 
@@ -93,6 +94,7 @@ class Verifier:
         self._load = load
         self._workers = workers or os.cpu_count() or 1
         self._remembered = remembered
+        self._composer = Composer()
         self._features: OrderedDict[str, Features | None] = OrderedDict()  # None: unreadable
 
     def judge(self, pairs: Sequence[tuple[int, int]]) -> list[Verdict]:
@@ -103,13 +105,18 @@ class Verifier:
         index = self._remembered
         keys = [_content_pair(self._photos, *pair) for pair in pairs]
         verdicts = index.find_verdicts(keys, VERIFIER_VERSION) if index else {}
+        self._composer.add(verdicts)
         new = {key: pair for key, pair in zip(keys, pairs, strict=True) if key not in verdicts}
-        if new:
+        composed = {key: v for key in new if (v := self._composer.compose(key)) is not None}
+        rest = {key: pair for key, pair in new.items() if key not in composed}
+        fresh: dict[Digests, Verdict] = {}
+        if rest:
             with one_thread_each():
-                fresh = self._compare(new)
-            if index and fresh:
-                index.remember_verdicts(fresh, VERIFIER_VERSION)
-            verdicts |= fresh
+                fresh = self._compare(rest)
+            self._composer.add(fresh)
+        if index and (fresh or composed):
+            index.remember_verdicts(fresh | composed, VERIFIER_VERSION)
+        verdicts |= fresh | composed
         oriented = []
         for key, (left, _) in zip(keys, pairs, strict=True):
             verdict = verdicts.get(key, NOT_A_COPY)
