@@ -29,7 +29,7 @@ from typing import Any, Literal
 import platformdirs
 
 from dedupe.errors import ApplyError, InputError, UsageError
-from dedupe.files.digest import DIGEST_NAME
+from dedupe.files.digest import DIGEST_NAME, digest_file
 from dedupe.files.lock import hold_lock
 from dedupe.files.paths import USER_FILE, StrPath, UserFile
 from dedupe.files.replace import replace_file
@@ -157,6 +157,54 @@ def read_decisions(place: StrPath = "") -> tuple[Decision, ...]:
         InputError: the file cannot be read, does not exist although it was named, or is damaged.
     """
     return _read(_path(place), may_miss=not os.fspath(place))
+
+
+def known_file(path: StrPath) -> KnownFile:
+    """Return a file as it is remembered: its content digest and its absolute path.
+
+    Raises:
+        InputError: it is not a file, or cannot be read.
+    """
+    if not os.path.isfile(path):
+        raise InputError(f"{os.fspath(path)} is not a file")
+    try:
+        return KnownFile(digest_file(os.fspath(path)), os.path.abspath(os.fspath(path)))
+    except OSError as error:
+        raise InputError(f"cannot read {os.fspath(path)}: {error.strerror}") from error
+
+
+def ignore_files(*paths: StrPath, place: StrPath | UserFile = USER_FILE) -> int:
+    """Remember that no two of some files are duplicates: no scan reports one as a copy of another.
+
+    The contents are remembered, so the files may be moved and renamed.
+
+    Args:
+        paths: two files or more with different contents.
+        place: the file to write, created if needed; `USER_FILE` for the user's.
+
+    Returns:
+        Number of pairs that were not ignored before.
+
+    Raises:
+        UsageError: all files have the same bytes, or there is only one.
+        InputError: a file cannot be read, or `place` is damaged.
+        LockedError: another run is writing it.
+    """
+    return remember(map(known_file, paths), "" if place is USER_FILE else place)
+
+
+def forget_files(*paths: StrPath, place: StrPath | UserFile = USER_FILE) -> int:
+    """Forget that some files are not duplicates: the inverse of `ignore_files`.
+
+    Returns:
+        Number of pairs that were ignored until now.
+
+    Raises:
+        InputError: a file cannot be read, or `place` is damaged or does not exist.
+        LockedError: another run is writing it.
+    """
+    files = {file.digest: file for file in map(known_file, paths)}
+    return forget(tuple(files.values()), "" if place is USER_FILE else place)
 
 
 def remember(files: Iterable[KnownFile], place: StrPath = "") -> int:

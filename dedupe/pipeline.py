@@ -7,6 +7,7 @@ import functools
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Unpack
 
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from dedupe.apply.sidecars import list_sidecars
 from dedupe.decode.formats import supported_extensions
 from dedupe.decode.image import DECODER_VERSION
-from dedupe.embed import embed_files
+from dedupe.embed import Embedded, embed_files
 from dedupe.encoder.manifest import Encoder, Manifest, read_manifest
 from dedupe.encoder.runtime import choose_engine, open_encoder
 from dedupe.encoder.threshold import choose_threshold, narrow
@@ -28,7 +29,14 @@ from dedupe.group.refine import Judge, RowPair, refine_groups
 from dedupe.ignored import IgnoredPairs, find_ignored
 from dedupe.index.embedding_index import EmbeddingIndex, default_index_path
 from dedupe.low_detail import list_low_detail
-from dedupe.options import InputOptions, RunOptions, ScanKeywords, ScanOptions, build
+from dedupe.options import (
+    InputOptions,
+    RunOptions,
+    ScanKeywords,
+    ScanOptions,
+    WalkOptions,
+    build,
+)
 from dedupe.search.candidates import find_candidates
 from dedupe.search.limits import SearchLimits
 from dedupe.search.search import Found
@@ -48,7 +56,7 @@ from dedupe.types import (
 )
 from dedupe.verify.judge import SAME_FRACTION
 from dedupe.verify.verifier import Verifier, load_pixels
-from dedupe.walk import walk
+from dedupe.walk import Walked, walk
 
 DAMAGED = "damaged"  # reason of a file that was decoded with a warning
 
@@ -89,17 +97,7 @@ def find_duplicates(
     limit = choose_threshold(manifest, chosen.sensitivity, chosen.threshold, verify=chosen.verify)
     is_protected = _protection(chosen.protect)
     ignored = find_ignored(chosen.ignored)
-    walked = walk(
-        roots,
-        include=files.include,
-        exclude=files.exclude,
-        hidden=files.hidden,
-        follow_symlinks=files.follow_symlinks,
-        min_size=files.min_size,
-        max_depth=files.max_depth,
-        one_file_system=files.one_file_system,
-        extensions=supported_extensions(),
-    )
+    walked = _walk(roots, files)
     on_progress("walk", len(walked.files), len(walked.files))
     with _open_index(run.index, manifest.fingerprint) as index:
         embedded = embed_files(
@@ -156,6 +154,60 @@ def find_duplicates(
             _empty_roots(roots, [file.path for file in walked.files]),
             found.stats,
         ),
+    )
+
+
+def embed_images(
+    *roots: StrPath,
+    on_progress: Progress = no_progress,
+    **options: Unpack[ScanKeywords],
+) -> Embedded:
+    """Embed every image below `roots`. Changes no photo.
+
+    Args:
+        roots: folders and files.
+        on_progress: called as the stages `walk` and `embed` advance.
+        options: fields of `dedupe.options.ScanOptions`; those of `WalkOptions` and `RunOptions`
+            have an effect.
+
+    Returns:
+        One row for each content: `contents.vectors` is (U, D) float32, each row of norm 1;
+        `contents.photos` lists the files of each row; `skipped` lists the files without a vector.
+
+    Raises:
+        UsageError, InputError, EncoderError, IndexFileError: as `scan`.
+    """
+    if not InputOptions(roots=roots).roots:
+        raise UsageError("give one folder or file at least: dedupe.embed_images('photos')")
+    chosen = build(ScanOptions, options)
+    run = chosen.run
+    manifest = _read_manifest(run)
+    walked = _walk(roots, chosen.walk)
+    on_progress("walk", len(walked.files), len(walked.files))
+    with _open_index(run.index, manifest.fingerprint) as index:
+        embedded = embed_files(
+            walked.files,
+            manifest=manifest,
+            open_encoder=lambda: _open_encoder(run),
+            index=index,
+            workers=run.workers,
+            max_pixels=chosen.walk.max_pixels,
+            on_progress=on_progress,
+        )
+    return replace(embedded, skipped=(*walked.skipped, *embedded.skipped))
+
+
+def _walk(roots: Sequence[StrPath], files: WalkOptions) -> Walked:
+    return walk(
+        roots,
+        include=files.include,
+        exclude=files.exclude,
+        hidden=files.hidden,
+        follow_symlinks=files.follow_symlinks,
+        min_size=files.min_size,
+        max_depth=files.max_depth,
+        one_file_system=files.one_file_system,
+        extensions=supported_extensions(),
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Annotated
 
 import typer
@@ -10,8 +9,7 @@ import typer
 from dedupe.cli.console import console
 from dedupe.cli.output import count
 from dedupe.errors import InputError, UsageError
-from dedupe.files.digest import digest_file
-from dedupe.ignored import Decision, KnownFile, forget, read_decisions, remember
+from dedupe.ignored import Decision, KnownFile, forget, known_file, read_decisions, remember
 from dedupe.report import read_report
 from dedupe.types import Group
 
@@ -63,22 +61,13 @@ def _named_files(files: list[str]) -> list[KnownFile]:
     if len(files) < 2:
         raise UsageError(f"a pair takes two files, and there is only {files[0]}")
     known: dict[str, KnownFile] = {}
-    for file in (_read(file) for file in files):
+    for file in map(known_file, files):
         if other := known.get(file.digest):
             raise UsageError(
                 f"{file.path} and {other.path} hold the same bytes: they are the same picture"
             )
         known[file.digest] = file
     return list(known.values())
-
-
-def _read(path: str) -> KnownFile:
-    if not os.path.isfile(path):
-        raise InputError(f"{path} is not a file")
-    try:
-        return KnownFile(digest_file(path), os.path.abspath(path))
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}") from error
 
 
 def _contents(group: Group) -> list[KnownFile]:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from dedupe.decode.image import decode
 from dedupe.decode.read import Unreadable, read
 from dedupe.encoder.manifest import Encoder, Manifest
+from dedupe.encoder.runtime import open_encoder
 from dedupe.errors import InputError
 from dedupe.files.digest import digest_bytes
 from dedupe.verify.align import Matrix, invert, one_thread_each
@@ -127,14 +128,14 @@ def explain(
     first: str | os.PathLike[str],
     second: str | os.PathLike[str],
     *,
-    encoder: Encoder,
+    encoder: Encoder | None = None,
     sensitivity: str = "wide",
 ) -> Explanation:
     """Compare two files as a scan does.
 
     Args:
         first, second: paths of two pictures; `first` may be `second`.
-        encoder: an open encoder.
+        encoder: an open encoder; None for the built-in one, on the CPU.
         sensitivity: one of the encoder's thresholds; a scan that verifies takes `wide`.
 
     Raises:
@@ -142,6 +143,7 @@ def explain(
         UsageError: there is no such sensitivity.
         EncoderError: the encoder was not finished, or fails.
     """
+    encoder = encoder or open_encoder(device="cpu")
     encoder.manifest.threshold(sensitivity)
     seen = [_look(os.fspath(path), encoder.manifest.side) for path in (first, second)]
     vectors = encoder.embed(np.stack([one.square for one in seen])).astype(np.float64)
