@@ -329,6 +329,9 @@ class SelectOptions(_Checked):
     """Duplicates to apply"""
 
     select: Sequence[str] = option((), "Only names or paths that match.", metavar="GLOB")
+    decisions: StrPath | None = option(
+        None, "Only what a person accepted in `dedupe review`, from this file.", is_path=True
+    )
     max_distance: float | None = option(
         None, "Only duplicates at most this far from their keeper, 0 to 2.", low=0, high=2
     )
@@ -339,7 +342,13 @@ class ReportOptions(_Checked):
     """Report and output"""
 
     report: StrPath = option("dedupe-report.csv", "File of the report; - for stdout.", is_path=True)
-    format: Format | None = option(None, "csv, json or html. Default: the suffix of the report.")
+    format: Format | None = option(
+        None, "csv, json, jsonl, parquet or html. Default: the suffix of the report."
+    )
+    page: StrPath | None = option(
+        None, "Also write an HTML page for a person, new groups first.", is_path=True
+    )
+    review: bool = option(False, "Open the report in the browser afterwards, to decide.")
     new_only: bool = option(
         False, "Print only what the earlier report of this name does not list; write everything."
     )
@@ -355,6 +364,8 @@ class ReportOptions(_Checked):
             raise UsageError("--quiet and --brief do not go together")
         if self.new_only and self.report == "-":
             raise UsageError("--new-only compares with the report in a file; --report - has none")
+        if self.review and self.report == "-":
+            raise UsageError("--review reads the report from a file; --report - has none")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

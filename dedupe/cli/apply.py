@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,8 +13,11 @@ from dedupe.errors import UsageError
 from dedupe.files.paths import USER_FILE
 from dedupe.options import ActionOptions, SelectOptions
 from dedupe.report import read_report
+from dedupe.types import Report
 
-Report = Annotated[str | None, typer.Argument(help="A report of `dedupe scan`.", metavar="REPORT")]
+ReportPath = Annotated[
+    str | None, typer.Argument(help="A report of `dedupe scan`.", metavar="REPORT")
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the plan; change nothing.")]
 Ignored = Annotated[
     str | None,
@@ -27,7 +31,7 @@ Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Print more.")]
 def apply(
     action: ActionOptions,
     chosen: SelectOptions,
-    report: Report = None,
+    report: ReportPath = None,
     dry_run: DryRun = False,
     ignored: Ignored = None,
     resume: Resume = None,
@@ -46,7 +50,7 @@ def apply(
     if not report or not action.kind:
         raise UsageError("say which report, and what to do: dedupe apply REPORT --move-to DIR")
     found = choose(
-        read_report(report),
+        _decided(report, chosen),
         max_distance=chosen.max_distance,
         select=chosen.select,
     )
@@ -55,3 +59,14 @@ def apply(
         return
     applied = act_on_duplicates(found, action, report_path=report, ignored=ignored or USER_FILE)
     raise_trouble(applied.outcome)
+
+
+def _decided(report: str, chosen: SelectOptions) -> Report:
+    """Read a report, narrowed to the groups that a person accepted if decisions are given."""
+    found = read_report(report)
+    if chosen.decisions is None:
+        return found
+    from dedupe.apply.decisions import apply_decisions, read_decisions
+
+    log = read_decisions(Path(chosen.decisions), Path(report), found)
+    return apply_decisions(found, log.decided)

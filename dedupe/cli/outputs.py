@@ -14,6 +14,7 @@ from dedupe.types import Report
 
 _KINDS: Mapping[str, OutputKind] = {
     "report": "report",
+    "page": "report",
     "summary": "summary",
     "log": "log",
     "lock": "lock",

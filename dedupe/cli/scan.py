@@ -54,11 +54,13 @@ def scan(
             console.open_log(os.fspath(job.log))
         if job.lock:
             stack.enter_context(hold_lock(Path(job.lock)))
-        earlier = read_earlier(path) if output.new_only else None
+        earlier = read_earlier(path) if output.new_only or output.page else None
         found = _find(roots, options, action)
         if not output.allow_empty:
             check_roots(path, found.statistics.empty_roots)
         _write(found, output, acts=action.kind is not None)
+        if output.page:
+            _write_page(found, earlier, output, roots)
         run = Run(found, path, roots, new=new_since(earlier, found) if output.new_only else None)
         show_report(found, path, new=run.new)
         try:
@@ -67,6 +69,10 @@ def scan(
             if job.summary:
                 write_summary(os.fspath(job.summary), summarise(run, clock=clock))
             console.conclude(one_line(run), to_stderr=path == "-", silent=not output.brief)
+    if output.review and run.report.groups:
+        from dedupe.cli.review import review
+
+        review(path)
     _exit(run, job)
 
 
@@ -90,6 +96,7 @@ def check_scan(
     choose_format(output.report, output.format)
     paths = {
         "report": output.report,
+        "page": output.page,
         "summary": job.summary,
         "log": job.log,
         "lock": job.lock,
@@ -136,6 +143,24 @@ def _write(found: Report, output: ReportOptions, *, acts: bool) -> None:
         stream_to_stdout(found, format=form, acts=acts)
     else:
         write_report(found, path, format=form)
+
+
+def _write_page(
+    found: Report, earlier: Report | None, output: ReportOptions, roots: list[str]
+) -> None:
+    """Write the HTML page; groups that the earlier report does not list come first."""
+    fresh = new_since(earlier, found).groups if earlier else ()
+    scanned = ", ".join(map(os.path.abspath, roots))
+    write_report(
+        found,
+        os.fspath(output.page or ""),
+        format="html",
+        facts={
+            "scanned": scanned,
+            "images": str(found.statistics.images),
+        },
+        new_keepers={group.keeper.path for group in fresh},
+    )
 
 
 def _act(run: Run, action: ActionOptions, options: ScanOptions) -> Run:

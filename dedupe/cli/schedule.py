@@ -51,6 +51,7 @@ A scheduler starts a job without them, and `dedupe undo` would not find what the
 
 _FILES = {
     "report": "report.csv",
+    "page": "report.html",
     "summary": "summary.json",
     "log": "log.txt",
     "lock": "lock",

@@ -87,7 +87,7 @@ def test_relative_paths_are_those_of_the_folder_in_which_the_job_was_installed(
     )
     words = find_job("nightly").command
     cut = words.index("scan")
-    assert words[cut : words.index("--summary")] == (
+    assert words[cut : words.index("--page")] == (
         *("scan", str(photos), "--report", str(tmp_path / "r.csv")),
         *("--move-to", str(tmp_path / "aside"), "--exclude", "a", "--exclude", "b", "--hidden"),
         *("--threshold", "0.5", "--protect", str(photos)),
