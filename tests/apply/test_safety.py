@@ -7,8 +7,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -50,6 +50,8 @@ def last_run(tmp_path: Path) -> Path:
 
 # Two views of one file
 
+Mount = Callable[[Path], AbstractContextManager[tuple[Path, Path]]]
+
 
 @contextmanager
 def an_overlay(tmp_path: Path) -> Iterator[tuple[Path, Path]]:
@@ -66,6 +68,21 @@ def an_overlay(tmp_path: Path) -> Iterator[tuple[Path, Path]]:
         yield upper, merged
     finally:
         subprocess.run(["umount", str(merged)], check=True)
+
+
+@contextmanager
+def a_bindfs(tmp_path: Path) -> Iterator[tuple[Path, Path]]:
+    """Mount a folder a second time through FUSE, which gives it another device."""
+    folders = tmp_path / "upper", tmp_path / "merged"
+    for folder in folders:
+        folder.mkdir()
+    command = ["bindfs", *map(str, folders)]
+    if not shutil.which("bindfs") or subprocess.run(command, capture_output=True).returncode:
+        pytest.skip("no bindfs, or no right to mount with FUSE")
+    try:
+        yield folders
+    finally:
+        subprocess.run(["umount", str(folders[1])], check=True)
 
 
 @contextmanager
@@ -93,13 +110,14 @@ def a_photo_at(path: Path) -> Photo:
 
 
 @linux
+@pytest.mark.parametrize("mounted", [an_overlay, a_bindfs])
 @pytest.mark.parametrize("warm", [False, True])
 @pytest.mark.parametrize("kind", ["delete", "symlink", "move", "trash"])
-def test_delete_of_two_views_of_one_file_through_an_overlay_keeps_it(
-    tmp_path: Path, kind: ActionKind, warm: bool, monkeypatch: pytest.MonkeyPatch
+def test_delete_of_two_views_of_one_file_through_two_devices_keeps_it(
+    tmp_path: Path, kind: ActionKind, warm: bool, mounted: Mount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
-    with an_overlay(tmp_path) as (upper, merged):
+    with mounted(tmp_path) as (upper, merged):
         write_photo(merged / "a.jpg", b"the only copy")
         for first, second in ((upper, merged), (merged, upper)):
             keeper, duplicate = (a_photo_at(folder / "a.jpg") for folder in (first, second))
