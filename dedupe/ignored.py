@@ -1,16 +1,16 @@
-"""Pairs of files that a person said are not duplicates, remembered by content.
+"""Store the pairs of contents that a person ruled out as duplicates.
 
-One small file of JSON Lines in ASCII (a name that is not UTF-8 is written with the `\\udcXX`
-escapes that Python reads back). The first line says what the file is; each further line is one
-decision about some files, and of two decisions about a pair the later one holds:
+A small file of JSON Lines in ASCII (a name that is not UTF-8 is written with the `\\udcXX` escapes
+that Python reads back). The first line identifies the file; each further line is a decision about
+some files. If two decisions are about one pair, the later one counts:
 
     {"since": ISO 8601, "apart": [{"digest": 32 hex digits, "path": last known path}, ...]}
     {"since": ISO 8601, "forgotten": [...]}
 
-A decision is about every pair of its files, so that a group of N costs N entries, not N². The
-digests decide and the paths are for the reader: files may move and be renamed. Whoever writes holds
-a lock and replaces the file as a whole. Damage is an error: a line passed over would bring back
-what a person has decided.
+A decision is about every pair of its files, so that N files need N entries, not N². Only the
+digests count; the paths are for the reader, because files move and get other names. A writer
+holds a lock and replaces the file as a whole. Damage is an error: to skip a line would lose the
+decision of a person.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _DIGEST = re.compile(r"[0-9a-f]{32}")
 
 @dataclass(frozen=True, slots=True)
 class KnownFile:
-    """A content, and a file that held it when it was last named."""
+    """A content, and the path of a file that had it at the last decision."""
 
     digest: str  # see dedupe.files.digest
     path: str  # absolute
@@ -61,7 +61,7 @@ class KnownFile:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What a person said about every pair of some files."""
+    """The decision of a person about every pair of some files."""
 
     files: tuple[KnownFile, ...]  # two or more contents, each once
     since: str  # UTC, ISO 8601
@@ -79,10 +79,10 @@ class Decision:
 
 
 class IgnoredPairs:
-    """Answers which pairs of contents a person said are not duplicates."""
+    """The pairs of contents that are not duplicates."""
 
     def __init__(self, decisions: Iterable[tuple[Collection[str], Said]]) -> None:
-        """Take decisions about every pair of some digests, the oldest first."""
+        """Index decisions about every pair of some digests, in order of time."""
         self._said: list[Said] = []
         self._about: dict[str, set[int]] = {}  # positions of decisions, by digest
         for position, (contents, said) in enumerate(decisions):
@@ -91,17 +91,17 @@ class IgnoredPairs:
                 self._about.setdefault(digest, set()).add(position)
 
     def are_apart(self, first: str, second: str) -> bool:
-        """Tell whether two contents are no duplicates: the last decision about both holds."""
+        """Return whether the last decision about two digests rules them out as duplicates."""
         shared = self._about.get(first, set()) & self._about.get(second, set())
         return first != second and bool(shared) and self._said[max(shared)] == "apart"
 
     def count(self, contents: Collection[str]) -> int:
-        """How many pairs of some contents are apart."""
+        """Return how many pairs of some digests are ignored."""
         named = [digest for digest in contents if digest in self._about]
         return sum(self.are_apart(*pair) for pair in combinations(named, 2))
 
     def drop_from(self, pairs: Pairs, digests: Sequence[str]) -> Pairs:
-        """Return the pairs of rows without those that are apart.
+        """Return the pairs of rows without those that are ignored.
 
         Args:
             pairs: rows of N files.
@@ -118,21 +118,21 @@ class IgnoredPairs:
 
 
 def default_ignored_path() -> Path:
-    """Return where ignored pairs are remembered unless told otherwise: in the state directory."""
+    """Return the default file of the ignored pairs, in the state directory of the user."""
     return platformdirs.user_state_path("dedupe", appauthor=False) / "ignored.jsonl"
 
 
 def find_ignored(
     ignored: StrPath | Iterable[Collection[str]] | UserFile | None = USER_FILE,
 ) -> IgnoredPairs:
-    """Return the ignored pairs, wherever they are.
+    """Return the ignored pairs of a file, or of the caller.
 
     Args:
         ignored: the file that contains them, `USER_FILE` for the user's; or the pairs themselves,
-            each two digests in any order, or more digests that are pairwise apart; None for none.
+            each two digests in any order, or more digests that are pairwise ignored; None for none.
 
     Raises:
-        UsageError: what is given instead of a file are no pairs of digests.
+        UsageError: the value is neither a file nor pairs of digests.
         InputError: the file cannot be read, does not exist although it was named, or is damaged.
     """
     if ignored is None:
@@ -148,7 +148,7 @@ def find_ignored(
 
 
 def read_decisions(place: StrPath = "") -> tuple[Decision, ...]:
-    """Read what is remembered, the oldest decision first.
+    """Read the decisions, the oldest one first.
 
     Args:
         place: the file; "" for the user's, which need not exist yet.
@@ -208,11 +208,11 @@ def forget_files(*paths: StrPath, place: StrPath | UserFile = USER_FILE) -> int:
 
 
 def remember(files: Iterable[KnownFile], place: StrPath = "") -> int:
-    """Remember that every two of some files are apart, and under which paths they were known last.
+    """Add the decision that every two of some files are not duplicates, and update their paths.
 
     Args:
-        files: two or more contents; of files with one content the first one is named.
-        place: the file to write, which is made if need be; "" for the user's.
+        files: two or more contents; files with the same content count as the first of them.
+        place: the file to write, which is created if necessary; "" for the user's.
 
     Returns:
         How many pairs were not ignored before.
@@ -240,20 +240,20 @@ def remember(files: Iterable[KnownFile], place: StrPath = "") -> int:
 
 
 def forget(files: Collection[KnownFile], place: StrPath = "") -> int:
-    """Forget that any two of some files are apart; each stays apart from all others.
+    """Revoke that any two of some files are not duplicates; pairs with other files stay.
 
     Args:
         files: two or more contents, each once.
         place: the file to write; "" for the user's.
 
     Returns:
-        How many pairs were ignored until now.
+        How many pairs were ignored before.
 
     Raises:
         InputError: the file is damaged, cannot be read or written, or was named and is not there.
         LockedError: another run is writing it.
     """
-    read_decisions(place)  # a name that was mistyped must not leave a lock behind
+    read_decisions(place)  # a misspelt name must not leave a lock file
     with _held(place) as path:
         decisions = list(_read(path, may_miss=True))
         forgotten = _pairs_of(decisions).count([file.digest for file in files])
@@ -263,7 +263,7 @@ def forget(files: Collection[KnownFile], place: StrPath = "") -> int:
 
 
 def _decide(decisions: Sequence[Decision], fresh: Decision) -> list[Decision]:
-    """Add a decision, leave out those that it takes the place of, and itself if that is all."""
+    """Append a decision, without those that it replaces; drop it if it then has no effect."""
     others = [old for old in decisions if not old.contents <= fresh.contents]
     needed = fresh.said == "apart" or _pairs_of(others).count(fresh.contents)
     return [*others, fresh] if needed else others
@@ -283,7 +283,7 @@ def _path(place: StrPath) -> Path:
 
 @contextmanager
 def _held(place: StrPath) -> Iterator[Path]:
-    """Hold the lock beside the file, whose folder is made if need be."""
+    """Hold the lock beside the file; create its folder if necessary."""
     path = _path(place)
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -318,7 +318,7 @@ def _read(path: Path, *, may_miss: bool) -> tuple[Decision, ...]:
 
 def _check_head(line: bytes) -> list[Decision]:
     if json.loads(line) != _HEAD:
-        raise ValueError("these are no ignored pairs that this version of dedupe can read")
+        raise ValueError("it is not a file of ignored pairs that this version of dedupe can read")
     return []
 
 
@@ -329,7 +329,7 @@ def _parse(line: bytes) -> Decision:
         files = tuple(KnownFile(file["digest"], file["path"]) for file in facts[said])
         return Decision(files, facts["since"], said)
     except (TypeError, KeyError) as error:
-        raise ValueError("it does not hold files with digests and paths") from error
+        raise ValueError("it does not contain files with digests and paths") from error
 
 
 def _write(path: Path, decisions: Iterable[Decision]) -> None:

@@ -156,7 +156,7 @@ def test_a_path_that_is_no_utf_8_survives(place: Path) -> None:
     assert os.fsencode(decision.files[0].path) == b"/p/caf\xe9\n.jpg"
 
 
-def test_unless_told_otherwise_it_lies_in_the_state_directory_for_its_user_only() -> None:
+def test_the_default_file_is_in_the_state_directory_and_for_its_user_only() -> None:
     assert read_decisions() == ()
     remember(some("ab"))
     path = Path(os.environ["XDG_STATE_HOME"]) / "dedupe/ignored.jsonl"

@@ -1,4 +1,4 @@
-"""Which duplicates of a report an action is for, and how many are too many. Pure."""
+"""Select duplicates of a report, and check the limits of a plan. Touches no file."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ def choose(
     max_distance: float | None = None,
     select: Sequence[str] = (),
 ) -> Report:
-    """Return the report with the wanted duplicates alone, and the groups that have some.
+    """Return the report with the selected duplicates only, without groups that have none left.
 
     Args:
         kinds: duplicates of these kinds; none for all.
         max_distance: duplicates at this distance to their keeper or closer, in [0, 2].
-        select: globs; duplicates whose name, or whose absolute path, fits one of them.
+        select: globs; duplicates with a name or an absolute path that fits one of them.
     """
 
     def wanted(duplicate: Duplicate) -> bool:
@@ -41,23 +41,23 @@ def choose(
 
 
 def fits(path: str, glob: str) -> bool:
-    """Whether a glob fits a file's name or its whole path; `*` also stands for slashes."""
+    """Return whether a glob fits the name or the whole path of a file; `*` also fits slashes."""
     return fnmatch.fnmatchcase(os.path.basename(path), glob) or fnmatch.fnmatchcase(path, glob)
 
 
 def check_limits(
     plan: Plan, images: int, *, max_actions: int | None = None, max_fraction: float | None = None
 ) -> None:
-    """Refuse a plan that takes away more photos than anybody expects of one run.
+    """Reject a plan that would remove more photos than a limit.
 
     Args:
-        images: how many pictures the scan saw; 0 if the report does not say.
+        images: number of images of the scan; 0 if the report does not contain it.
         max_actions: largest number of photos, sidecars not counted.
         max_fraction: largest share of the pictures, in [0, 1].
 
     Raises:
-        ApplyError: the plan goes beyond a limit.
-        UsageError: the share cannot be told.
+        ApplyError: the plan exceeds a limit.
+        UsageError: the share cannot be computed.
     """
     count = sum(action.leader is None for action in plan.actions)
     if max_actions is not None and count > max_actions:
@@ -66,8 +66,8 @@ def check_limits(
         return
     if not images:
         raise UsageError(
-            "--max-fraction needs to know how many images were scanned, which a CSV report does "
-            "not say: use a JSON report, or --max-actions"
+            "--max-fraction needs the number of scanned images, which a CSV report does not "
+            "contain: use a JSON report, or --max-actions"
         )
     if count > max_fraction * images:
         raise _too_many(
@@ -77,6 +77,6 @@ def check_limits(
 
 def _too_many(what: str) -> ApplyError:
     return ApplyError(
-        f"this would take away {what}: nothing was touched; look at the report, and if it is "
-        "right, apply it with a higher limit"
+        f"this would remove {what}: nothing was touched; check the report, and apply it with a "
+        "higher limit if it is right"
     )

@@ -1,10 +1,9 @@
-"""Name a file's content: equal bytes give equal digests. Knows nothing of pictures.
+"""Compute the digest of a content: equal bytes give equal digests. Does not know pictures.
 
 The digest is BLAKE2b of 128 bits: a strong hash of the standard library that is fast on every
 64-bit machine, and that releases the interpreter lock while it runs. 128 bits are enough against
 accidents: among 10^9 different files, two share a digest with a probability of about 10^-21. It
-is no defence against a person who builds two files to collide, which costs some 2^64 trials;
-what acts on a report and must be sure compares bytes.
+does not defend against a person that builds two files to collide, at a cost of some 2^64 trials.
 """
 
 from __future__ import annotations
@@ -13,9 +12,10 @@ import hashlib
 from pathlib import Path
 
 DIGEST_NAME = "blake2b-128"
-"""Names the function in everything that stores digests: change it with the function."""
+"""The name of the function in every file with digests. Change it with the function."""
 
 _BYTES = 16
+_CHUNK = 1 << 20  # bytes held at a time
 
 
 def digest_bytes(data: bytes | memoryview) -> str:
@@ -23,18 +23,17 @@ def digest_bytes(data: bytes | memoryview) -> str:
     return hashlib.blake2b(data, digest_size=_BYTES).hexdigest()
 
 
-def digest_file(path: str, *, chunk: int = 1 << 20) -> str:
+def digest_file(path: str) -> str:
     """Return what `digest_bytes` gives for the content of a file, in bounded memory.
 
     Args:
-        path: a regular file; the caller has made sure of that, a pipe would block.
-        chunk: bytes held at a time.
+        path: a regular file, which the caller has checked, because a pipe would block.
 
     Raises:
         OSError: the file cannot be opened or read.
     """
     state = hashlib.blake2b(digest_size=_BYTES)
-    buffer = memoryview(bytearray(chunk))
+    buffer = memoryview(bytearray(_CHUNK))
     with Path(path).open("rb", buffering=0) as file:
         while count := file.readinto(buffer):
             state.update(buffer[:count])

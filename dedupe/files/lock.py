@@ -1,8 +1,8 @@
 """A lock that the system holds for a running process, and drops when the process ends or dies.
 
-The lock is on the open file, not on its existence: a file left by a killed run locks nobody out.
-What the file says (pid, host, since) is only for the message of the run that comes second. The
-file is never removed, because a run that waits on a removed file would meet one on a new file.
+The lock is on the open file, not on its existence: a file left by a killed run blocks no other.
+The text in the file (pid, host, since) is only for the message of the second run. The file is never
+removed, because a run that waits on a removed file would not exclude a run on a new file.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def _take(descriptor: int) -> bool:
 
 
 def _holder(descriptor: int) -> str:
-    """Who wrote the lock file, in words; a run that has only just begun is not named yet."""
+    """Describe the run that wrote the lock file; a run that just began has not written it yet."""
     os.lseek(descriptor, 0, os.SEEK_SET)
     try:
         facts = json.loads(os.read(descriptor, 4096))

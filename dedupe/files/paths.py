@@ -20,10 +20,10 @@ USER_FILE: Final = UserFile.USER_FILE
 
 
 def is_below(path: str, folder: str) -> bool:
-    """Whether an absolute path lies in a folder, at any depth, going by the names alone."""
+    """Return whether an absolute path is below a folder, by the names alone."""
     return os.path.normcase(path).startswith(os.path.join(os.path.normcase(folder), ""))
 
 
 def lies_in(path: str, folder: str) -> bool:
-    """Whether an absolute path lies in a folder, at any depth, also by way of symbolic links."""
+    """Return whether an absolute path is below a folder, also with symbolic links resolved."""
     return is_below(path, folder) or is_below(os.path.realpath(path), os.path.realpath(folder))

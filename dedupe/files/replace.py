@@ -42,14 +42,14 @@ def replace_file(path: str, chunks: Iterable[bytes]) -> None:
             for chunk in chunks:
                 file.write(chunk)
             file.flush()
-            os.fsync(descriptor)
+            system.sync(descriptor, temporary)
             if sys.platform != "win32":
-                os.replace(temporary, target)  # before the lock on it is dropped
+                system.replace(temporary, target)  # before the lock on it is dropped
         if sys.platform == "win32":  # which renames no open file
-            os.replace(temporary, target)
+            system.replace(temporary, target)
     except BaseException:
         with suppress(OSError):
-            os.unlink(temporary)
+            system.unlink(temporary)
         raise
     sync_folder(folder)
 
@@ -103,7 +103,7 @@ def _lock(descriptor: int, *, wait: bool) -> bool:
 
 
 def _mode_of(target: str) -> int | None:
-    """Permissions of the file that is to be replaced, if there is one."""
+    """Return the permissions of the file that will be replaced; None if there is none."""
     try:
         found = os.stat(target)
     except FileNotFoundError:

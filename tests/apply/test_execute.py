@@ -451,7 +451,7 @@ def test_a_photo_that_went_before_a_kill_comes_back_if_its_group_changed(tmp_pat
     assert undo(last_run(tmp_path)).failed == ()
 
 
-def test_a_photo_that_cannot_come_back_to_its_sidecar_is_told(tmp_path: Path) -> None:
+def test_a_photo_that_cannot_come_back_to_its_sidecar_is_listed_as_failed(tmp_path: Path) -> None:
     die_before_the_sidecar(tmp_path)
     write_photo(tmp_path / "out/b.xmp", b"came meanwhile")
     write_photo(tmp_path / "photos/b.jpg", b"came meanwhile")

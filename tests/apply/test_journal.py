@@ -60,7 +60,7 @@ def test_an_intent_is_on_disk_before_its_file_moves(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
-def test_a_journal_tells_its_run(tmp_path: Path) -> None:
+def test_a_journal_contains_its_run(tmp_path: Path) -> None:
     path = finished(tmp_path, "\udcff\n.jpg")
     run = read_run(path)
     assert path.read_bytes().isascii()
@@ -149,7 +149,7 @@ def test_a_journal_without_a_header_that_we_know_is_not_read(tmp_path: Path, tex
         read_run(path)
 
 
-def test_runs_are_listed_in_their_sequence_whatever_the_clock_said(tmp_path: Path) -> None:
+def test_runs_are_listed_in_their_sequence_and_not_by_the_clock(tmp_path: Path) -> None:
     runs = tmp_path / "runs"
     assert list_runs(runs) == ()
     for number, name in enumerate(("20250102T000000Z-aaaaaa", "20250101T000000Z-bbbbbb"), 1):
@@ -228,9 +228,9 @@ def test_a_journal_that_cannot_be_read_does_not_hide_the_others(tmp_path: Path) 
     (path.parent / "unreadable.jsonl").mkdir()
     with pytest.raises(ApplyError, match="cannot read the journal"):
         list_runs(path.parent)
-    told: list[ApplyError] = []
-    assert [run.path for run in list_runs(path.parent, on_damaged=told.append)] == [path]
-    assert len(told) == 1
+    damaged: list[ApplyError] = []
+    assert [run.path for run in list_runs(path.parent, on_damaged=damaged.append)] == [path]
+    assert len(damaged) == 1
 
 
 @pytest.mark.parametrize("content", [b"", b'{"event": "run", "version"'])

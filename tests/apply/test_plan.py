@@ -349,7 +349,9 @@ def test_a_link_leaves_the_name_so_that_its_sidecars_do_not_matter(tmp_path: Pat
 
 
 @pytest.mark.parametrize("inside", [True, False])
-def test_a_bound_must_contain_every_file_whatever_the_links(tmp_path: Path, inside: bool) -> None:
+def test_a_bound_must_contain_every_file_with_its_links_resolved(
+    tmp_path: Path, inside: bool
+) -> None:
     report = a_pair(tmp_path / "p")
     (tmp_path / "elsewhere").mkdir()
     link = tmp_path / ("p" if not inside else "elsewhere") / "link"

@@ -66,12 +66,12 @@ def test_a_photo_with_a_longer_name_shares_nothing(tmp_path: Path) -> None:
 def test_names_that_differ_in_case_alone_share(tmp_path: Path) -> None:
     files(tmp_path, "a.jpg", "a.JPG", "a.JPG.xmp")
     if len(list(tmp_path.iterdir())) < 3:
-        pytest.skip("this file system does not tell case")
+        pytest.skip("names on this file system have no case")
     assert sidecars(tmp_path, "a.jpg") == []
     assert sidecars(tmp_path, "a.jpg", "a.JPG") == ["a.JPG.xmp"]
 
 
-def test_a_photo_is_nobody_s_sidecar(tmp_path: Path) -> None:
+def test_a_photo_is_not_a_sidecar(tmp_path: Path) -> None:
     files(tmp_path, "a.jpg", "a.dng", "a.thm")
     known = [str(tmp_path / name) for name in ("a.dng", "a.thm")]
     assert Sidecars([str(tmp_path / "a.jpg")], known).of(str(tmp_path / "a.jpg")) == []

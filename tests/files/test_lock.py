@@ -24,7 +24,7 @@ with hold_lock(Path(sys.argv[1])):
 """
 
 
-def test_a_second_run_is_told_who_holds_the_lock_and_a_killed_run_holds_none(
+def test_a_second_run_names_the_holder_of_the_lock_and_a_killed_run_holds_none(
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "lock"
@@ -81,7 +81,7 @@ def test_a_lock_holds_on_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyP
         pass
 
 
-def test_a_file_system_without_locks_is_told(
+def test_a_file_system_without_locks_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object) -> None:
