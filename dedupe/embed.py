@@ -20,6 +20,7 @@ from dedupe.decode.formats import DEFAULT_MAX_PIXELS
 from dedupe.decode.frames import digest_frames
 from dedupe.decode.image import Picture, decode
 from dedupe.decode.read import Unreadable, read
+from dedupe.decode.thumbnail import make_thumbnail
 from dedupe.encoder.manifest import Encoder, Manifest
 from dedupe.files import digest
 from dedupe.index.embedding_index import Content, EmbeddingIndex
@@ -233,7 +234,12 @@ class _Embedder:
         finished = [self._finish(item) for item in loaded]
         if self._index is not None:
             self._index.remember(item for item in finished if not isinstance(item, Skipped))
-        return finished
+        self._done |= {
+            name: replace(content, thumbnail=b"")  # it is in the index; here it only takes memory
+            for name in {item.digest for item in loaded if isinstance(item, _Read)}
+            if isinstance(content := self._done[name], Content) and content.thumbnail
+        }
+        return [self._finish(item) for item in loaded]
 
     def _settle(self, items: Sequence[_Read]) -> None:
         """Learn what every content of the chunk is."""
@@ -247,7 +253,8 @@ class _Embedder:
             for (name, p), vector in zip(fresh, vectors, strict=True):
                 detail = measure_detail(p.pixels)
                 self._done[name] = Content(
-                    name, p.width, p.height, p.format, detail, vector, p.facts
+                    *(name, p.width, p.height, p.format, detail, vector, p.facts),
+                    thumbnail=make_thumbnail(p.pixels),
                 )
 
     def _finish(self, item: _Read | Skipped) -> Skipped | tuple[ImageFile, Content]:

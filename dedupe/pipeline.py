@@ -55,7 +55,7 @@ from dedupe.types import (
     no_progress,
 )
 from dedupe.verify.judge import SAME_FRACTION
-from dedupe.verify.verifier import Verifier, load_pixels
+from dedupe.verify.verifier import Verifier, load_pixels, load_thumbnail
 from dedupe.walk import Walked, walk
 
 DAMAGED = "damaged"  # reason of a file that was decoded with a warning
@@ -124,6 +124,9 @@ def find_duplicates(
         verifier = Verifier(
             [photos[0] for photos in contents.photos],
             load=functools.partial(load_pixels, max_pixels=files.max_pixels),
+            load_thumbnail=functools.partial(
+                load_thumbnail, side=manifest.side, max_pixels=files.max_pixels
+            ),
             workers=run.workers,
             remembered=index,
         )

@@ -19,7 +19,7 @@ import platformdirs
 from dedupe.errors import DedupeWarning, IndexFileError
 from dedupe.files.outputs import APPLICATION_ID, is_index
 
-_VERSION = 5
+_VERSION = 6
 _SCHEMA = f"""
     CREATE TABLE IF NOT EXISTS contents (
         digest TEXT NOT NULL, encoder TEXT NOT NULL,
@@ -27,6 +27,10 @@ _SCHEMA = f"""
         detail REAL NOT NULL, facts TEXT NOT NULL, vector BLOB NOT NULL, crc INTEGER NOT NULL,
         PRIMARY KEY (digest, encoder)
     ) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS thumbnails (
+        digest TEXT NOT NULL, encoder TEXT NOT NULL, data BLOB NOT NULL, crc INTEGER NOT NULL,
+        PRIMARY KEY (digest, encoder)
+    );
     CREATE TABLE IF NOT EXISTS files (
         path BLOB PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
         inode TEXT NOT NULL, digest TEXT NOT NULL
@@ -46,7 +50,7 @@ _SCHEMA = f"""
     PRAGMA user_version = {_VERSION};
 """
 _DROP_OLDER = """
-    DROP TABLE IF EXISTS contents; DROP TABLE IF EXISTS verdicts;
+    DROP TABLE IF EXISTS contents; DROP TABLE IF EXISTS thumbnails; DROP TABLE IF EXISTS verdicts;
     DROP TABLE IF EXISTS searches; DROP TABLE IF EXISTS pairs;
 """  # `files` has been the same since version 1
 

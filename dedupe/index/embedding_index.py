@@ -43,6 +43,7 @@ class Content:
     detail: float  # see `dedupe.low_detail`
     vector: NDArray[np.float32]  # (D,), norm 1
     facts: Facts = INTACT
+    thumbnail: bytes = b""  # see `dedupe.decode.thumbnail`; empty if it was read from the index
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -157,12 +158,20 @@ class EmbeddingIndex:
         seen = list(seen)
         contents = [self._format_content(content) for _, content in seen]
         files = [(os.fsencode(f.path), *_state(f), content.digest) for f, content in seen]
+        thumbnails = [
+            (c.digest, self._key, c.thumbnail, _checksum(c.thumbnail, c.digest, self._key))
+            for _, c in seen
+            if c.thumbnail
+        ]
 
         def write(connection: sqlite3.Connection) -> None:
             connection.executemany(
                 "INSERT OR IGNORE INTO contents VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", contents
             )
             connection.executemany("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?)", files)
+            connection.executemany(
+                "INSERT OR IGNORE INTO thumbnails VALUES (?, ?, ?, ?)", thumbnails
+            )
 
         self._database.write(write)
 
@@ -174,6 +183,23 @@ class EmbeddingIndex:
         )
         vector = content.vector.tobytes()
         return (*row, vector, _checksum(vector, *row))
+
+    def find_thumbnails(self, digests: Sequence[str]) -> dict[str, bytes]:
+        """Return the thumbnails of contents that were embedded before, by digest."""
+        found: dict[str, bytes] = {}
+        for batch in _batches(digests):
+            marks = ",".join("?" * len(batch))
+            found |= self._read(
+                "SELECT digest, data, crc FROM thumbnails"
+                f" WHERE encoder = ? AND digest IN ({marks})",
+                (self._key, *batch),
+                self._parse_thumbnail,
+            )
+        return found
+
+    def _parse_thumbnail(self, digest: str, data: bytes, crc: int) -> tuple[str, bytes]:
+        _check(crc, data, digest, self._key)
+        return digest, data
 
     def find_pairs(self, roots: bytes) -> StoredPairs | None:
         """Return the pairs of the last scan of the same roots by this encoder."""

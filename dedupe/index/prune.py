@@ -64,7 +64,10 @@ def prune(index: EmbeddingIndex, *, verifier: int, only: Collection[str] = ()) -
         missing = [(path,) for path in paths if _is_missing(path)]
         connection.executemany("DELETE FROM files WHERE path = ?", missing)
         _delete_encoders(connection, index.decoder, only)
-        connection.execute("DELETE FROM contents WHERE digest NOT IN (SELECT digest FROM files)")
+        for table in ("contents", "thumbnails"):
+            connection.execute(
+                f"DELETE FROM {table} WHERE digest NOT IN (SELECT digest FROM files)"
+            )
         connection.execute(
             "DELETE FROM verdicts WHERE verifier <> ? OR first NOT IN (SELECT digest FROM files)"
             " OR second NOT IN (SELECT digest FROM files)",
@@ -86,7 +89,7 @@ def _is_missing(path: bytes) -> bool:
 
 def _delete_encoders(connection: sqlite3.Connection, decoder: int, only: Collection[str]) -> None:
     """Delete the rows of other decoders and, if encoders are named, of all other encoders."""
-    for table in ("contents", "pairs"):
+    for table in ("contents", "thumbnails", "pairs"):
         keys = [key for (key,) in connection.execute(f"SELECT DISTINCT encoder FROM {table}")]
         for key in keys:
             fingerprint, version = parse_key(key)

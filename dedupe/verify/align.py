@@ -11,6 +11,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -284,13 +285,21 @@ def _guess(first: Features, second: Features) -> Matrix | None:
     return matrix if _sane(matrix) else None
 
 
+class HasGrey(Protocol):
+    """A picture at any working size: `Features` or a thumbnail."""
+
+    @property
+    def grey(self) -> Array:
+        """(H, W) uint8."""
+
+
 class Layers:
     """Two pictures in the frame of the outer one, (H, W) each, and how well they agree there."""
 
     def __init__(
         self,
-        outer: Features,
-        inner: Features,
+        outer: HasGrey,
+        inner: HasGrey,
         matrix: Matrix,
         blur: float,
         bend: Bend = _STRAIGHT,

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from dedupe.decode.formats import DEFAULT_MAX_PIXELS
 from dedupe.decode.image import decode
 from dedupe.decode.read import Unreadable, read
+from dedupe.decode.thumbnail import make_thumbnail
 from dedupe.files.digest import digest_bytes
 from dedupe.index.embedding_index import Digests, EmbeddingIndex
 from dedupe.types import Photo, Verdict
@@ -25,10 +26,12 @@ from dedupe.verify.align import one_thread_each
 from dedupe.verify.compose import Composer
 from dedupe.verify.features import SIDE, Features
 from dedupe.verify.judge import NOT_A_COPY, compare
+from dedupe.verify.thumbnail import Thumbnail, judge_thumbnails, open_thumbnail
 
-VERIFIER_VERSION = 3
+VERIFIER_VERSION = 4
 """Part of the key under which verdicts are remembered: raise it when a verdict may change."""
 
+_HELD_THUMBNAILS = 16384  # thumbnails that are kept, 20 kB each
 _HELD = 2048  # pictures whose features are kept, 0.15 MB each
 
 _T = TypeVar("_T")
@@ -47,6 +50,18 @@ def load_pixels(photo: Photo, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> NDArra
     if digest_bytes(data) != photo.digest:
         raise Unreadable("vanished", "another content is in its place")
     return decode_small(data, photo.width, photo.height, max_pixels=max_pixels)
+
+
+def load_thumbnail(photo: Photo, *, side: int, max_pixels: int = DEFAULT_MAX_PIXELS) -> bytes:
+    """Make the thumbnail of a photo from the square of `side` pixels that the encoder sees.
+
+    Raises:
+        Unreadable: the file is gone, is no picture, or no longer has the photo's digest.
+    """
+    data = read(photo.path)
+    if digest_bytes(data) != photo.digest:
+        raise Unreadable("vanished", "another content is in its place")
+    return make_thumbnail(decode(data, side=side, max_pixels=max_pixels).pixels)
 
 
 def decode_small(
@@ -79,6 +94,7 @@ class Verifier:
         *,
         load: Callable[[Photo], NDArray[np.uint8]] = load_pixels,
         workers: int | None = None,
+        load_thumbnail: Callable[[Photo], bytes] | None = None,
         remembered: EmbeddingIndex | None = None,
     ) -> None:
         """Prepare to judge rows of `photos`.
@@ -88,12 +104,17 @@ class Verifier:
             load: gives a photo's RGB pixels, at least `SIDE` on the longer side where it has them;
                 raises `dedupe.decode.read.Unreadable`. Called from several threads.
             workers: threads; None for one per core.
+            load_thumbnail: makes the thumbnail of a photo that the index does not hold, see
+                `dedupe.decode.thumbnail`; raises `Unreadable`. None to skip the level of
+                thumbnails.
             remembered: where verdicts are looked up and kept; None to do without.
         """
         self._photos = photos
         self._load = load
         self._workers = workers or os.cpu_count() or 1
         self._remembered = remembered
+        self._load_thumbnail = load_thumbnail
+        self._thumbnails: OrderedDict[str, Thumbnail | None] = OrderedDict()  # None: unreadable
         self._composer = Composer()
         self._features: OrderedDict[str, Features | None] = OrderedDict()  # None: unreadable
 
@@ -112,7 +133,8 @@ class Verifier:
         fresh: dict[Digests, Verdict] = {}
         if rest:
             with one_thread_each():
-                fresh = self._compare(rest)
+                fresh = self._compare_thumbnails(rest)
+                fresh |= self._compare({k: pair for k, pair in rest.items() if k not in fresh})
             self._composer.add(fresh)
         if index and (fresh or composed):
             index.remember_verdicts(fresh | composed, VERIFIER_VERSION)
@@ -122,6 +144,42 @@ class Verifier:
             verdict = verdicts.get(key, NOT_A_COPY)
             oriented.append(verdict if self._photos[left].digest == key[0] else verdict.flip())
         return oriented
+
+    def _compare_thumbnails(
+        self, pairs: Mapping[Digests, tuple[int, int]]
+    ) -> dict[Digests, Verdict]:
+        """Return the verdicts on the pairs that thumbnails decide."""
+        if self._load_thumbnail is None:
+            return {}
+        rows = {self._photos[row].digest: row for pair in pairs.values() for row in pair}
+        self._read_thumbnails(rows)
+        known = self._thumbnails
+        ready = [(key, a, b) for key in pairs if (a := known[key[0]]) and (b := known[key[1]])]
+        verdicts = [judge_thumbnails(first, second) for _, first, second in ready]
+        while len(known) > _HELD_THUMBNAILS:
+            known.popitem(last=False)
+        return {key: v for (key, _, _), v in zip(ready, verdicts, strict=True) if v is not None}
+
+    def _read_thumbnails(self, rows: Mapping[str, int]) -> None:
+        """Make sure that the thumbnails of rows are at hand, by digest."""
+        missing = [digest for digest in rows if digest not in self._thumbnails]
+        stored = self._remembered.find_thumbnails(missing) if self._remembered else {}
+        unread = [digest for digest in missing if digest not in stored]
+        made = self._run(self._make_thumbnail, ((self._photos[rows[d]],) for d in unread))
+        stored |= dict(zip(unread, made, strict=True))
+        for digest in missing:
+            photo, data = self._photos[rows[digest]], stored[digest]
+            size = photo.width, photo.height
+            self._thumbnails[digest] = open_thumbnail(data, size) if data else None
+        for digest in rows:
+            self._thumbnails.move_to_end(digest)
+
+    def _make_thumbnail(self, photo: Photo) -> bytes:
+        assert self._load_thumbnail is not None
+        try:
+            return self._load_thumbnail(photo)
+        except Unreadable:
+            return b""
 
     def _compare(self, pairs: Mapping[Digests, tuple[int, int]]) -> dict[Digests, Verdict]:
         """Compare the pairs that can be read, the one with the lower digest first."""

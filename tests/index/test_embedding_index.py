@@ -326,6 +326,24 @@ def test_a_damaged_row_of_a_content_is_not_believed(tmp_path: Path, damage: str)
             assert known(index, FILE) == {}
 
 
+def test_thumbnails_are_remembered_by_digest(tmp_path: Path) -> None:
+    with opened(tmp_path) as index:
+        index.remember([(FILE, replace(content(), thumbnail=b"pixels"))])
+        assert index.find_thumbnails(["d1", "d2"]) == {"d1": b"pixels"}
+        assert known(index, FILE) == {"/p/a.jpg": plain(content())}
+    with opened(tmp_path, encoder="e2") as index:
+        assert index.find_thumbnails(["d1"]) == {}
+
+
+def test_a_damaged_thumbnail_is_not_believed(tmp_path: Path) -> None:
+    with opened(tmp_path) as index:
+        index.remember([(FILE, replace(content(), thumbnail=b"pixels"))])
+        with index.transaction() as connection:
+            connection.execute("UPDATE thumbnails SET data = x'00'")
+        with pytest.warns(DedupeWarning, match="a row fails its checksum"):
+            assert index.find_thumbnails(["d1"]) == {}
+
+
 def test_damaged_pairs_and_verdicts_are_not_believed(tmp_path: Path) -> None:
     with opened(tmp_path) as index:
         index.remember_verdicts({("a", "b"): Verdict(True, 0.9)}, 1)
