@@ -64,8 +64,9 @@ def undo(
         lost = recover_all(before, journal)
         applied = journal.read().applied
         failed = list(lost)
-        restored = [a for a in before.actions if a.number in before.applied - applied]
-        waiting = [action for action in before.actions if action.number in applied & chosen]
+        recovered = before.applied - applied
+        restored = [action for action in before.actions if action.number in recovered]
+        waiting = [a for a in before.actions if a.number in applied and a.number in chosen]
         for action in reversed(waiting):
             try:
                 undo_action(action, journal)

@@ -9,6 +9,7 @@ does not defend against a person that builds two files to collide, at a cost of 
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 
 DIGEST_NAME = "blake2b-128"
@@ -33,8 +34,9 @@ def digest_file(path: str) -> str:
         OSError: the file cannot be opened or read.
     """
     state = hashlib.blake2b(digest_size=_BYTES)
-    buffer = memoryview(bytearray(_CHUNK))
     with Path(path).open("rb", buffering=0) as file:
+        size = os.fstat(file.fileno()).st_size
+        buffer = memoryview(bytearray(min(max(size, 1), _CHUNK)))
         while count := file.readinto(buffer):
             state.update(buffer[:count])
     return state.hexdigest()
