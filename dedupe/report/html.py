@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import joblib
 from jinja2 import Environment, PackageLoader
 
 from dedupe.decode.preview import encode_preview
@@ -22,6 +21,7 @@ from dedupe.decode.read import Unreadable
 from dedupe.errors import ReportError, UsageError
 from dedupe.files.outputs import HTML_MARK
 from dedupe.files.replace import replace_file
+from dedupe.threads import map_threads
 from dedupe.types import Duplicate, Group, Photo, Report
 
 INLINE_GROUPS = 300
@@ -101,8 +101,7 @@ def _views(
     for start in range(0, len(ordered), _BATCH):
         part = ordered[start : start + _BATCH]
         photos = [photo for _, group in part for photo in _files(group)]
-        parallel = joblib.Parallel(-1, backend="threading")
-        links = iter(list(parallel(joblib.delayed(link)(photo) for photo in photos)))
+        links = iter(list(map_threads(link, photos)))
         for number, group in part:
             yield {
                 "number": number,

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import cv2
-import joblib
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,6 +17,7 @@ from dedupe.decode.image import decode
 from dedupe.decode.read import Unreadable, read
 from dedupe.errors import InputError
 from dedupe.files import digest
+from dedupe.threads import map_threads
 from dedupe.walk import walk
 
 PhotoArray = NDArray[np.uint8]  # (N, side, side, 3) RGB
@@ -46,9 +46,8 @@ def load_photos(
         InputError: a root is missing.
     """
     found = walk(roots, extensions=supported_extensions()).files
-    tasks = (joblib.delayed(_load)(file.path, side) for file in found)
     contents: dict[str, PhotoArray] = {}
-    for loaded in joblib.Parallel(workers, backend="threading", return_as="generator")(tasks):
+    for loaded in map_threads(lambda file: _load(file.path, side), found, workers=workers):
         on_photo()
         if loaded is not None:
             contents.setdefault(loaded[0], loaded[1])

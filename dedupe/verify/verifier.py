@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 import cv2
-import joblib
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,6 +20,7 @@ from dedupe.decode.read import Unreadable, read
 from dedupe.decode.thumbnail import make_thumbnail
 from dedupe.files.digest import digest_bytes
 from dedupe.index.embedding_index import Digests, EmbeddingIndex
+from dedupe.threads import map_threads
 from dedupe.types import Photo, Verdict
 from dedupe.verify.align import one_thread_each
 from dedupe.verify.compose import Composer
@@ -210,5 +210,4 @@ class Verifier:
             return None
 
     def _run(self, work: Callable[..., _T], calls: Iterable[tuple[object, ...]]) -> list[_T]:
-        parallel = joblib.Parallel(self._workers, backend="threading")
-        return list(parallel(joblib.delayed(work)(*call) for call in calls))
+        return list(map_threads(lambda call: work(*call), calls, workers=self._workers))
