@@ -24,6 +24,7 @@ from dedupe.files.rename import (
     abandon_rename,
     put_back,
     recover_rename,
+    rename_aside,
     rename_exclusively,
     set_aside,
 )
@@ -133,7 +134,7 @@ class Link:
         self._require_link(attempt, path)
         temporary = _create_copy(attempt)
         try:
-            rename_exclusively(path, backup)
+            rename_aside(path, backup)
             self._require_link(attempt, backup)
             rename_exclusively(temporary, path)
         except BaseException:

@@ -104,7 +104,7 @@ def _find_trash(path: str) -> tuple[str, str]:
     data = os.environ.get("XDG_DATA_HOME") or os.path.expanduser("~/.local/share")
     home = os.path.join(os.path.abspath(data), "Trash")
     if _device_of(home) == device:
-        return _prepare(home), ""
+        return _prepare(home, ""), ""
     top = os.path.realpath(os.path.dirname(path))
     while not os.path.ismount(top):
         top = os.path.dirname(top)
@@ -113,9 +113,9 @@ def _find_trash(path: str) -> tuple[str, str]:
     status = status_of(shared)
     if status and stat.S_ISDIR(status.st_mode) and status.st_mode & stat.S_ISVTX:
         with suppress(OSError):
-            return _prepare(os.path.join(shared, str(user))), top
+            return _prepare(os.path.join(shared, str(user)), top), top
     try:
-        return _prepare(os.path.join(top, f".Trash-{user}")), top
+        return _prepare(os.path.join(top, f".Trash-{user}"), top), top
     except OSError as error:
         words = f"there is no trash on its disk, and {error.filename!r} cannot be used"
         raise OSError(error.errno or errno.EIO, words, path) from error
@@ -128,12 +128,14 @@ def _device_of(folder: str) -> int:
     return os.stat(folder).st_dev
 
 
-def _prepare(trash: str) -> str:
+def _prepare(trash: str, top: str) -> str:
     """Create a trash folder with its two parts, for its user only; return it.
 
     Raises:
-        OSError: it cannot be created, or another user owns it.
+        OSError: it cannot be created, another user owns it, or it is a link at the top of a disk.
     """
+    if top and os.path.islink(trash):  # another user of the disk may have put it there
+        raise OSError(errno.EPERM, "it is a symbolic link", trash)
     for folder in (trash, os.path.join(trash, "files"), os.path.join(trash, "info")):
         if not os.path.isdir(folder):
             Path(folder).parent.mkdir(parents=True, exist_ok=True)

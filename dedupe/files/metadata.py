@@ -9,9 +9,11 @@ import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 
 from dedupe.files.system import system
 
+_FOLLOWS = os.utime not in os.supports_follow_symlinks
 _OF_THE_SYSTEM = ("security.", "trusted.")
 """Attributes that a security module sets by its own rules; dedupe adds them, never removes them."""
 
@@ -56,13 +58,15 @@ def restore_metadata(path: str, wanted: Metadata) -> None:
     """
     now = read_metadata(path)
     if sys.platform != "win32" and (now.uid, now.gid) != (wanted.uid, wanted.gid):
-        _try(path, lambda: os.chown(path, wanted.uid, wanted.gid))
+        _try(path, lambda: os.chown(path, wanted.uid, wanted.gid, follow_symlinks=False))
     if now.attributes != wanted.attributes:
         _restore_attributes(path, now.attributes, wanted.attributes)
-    if stat.S_IMODE(os.lstat(path).st_mode) != wanted.mode:  # a new owner or ACL may change it
+    found = os.lstat(path).st_mode  # a new owner or ACL may have changed it
+    if stat.S_ISREG(found) and stat.S_IMODE(found) != wanted.mode:
         _try(path, lambda: os.chmod(path, wanted.mode))
     if now.mtime_ns != wanted.mtime_ns:
-        _try(path, lambda: os.utime(path, ns=(wanted.atime_ns, wanted.mtime_ns)))
+        times = (wanted.atime_ns, wanted.mtime_ns)
+        _try(path, lambda: os.utime(path, ns=times, follow_symlinks=_FOLLOWS))
 
 
 def _restore_attributes(path: str, now: Mapping[str, str], wanted: Mapping[str, str]) -> None:
@@ -70,11 +74,11 @@ def _restore_attributes(path: str, now: Mapping[str, str], wanted: Mapping[str, 
         return
     for name in now.keys() - wanted.keys():
         if not name.startswith(_OF_THE_SYSTEM):
-            _try(path, lambda name=name: os.removexattr(path, name))  # type: ignore[misc]
+            _try(path, partial(os.removexattr, path, name, follow_symlinks=False))
     for name, value in wanted.items():
         if now.get(name) != value:
             data = base64.b64decode(value)
-            _try(path, lambda name=name, data=data: os.setxattr(path, name, data))  # type: ignore[misc]
+            _try(path, partial(os.setxattr, path, name, data, follow_symlinks=False))
 
 
 def _read_attributes(path: str) -> dict[str, str]:

@@ -115,18 +115,30 @@ def set_aside(state: FileState, backup: str, *, on_copy: OnCopy = _ignore) -> No
         OSError: the file changed, or cannot be renamed; it then has its own name.
     """
     require_unchanged(state)
+    rename_aside(state.path, backup)
+    change = describe_change(state.moved_to(backup), content=False)
+    if change:
+        put_back(backup, state.path, on_copy=on_copy)
+        raise OSError(errno.EBUSY, change, state.path)
+
+
+def rename_aside(path: str, backup: str) -> None:
+    """Rename a file to a free backup path that only this run uses, in one system call.
+
+    Another program may save a new file under the path at any time: it must not be removed by name.
+
+    Raises:
+        FileExistsError: the backup path exists.
+        OSError: the file cannot be renamed.
+    """
     try:
-        system.rename(state.path, backup)
+        system.rename(path, backup)
     except OSError as error:
         if error.errno not in NO_SUCH_RENAME:
             raise
         if os.path.lexists(backup):
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), backup) from error
-        system.replace(state.path, backup)
-    change = describe_change(state.moved_to(backup), content=False)
-    if change:
-        put_back(backup, state.path, on_copy=on_copy)
-        raise OSError(errno.EBUSY, change, state.path)
+        system.replace(path, backup)
 
 
 def put_back(backup: str, path: str, *, on_copy: OnCopy = _ignore) -> None:

@@ -183,6 +183,25 @@ def test_a_link_that_is_edited_while_it_is_undone_stays(tmp_path: Path) -> None:
     assert scene.files() == {"copy.jpg": b"saved by an editor", "keeper.jpg": PHOTO}
 
 
+@pytest.mark.parametrize("lacking", [(), ("rename",)])
+def test_a_file_that_is_saved_while_a_link_is_undone_is_not_removed(
+    tmp_path: Path, lacking: tuple[str, ...]
+) -> None:
+    scene = Scene(tmp_path)
+    scene.do()
+
+    def save() -> None:
+        new = tmp_path / "new.jpg"
+        new.write_bytes(b"saved by an editor")
+        new.replace(scene.copy)
+
+    calls = "rename" if not lacking else "replace"
+    hook = both(at(calls, save), without(*lacking))
+    with faults(before=hook), pytest.raises(OSError, match=r"was (edited|replaced) since"):
+        scene.undo()
+    assert scene.files()["copy.jpg"] == b"saved by an editor"
+
+
 def test_nothing_comes_back_from_a_keeper_with_other_bytes(tmp_path: Path) -> None:
     scene = Scene(tmp_path, "delete")
     scene.do()

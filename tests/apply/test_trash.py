@@ -181,6 +181,24 @@ def test_a_file_on_another_disk_goes_to_the_trash_at_the_top_of_its_disk(
     assert not trash.exists()
 
 
+@pytest.mark.skipif(not os.access("/dev/shm", os.W_OK), reason="no second file system")
+def test_a_trash_at_the_top_of_a_disk_that_is_a_link_is_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a shared disk another user can put the link there."""
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as far:
+        if os.stat(far).st_dev == os.stat(tmp_path).st_dev:
+            pytest.skip("no second file system")
+        monkeypatch.setattr(os.path, "ismount", lambda path: path == far)
+        (tmp_path / "elsewhere").mkdir()
+        Path(far, f".Trash-{os.getuid()}").symlink_to(tmp_path / "elsewhere")
+        file = a_state(Path(far, "a.jpg"))
+        with pytest.raises(OSError, match="there is no trash on its disk"):
+            put_in(file)
+        assert Path(file.path).exists()
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
 @pytest.mark.parametrize("lacking", [(), ("rename",), ("rename", "link")])
 @pytest.mark.parametrize("back", [False, True])
 def test_a_death_at_any_system_call_is_recovered_to_one_of_the_two_ends(
