@@ -16,9 +16,10 @@ from dataclasses import dataclass, replace
 import joblib
 import numpy as np
 
-from dedupe.decode.formats import DEFAULT_MAX_PIXELS
+from dedupe.decode.formats import DEFAULT_MAX_PIXELS, sniff
 from dedupe.decode.frames import digest_frames
 from dedupe.decode.image import Picture, decode
+from dedupe.decode.memory import FILES
 from dedupe.decode.read import Unreadable, read
 from dedupe.decode.thumbnail import make_thumbnail
 from dedupe.encoder.manifest import Encoder, Manifest
@@ -181,8 +182,12 @@ class _Loader:
         self._claims: dict[str, str] = {}  # digest -> path of the file that decodes it
 
     def load(self, file: ImageFile) -> _Read | Skipped:
+        with FILES.reserve(min(file.size, FILES.total), file.path):
+            return self._load(file)
+
+    def _load(self, file: ImageFile) -> _Read | Skipped:
         try:
-            data = read(file.path)
+            data = read(file.path, check=sniff)
         except Unreadable as trouble:
             return Skipped(file.path, trouble.reason, trouble.detail)
         if not _unchanged(file):

@@ -74,6 +74,29 @@ def plant_good(folder: Path) -> set[str]:
     return {os.path.basename(path) for path in _regular(folder)} - {"same inode.jpg"}
 
 
+def test_what_claims_much_memory_is_rejected_before_it_is_read(
+    tmp_path: Path, encoder: Path
+) -> None:
+    folder = tmp_path / "p"
+    folder.mkdir()
+    for name, head in (("zeros.jpg", b""), ("sparse.jpg", b"\xff\xd8\xff\xe0\0\x10JFIF\0")):
+        with (folder / name).open("wb") as file:
+            file.write(head)
+            file.truncate(8 << 30)
+    canvas = (15999).to_bytes(3, "little") * 2
+    (folder / "claims.webp").write_bytes(
+        b"RIFF\x1a\0\0\0WEBPVP8X\x0a\0\0\0\x10\0\0\0" + canvas + b"VP8 "
+    )
+    (folder / "fill.jpg").write_bytes(b"\xff\xd8" + b"\xff" * 10_000_000)
+    report = scan(folder, encoder=encoder, index=None)
+    assert {os.path.basename(s.path): s.reason for s in report.skipped} == {
+        "claims.webp": "too many pixels",
+        "fill.jpg": "truncated or broken",
+        "sparse.jpg": "file too large",
+        "zeros.jpg": "not an image",
+    }
+
+
 def _regular(folder: Path) -> list[str]:
     return [entry.path for entry in os.scandir(folder) if entry.is_file(follow_symlinks=False)]
 

@@ -8,9 +8,12 @@ import io
 from PIL import Image, ImageOps, ImageSequence
 
 from dedupe.decode.formats import sniff
+from dedupe.decode.memory import PIXELS
 
 MOST_PIXELS = 1 << 27
 """Pixels of all frames that are decoded, some seconds of work. A longer film has no digest."""
+
+_BYTES_A_PIXEL = 20  # a frame, the one before, its RGBA copy and the bytes of that
 
 _ANY_MODE = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX")  # compared as RGBA of 8 bits
 
@@ -26,7 +29,10 @@ def digest_frames(data: bytes) -> str:
     """
     digest, total = hashlib.blake2b(digest_size=16), 0
     try:
-        with Image.open(io.BytesIO(data), formats=(sniff(data),)) as image:
+        with (
+            Image.open(io.BytesIO(data), formats=(sniff(data),)) as image,
+            PIXELS.reserve(image.width * image.height * _BYTES_A_PIXEL, "a frame"),
+        ):
             for frame in ImageSequence.Iterator(image):
                 total += frame.width * frame.height
                 if total > MOST_PIXELS:

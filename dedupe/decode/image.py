@@ -23,6 +23,7 @@ from dedupe.decode import jpeg
 from dedupe.decode.damage import find_damage
 from dedupe.decode.facts import has_colour, read_facts
 from dedupe.decode.formats import DEFAULT_MAX_PIXELS, FORMATS, sniff
+from dedupe.decode.memory import PIXELS, estimate_bytes, measure_webp
 from dedupe.decode.read import Unreadable
 from dedupe.decode.rgb import to_rgb
 from dedupe.types import Facts
@@ -33,6 +34,9 @@ DECODER_VERSION = 4
 _T = Image.Transpose
 _SIDEWAYS = {5: _T.TRANSPOSE, 6: _T.ROTATE_270, 7: _T.TRANSVERSE, 8: _T.ROTATE_90}
 _TURNS = {2: _T.FLIP_LEFT_RIGHT, 3: _T.ROTATE_180, 4: _T.FLIP_TOP_BOTTOM} | _SIDEWAYS
+
+_LARGE = 1 << 24  # pixels of an image that Pillow squashes itself, to save memory
+_MOST_WEBP = PIXELS.total // 12  # pixels, see `dedupe.decode.memory`
 
 _settings = threading.Lock()
 _silence = ("ignore", None, Warning, re.compile(r"PIL\."), 0)  # as filterwarnings stores it
@@ -88,8 +92,13 @@ def decode(
             if isinstance(picture, Picture):
                 return picture
             warning = picture
+        if container == "WEBP":
+            _check_pixels(measure_webp(data), min(max_pixels or _MOST_WEBP, _MOST_WEBP))
         with Image.open(io.BytesIO(data), formats=(container,)) as image:
-            return _to_picture(image, data, side, max_pixels, warning)
+            _check_pixels(image.size, max_pixels)
+            size = estimate_bytes(image, is_squashed=side is not None)
+            with PIXELS.reserve(size, f"{image.width} x {image.height}"):
+                return _to_picture(image, data, side, max_pixels, warning)
     except UnidentifiedImageError as error:
         if container == "AVIF" and not features.check("avif"):
             raise Unreadable("unsupported format", "this Pillow was built without AVIF") from error
@@ -137,11 +146,14 @@ def _configure_pillow(max_pixels: int) -> None:
 
 def _decode_jpeg(data: bytes, side: int | None, max_pixels: int) -> Picture | str:
     """Decode a JPEG with libjpeg-turbo; return its warning, or "", if Pillow must decode it."""
+    jpeg.check_fill(data)
     size = jpeg.measure(data)
     if size is None:
         return jpeg.find_warning(data)
     _check_pixels(size, max_pixels)
-    pixels = jpeg.decode_jpeg(data, side)
+    needed = int(size[0] * size[1] * jpeg.BYTES_A_PIXEL[side is None, jpeg.is_progressive(data)])
+    with PIXELS.reserve(needed, f"{size[0]} x {size[1]}"):
+        pixels = jpeg.decode_jpeg(data, side)
     if isinstance(pixels, str):
         return pixels
     header = jpeg.read_header(data)
@@ -163,7 +175,6 @@ def _inspect(data: bytes) -> tuple[str, Image.Transpose | None, Facts]:
 def _to_picture(
     image: Image.Image, data: bytes, side: int | None, max_pixels: int, warning: str
 ) -> Picture:
-    _check_pixels(image.size, max_pixels)
     container = image.format or ""
     width, height = image.size
     if side is not None and container in ("JPEG", "MPO"):
@@ -175,7 +186,10 @@ def _to_picture(
         _check_pixels(image.size, max_pixels)
     turn = _find_turn(image)
     try:
-        pixels = np.asarray(to_rgb(image))
+        flat = to_rgb(image)
+        if side is not None and flat.width * flat.height > _LARGE:
+            flat = flat.resize((side, side), Image.Resampling.BOX)  # makes no copy of all pixels
+        pixels = np.asarray(flat)
     except ValueError as error:
         raise Unreadable("unsupported format", f"pixels of mode {image.mode}") from error
     damage = warning or find_damage(image, data)

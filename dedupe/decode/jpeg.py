@@ -6,6 +6,7 @@ much. It decodes no CMYK and no damaged file: the caller then uses Pillow.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -13,8 +14,21 @@ import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
 
+from dedupe.decode.read import Unreadable
+
 _START_OF_SCAN, _FILL = 0xDA, 0xFF
 _EXIF_OR_XMP, _APP2 = 0xE1, 0xE2
+_SEQUENTIAL = (0xC0, 0xC1)  # baseline and extended sequential Huffman frames
+_NOT_FILL = re.compile(rb"[^\xff]")
+_LONG_FILL = b"\xff" * (1 << 16)
+
+BYTES_A_PIXEL = {  # peak of a decode, by (every pixel is decoded, progressive)
+    (False, False): 0.2,
+    (False, True): 6.2,  # coefficients of 16 bits, without subsampling
+    (True, False): 3.2,
+    (True, True): 9.2,
+}
+
 _END_OF_IMAGE = b"\xff\xd9"
 _LARGEST_FTYP = 256  # bytes of the first box of a movie; it lists a few brands of 4 bytes
 
@@ -65,6 +79,29 @@ def find_warning(data: bytes) -> str:
     return ""
 
 
+def check_fill(data: bytes) -> None:
+    """Reject a file with a long run of fill bytes, over which Pillow loops in Python.
+
+    Raises:
+        Unreadable: truncated or broken.
+    """
+    if _LONG_FILL in data:
+        raise Unreadable("truncated or broken", "a long run of fill bytes")
+
+
+def is_progressive(data: bytes) -> bool:
+    """Return whether all coefficients are kept until the end; also if no frame is found."""
+    try:
+        for marker, _ in _segments(data):
+            if marker in _SEQUENTIAL:
+                return False
+            if marker == _START_OF_SCAN:
+                break
+    except IndexError:
+        pass
+    return True
+
+
 def read_header(data: bytes) -> Header:
     """Read the segments before the first scan."""
     profile = False
@@ -100,9 +137,9 @@ def _segments(data: bytes) -> Iterator[tuple[int, int]]:
     """Yield marker and first byte of each segment (ITU-T T.81, B.1.1.4), the scan's the last."""
     position = 2
     while data[position] == _FILL:
-        marker = data[position + 1]
-        if marker == _FILL:  # any number of fill bytes may precede a marker
-            position += 1
-            continue
-        yield marker, position + 4
+        found = _NOT_FILL.search(data, position)  # any number of fill bytes may precede a marker
+        if found is None:
+            return
+        position = found.start() - 1
+        yield data[position + 1], position + 4
         position += 2 + int.from_bytes(data[position + 2 : position + 4], "big")

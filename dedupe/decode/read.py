@@ -7,13 +7,19 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Callable
 from typing import Literal
 
-FileTrouble = Literal["vanished", "permission denied", "not a regular file", "read error"]
+FileTrouble = Literal[
+    "vanished", "permission denied", "not a regular file", "file too large", "read error"
+]
 PictureTrouble = Literal[
     "empty file", "not an image", "unsupported format", "truncated or broken", "too many pixels"
 ]
 Reason = Literal[FileTrouble, PictureTrouble, "out of memory"]
+
+HEAD = 4096  # bytes that are read first
+MAX_BYTES = 256 << 20  # of a file; a TIFF of 85 megapixels has as many
 
 _NONBLOCK = getattr(os, "O_NONBLOCK", 0)  # opening a pipe without a writer then returns at once
 
@@ -31,17 +37,33 @@ class Unreadable(Exception):  # noqa: N818 - a state of one file, not an error o
         return f"{self.reason}: {self.detail}" if self.detail else self.reason
 
 
-def read(path: str) -> bytes:
+def read(
+    path: str,
+    *,
+    check: Callable[[bytes], object] = lambda _: None,
+    max_bytes: int = MAX_BYTES,
+) -> bytes:
     """Read a regular file. Never waits for a pipe or a device.
 
+    Args:
+        path: of the file.
+        check: called with the first bytes before the others are read; it may raise `Unreadable`.
+        max_bytes: reject a larger file.
+
     Raises:
-        Unreadable: with a `FileTrouble` or "out of memory".
+        Unreadable: with a `FileTrouble`, "out of memory", or as `check` does.
     """
     try:
         with open(path, "rb", opener=lambda name, flags: os.open(name, flags | _NONBLOCK)) as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
                 raise Unreadable("not a regular file")
-            return file.read()
+            head = file.read(HEAD)
+            check(head)
+            if status.st_size > max_bytes:
+                detail = f"{status.st_size >> 20} MB, the limit is {max_bytes >> 20} MB"
+                raise Unreadable("file too large", detail)
+            return head + file.read(status.st_size) if len(head) == HEAD else head
     except MemoryError as error:
         raise Unreadable("out of memory") from error
     except (FileNotFoundError, NotADirectoryError) as error:

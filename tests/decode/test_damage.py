@@ -65,6 +65,14 @@ def test_a_silhouette_is_no_damage() -> None:
     assert damage(encode(Image.fromarray(pixels), "TIFF")) == ""
 
 
+def test_png_chunks_have_to_fit_their_checksums() -> None:
+    data = encode(PHOTO, "PNG")
+    assert damage(data) == ""
+    at = data.index(b"IEND") - 8  # of the checksum of the last chunk of pixels
+    assert damage(data[:at] + b"beef" + data[at + 4 :]) == "a PNG chunk does not fit its checksum"
+    assert damage(data[: -len(b"....IEND....")]) in ("the data end early", REFUSED)
+
+
 @pytest.mark.parametrize("start", [0.2, 0.4, 0.6, 0.8])
 def test_broken_deflate_data_are_damage_if_libtiff_accepts_them(start: float) -> None:
     data = encode(PHOTO, "TIFF", compression="tiff_adobe_deflate")
