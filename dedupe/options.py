@@ -14,7 +14,7 @@ import types
 import typing
 from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypedDict, TypeVar, cast
 
 from dedupe.decode.formats import DEFAULT_MAX_PIXELS
 from dedupe.encoder.manifest import BUILT_IN, SENSITIVITIES, Device, Encoder, Runtime
@@ -150,14 +150,20 @@ class _Checked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InputOptions(_Checked):
-    """Input"""
+    """The folders and files of a scan."""
 
-    roots: Sequence[StrPath] = option((), "Folders and files.", is_path=True, argument=True)
+    PANEL: ClassVar = "Input"
+
+    roots: Sequence[StrPath] = option(
+        (), "Folders and files.", is_path=True, argument=True, metavar="PATH"
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WalkOptions(_Checked):
-    """Files to scan"""
+    """Which files below the roots are scanned."""
+
+    PANEL: ClassVar = "Files to scan"
 
     include: Sequence[str] = option((), "Only names or paths that match.", metavar="GLOB")
     exclude: Sequence[str] = option((), "No names or paths that match.", metavar="GLOB")
@@ -171,7 +177,9 @@ class WalkOptions(_Checked):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DuplicateOptions(_Checked):
-    """Duplicates and keepers"""
+    """Which files are duplicates, and which file of a group stays."""
+
+    PANEL: ClassVar = "Duplicates and keepers"
 
     sensitivity: str | None = option(
         None,
@@ -206,7 +214,9 @@ class DuplicateOptions(_Checked):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions(_Checked):
-    """Encoder, index and workers"""
+    """What a scan runs with; no option changes its result but the encoder."""
+
+    PANEL: ClassVar = "Encoder, index and workers"
 
     encoder: StrPath | Encoder = option(
         BUILT_IN, "Folder of another encoder.", is_path=True, or_encoder=True, metavar="FOLDER"
@@ -233,13 +243,14 @@ class ScanOptions:
     run: RunOptions = field(default_factory=RunOptions)
 
 
-_ACTION = "Action (choose one; `dedupe undo` reverts it)"
 _SAFETY = "Safety"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActionOptions(_Checked):
-    """Action (choose one; `dedupe undo` reverts it)"""
+    """What is done with duplicates, and the limits of one run."""
+
+    PANEL: ClassVar = "Action (choose one; `dedupe undo` reverts it)"
 
     move_to: StrPath | None = option(
         None, "Move duplicates below this folder.", is_path=True, metavar="FOLDER"
@@ -326,7 +337,9 @@ class ActionOptions(_Checked):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SelectOptions(_Checked):
-    """Duplicates to apply"""
+    """Which duplicates of a report an action is for."""
+
+    PANEL: ClassVar = "Duplicates to apply"
 
     select: Sequence[str] = option((), "Only names or paths that match.", metavar="GLOB")
     decisions: StrPath | None = option(
@@ -339,7 +352,9 @@ class SelectOptions(_Checked):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportOptions(_Checked):
-    """Report and output"""
+    """Where the report goes, and what is printed."""
+
+    PANEL: ClassVar = "Report and output"
 
     report: StrPath = option("dedupe-report.csv", "File of the report; - for stdout.", is_path=True)
     format: Format | None = option(
@@ -370,7 +385,9 @@ class ReportOptions(_Checked):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobOptions(_Checked):
-    """Unattended runs"""
+    """Records and exit codes for runs without a person."""
+
+    PANEL: ClassVar = "Unattended runs"
 
     summary: StrPath | None = option(None, "Write a summary as JSON.", is_path=True)
     log: StrPath | None = option(None, "Append that line and warnings to this file.", is_path=True)
@@ -439,13 +456,13 @@ def _settings_of(options: Any) -> tuple[Setting, ...]:
     return tuple(_settings(options))
 
 
-def _settings(options: type) -> Iterator[Setting]:
+def _settings(options: Any) -> Iterator[Setting]:
     hints = typing.get_type_hints(options)
     for one in fields(options):
         if is_dataclass(hints[one.name]):
             yield from settings_of(hints[one.name])
-        else:
-            yield _setting(one, hints[one.name], panel=options.__doc__ or "")
+        elif "help" in one.metadata:  # a field without help is no option
+            yield _setting(one, hints[one.name], panel=options.PANEL)
 
 
 def _setting(declared: Field[Any], hint: Any, *, panel: str) -> Setting:

@@ -32,7 +32,8 @@ EVERY = (InputOptions, ScanOptions, ActionOptions, ReportOptions, JobOptions)
 def test_the_keywords_of_scan_are_the_fields_of_its_options_with_their_types() -> None:
     declared: dict[str, Any] = {}
     for group in (WalkOptions, DuplicateOptions, RunOptions):
-        declared |= typing.get_type_hints(group)
+        hints = typing.get_type_hints(group)
+        declared |= {name: hint for name, hint in hints.items() if name != "PANEL"}
     assert typing.get_type_hints(ScanKeywords) == declared
 
 

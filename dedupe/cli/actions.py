@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from typing import Any
+from contextlib import contextmanager
 
 import typer
-from tqdm import tqdm
 
 from dedupe.apply.execute import Outcome
 from dedupe.apply.plan import (
@@ -95,24 +93,16 @@ def resume_report(run: str) -> Outcome:
 
 @contextmanager
 def _progress_bar(title: str) -> Iterator[Progress]:
-    """Show a progress bar; on Ctrl-C, say how to go on and end with its exit code."""
-    with ExitStack() as stack:
-        bars: list[tqdm[Any]] = []
-
-        def on_progress(_stage: str, done: int, total: int) -> None:
-            if not bars:
-                bars.append(stack.enter_context(console.bar(title, total, "files")))
-            bars[0].update(done)
-
-        try:
+    """Show a progress bar; on Ctrl-C, say how to continue and end with its exit code."""
+    try:
+        with console.progress({"apply": (title, "files")}) as on_progress:
             yield on_progress
-        except ApplyInterrupted as error:  # the same command would find its groups changed
-            stack.close()
-            console.warn(
-                f"interrupted; go on with `dedupe apply --resume {error.run}`, "
-                f"or take back what was done with `dedupe undo {error.run}`"
-            )
-            raise typer.Exit(INTERRUPTED) from error
+    except ApplyInterrupted as error:  # the same command would find its groups changed
+        console.warn(
+            f"interrupted; go on with `dedupe apply --resume {error.run}`, "
+            f"or take back what was done with `dedupe undo {error.run}`"
+        )
+        raise typer.Exit(INTERRUPTED) from error
 
 
 def show_outcome(outcome: Outcome, kind: ActionKind, move_to: str, run: str) -> None:

@@ -27,7 +27,7 @@ Resume = Annotated[str | None, typer.Option(help="Finish a run that was cut shor
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Print more.")]
 
 
-@takes(action=ActionOptions, chosen=SelectOptions)
+@takes({"action": ActionOptions, "chosen": SelectOptions})
 def apply(
     action: ActionOptions,
     chosen: SelectOptions,

@@ -9,7 +9,7 @@ import os
 import sys
 import traceback
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ParamSpec, TextIO, TypeVar
 
 import typer
@@ -107,28 +107,41 @@ class Console:
         return tqdm(total=total, desc=title, unit=f" {unit}", disable=hidden, leave=False)
 
     @contextlib.contextmanager
-    def stage_bars(self) -> Iterator[Progress]:
-        """One progress bar per stage of a scan, as the stages come."""
-        titles = {
-            "embed": "Reading",
-            "search": "Comparing",
-            "verify": "Verifying",
-        }
+    def progress(self, titles: Mapping[str, tuple[str, str]]) -> Iterator[Progress]:
+        """Show one progress bar for each stage, as the stages come; each ends at 100 %.
+
+        Args:
+            titles: title and unit of each stage; other stages have no bar.
+        """
         with contextlib.ExitStack() as stack:
-            bars = {}
+            bars: dict[str, tqdm[Any]] = {}
 
             def on_progress(stage: str, done: int, total: int) -> None:
                 if stage not in titles:
                     return
                 if stage not in bars:
-                    bars[stage] = stack.enter_context(self.bar(titles[stage], total, "images"))
-                bars[stage].total = total
-                bars[stage].update(done)
+                    for earlier in bars.values():
+                        _complete(earlier)
+                    bars[stage] = stack.enter_context(
+                        self.bar(titles[stage][0], total, titles[stage][1])
+                    )
+                bar = bars[stage]
+                bar.total = max(total, bar.n + done)
+                bar.update(done)
 
             yield on_progress
+            for bar in bars.values():
+                _complete(bar)
 
 
 console = Console()
+
+
+def _complete(bar: tqdm[Any]) -> None:
+    """Show a bar as done: its total was an estimate."""
+    if bar.n:
+        bar.total = bar.n
+    bar.refresh()
 
 
 def _print(line: str, stream: Any) -> None:

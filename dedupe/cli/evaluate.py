@@ -37,18 +37,14 @@ def evaluate(
     if plot:
         check_can_plot(plot)
     opened = open_encoder(Path(encoder) if encoder else BUILT_IN)
-    with console.bar("Editing", originals + distractors, "photos") as bar:
-
-        def on_photo() -> None:
-            bar.update()
-
+    with console.progress({"edit": ("Editing", "photos")}) as on_progress:
         found = run_evaluation(
             opened,
             photos,
             originals=originals,
             distractors=distractors,
             seed=seed,
-            on_photo=on_photo,
+            on_progress=on_progress,
         )
     if plot:
         plot_evaluation(found, Path(plot))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -61,13 +61,17 @@ class Word:
 
 
 def takes(
-    *, config: Callable[[str, Mapping[str, Word]], dict[str, Any]] | None = None, **groups: type
+    groups: Mapping[str, type],
+    *,
+    config: Callable[[str, Mapping[str, Word]], dict[str, Any]] | None = None,
+    partial: Collection[str] = (),
 ) -> Callable[[Callable[..., R]], Callable[..., R]]:
     """Give a command one option for each field of option classes, and call it with their values.
 
     Args:
-        config: reads a configuration file; the command then has the option --config.
         groups: option class of each keyword of the command.
+        config: reads a configuration file; the command then has the option --config.
+        partial: keywords that get the values that were given, by name, instead of an instance.
     """
     words = words_of(groups.values())
 
@@ -80,7 +84,7 @@ def takes(
             path = raw.pop("config", None)
             values = config(path, words) if config and path else {}
             values |= read_values(given(raw), words)
-            return command(**kept, **build_groups(groups, values))
+            return command(**kept, **build_groups(groups, values, partial))
 
         made = [*own, *map(_parameter, words.values())]
         if config:
@@ -126,12 +130,15 @@ def read_values(raw: Mapping[str, Any], words: Mapping[str, Word]) -> dict[str, 
     return values
 
 
-def build_groups(groups: Mapping[str, type], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Build the option class of each keyword from the values of all."""
+def build_groups(
+    groups: Mapping[str, type], values: Mapping[str, Any], partial: Collection[str] = ()
+) -> dict[str, Any]:
+    """Build the option class of each keyword from the values of all; see `takes`."""
     built: dict[str, Any] = {}
     for keyword, group in groups.items():
         names = {setting.name for setting in settings_of(group)}
-        built[keyword] = build(group, {n: v for n, v in values.items() if n in names})
+        own = {name: value for name, value in values.items() if name in names}
+        built[keyword] = own if keyword in partial else build(group, own)
     return built
 
 
@@ -180,7 +187,7 @@ def _parameter(word: Word) -> inspect.Parameter:
     if word.is_flag:
         text = setting.off_help if word.negates and setting.off_help else setting.help
         names = [word.flag, *([setting.short] if setting.short else [])]
-        flag = typer.Option(*names, help=text, rich_help_panel=setting.panel)
+        flag = typer.Option(*names, help=text, metavar="", rich_help_panel=setting.panel)
         return _keyword(word.name, bool, flag, False)
     option = typer.Option(
         word.flag,

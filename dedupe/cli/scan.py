@@ -32,8 +32,14 @@ GROUPS: dict[str, type] = {
 }
 """The option class of each parameter of the command, in the order of its help."""
 
+_STAGES = {
+    "embed": ("Reading", "images"),
+    "search": ("Comparing", "images"),
+    "verify": ("Verifying", "pairs"),
+}
 
-@takes(config=read_config, **GROUPS)
+
+@takes(GROUPS, config=read_config)
 def scan(
     inputs: InputOptions,
     output: ReportOptions,
@@ -112,7 +118,7 @@ def _find(roots: list[str], options: ScanOptions, action: ActionOptions) -> Repo
 
     aside = _globs_of(action.move_to, roots)
     walk = replace(options.walk, exclude=(*options.walk.exclude, *aside))
-    with console.stage_bars() as on_progress:
+    with console.progress(_STAGES) as on_progress:
         found = find_duplicates(
             roots,
             replace(options, walk=walk),

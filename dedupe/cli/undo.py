@@ -27,7 +27,12 @@ def undo(
     """Bring every file of a run back to where it was."""
     globs = select or ["*"]
     console.promise = "; the same command goes on from here"
-    outcome = undo_run(run or _last_run(), wanted=lambda path: any(fits(path, g) for g in globs))
+    with console.progress({"undo": ("Restoring", "files")}) as on_progress:
+        outcome = undo_run(
+            run or _last_run(),
+            wanted=lambda path: any(fits(path, g) for g in globs),
+            on_progress=on_progress,
+        )
     show_failed(outcome.failed)
     console.say(f"brought {count(len(outcome.restored), 'file')} back")
     if outcome.failed:

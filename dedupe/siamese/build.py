@@ -17,7 +17,8 @@ from dedupe.siamese.config import TrainingPlan
 from dedupe.siamese.dataset import load_photos, split_photos
 from dedupe.siamese.export import export
 from dedupe.siamese.log import LOG_COLUMNS
-from dedupe.siamese.train import Progress, train, writing
+from dedupe.siamese.train import TrainingStep, train, writing
+from dedupe.types import Progress, no_progress
 
 ENCODER_MARKS = {
     MANIFEST: b'"litert": {',
@@ -34,8 +35,8 @@ def make_encoder(
     *,
     sources: Sequence[str] = (),
     start: Path | None = None,
-    on_photo: Callable[[], None] = lambda: None,
-    on_step: Callable[[Progress], None] = lambda _: None,
+    on_progress: Progress = no_progress,
+    on_step: Callable[[TrainingStep], None] = lambda _: None,
 ) -> Manifest:
     """Train an encoder on the photos below `roots` and write it to `folder`.
 
@@ -47,8 +48,8 @@ def make_encoder(
         plan: how to train.
         sources: what the manifest says of the photos' origin and licences.
         start: weights to start from, for fine-tuning.
-        on_photo: called after each photo is read.
-        on_step: called after each training step.
+        on_progress: called as ("decode", 1, photos in all) after each photo is read.
+        on_step: called after each training step, with the numbers of the step.
 
     Raises:
         UsageError: the parts of the plan do not fit together, or `folder` holds files that are no
@@ -60,7 +61,7 @@ def make_encoder(
     check_encoder_folder(str(folder), ENCODER_MARKS)
     with writing(folder):
         (folder / "training").mkdir(parents=True, exist_ok=True)
-    photos, digests = load_photos(roots, side=plan.photo_side, on_photo=on_photo)
+    photos, digests = load_photos(roots, side=plan.photo_side, on_progress=on_progress)
     learned, held_out = split_photos(photos, digests, held_out=plan.held_out)
     del photos
     trained = train(learned, plan, folder=folder / "training", start=start, on_step=on_step)

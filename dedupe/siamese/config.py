@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from dedupe.errors import UsageError
-from dedupe.siamese.heads import check_head
-from dedupe.siamese.towers import Backbone, check_tower
+from dedupe.options import option
+
+if TYPE_CHECKING:
+    from dedupe.siamese.towers import Backbone
 
 LOSSES = ("binary", "contrastive", "nt_xent", "triplet")
 VIEWS = ("edited", "turned")
@@ -18,29 +20,39 @@ PRECISIONS = {"float32": "float32", "bfloat16": "mixed_bfloat16"}  # Keras's nam
 class TrainingPlan:
     """Everything that decides how a tower is trained, beside the photos."""
 
-    tower: str = "residual"
-    side: int = 128  # pixels
-    embedding: int = 128  # floats
-    steps: int = 4000
-    pairs: int = 256  # photos a step, two views each
-    small_share: float = 0.6  # share of the steps taken at two thirds of the side, which is cheap
-    learning_rate: float = 2e-3
+    PANEL: ClassVar = "Training"
+
+    tower: str = option(
+        "residual",
+        "Network of both images: residual, fovea, tiny, tiny_elu, tiny_pooled, mobilenetv2, "
+        "resnet50, signet or inceptionv3. Default: that of --weights, else residual.",
+    )
+    side: int = option(128, "Edge of the input, in pixels.", low=32)
+    embedding: int = option(128, "Length of an embedding.", low=2)
+    steps: int = option(4000, "Training steps.", low=1)
+    pairs: int = option(256, "Photos of one step, two views of each.", low=2)
+    small_share: float = option(
+        0.6, "Share of the steps on views of two thirds of the side.", low=0, high=1
+    )
+    learning_rate: float = option(2e-3, "Highest learning rate.", low=1e-6)
     warmup: float = 0.05  # share of the steps
     weight_decay: float = 0.02
-    temperature: float = 0.07
+    temperature: float = option(0.07, "Temperature of the loss nt_xent.", low=0.01)
     spread_weight: float = 0.6
     hard_share: float = 0.5  # share of a step's photos that are look-alikes of its other photos
     held_out: float = 0.05  # share of the photos kept out of training, to calibrate on
-    photo_side: int = 213  # pixels of the squashed photos that views are made from
-    head: str = ""  # what judges pairs of embeddings; `binary` trains it, others fit it in the end
-    loss: str = "nt_xent"
-    margin: float | None = None  # of `contrastive` and `triplet`; None for the loss's own
-    views: str = "edited"  # or `turned`: by 10 degrees and 10 % at most, as the seeds did
+    photo_side: int = option(213, "Edge of photos in memory. Default: 5/3 of --side.", low=32)
+    head: str = option("", "Judge of pairs: l1, euclidean, cosine or spatial.")  # "": fitted last
+    loss: str = option("nt_xent", "binary, contrastive, triplet or nt_xent.")
+    margin: float | None = option(
+        None, "Margin of contrastive (default 1) and triplet (default 0.2).", low=0
+    )
+    views: str = option("edited", "edited, or turned: by 10 degrees and 10 % at most.")
     imagenet: bool = False  # begin from ImageNet weights
-    frozen: bool = False  # leave the backbone as it is
+    frozen: bool = option(False, "Train the layers above the backbone only.")
     ema: float = 0.0  # share of the averaged weights that a step keeps; 0 for the last weights
-    precision: str = "float32"  # of what training computes; weights are float32 in any case
-    seed: int = 0
+    precision: str = option("float32", "float32, or bfloat16 if the hardware computes it.")
+    seed: int = option(0, "Seed of every random choice.")
 
     def side_at(self, step: int) -> int:
         """Edge of the views of a step, in pixels."""
@@ -49,6 +61,8 @@ class TrainingPlan:
     @property
     def backbone(self) -> Backbone:
         """Which weights the tower's backbone begins from, if it has one."""
+        from dedupe.siamese.towers import Backbone  # loads Keras
+
         return Backbone(self.imagenet, self.frozen)
 
     def check(self) -> None:
@@ -57,6 +71,9 @@ class TrainingPlan:
         Raises:
             UsageError: a name is unknown, or one part cannot do with another.
         """
+        from dedupe.siamese.heads import check_head  # load Keras
+        from dedupe.siamese.towers import check_tower
+
         check_tower(self.tower, side=self.side, backbone=self.backbone)
         if self.loss not in LOSSES:
             raise UsageError(f"no loss is called {self.loss!r}; choose one of {', '.join(LOSSES)}")
@@ -92,12 +109,16 @@ RECIPES: dict[str, dict[str, Any]] = {
 def plan_for(tower: str, **chosen: Any) -> TrainingPlan:
     """Return the plan of a tower: what was chosen, else its recipe, else the plan's own defaults.
 
+    Photos are 5/3 of the side in memory, and 160 pixels at least, unless chosen.
+
     Args:
         tower: one of `towers.TOWERS`.
         chosen: fields of the plan; None leaves one to the recipe.
     """
     given = {name: value for name, value in chosen.items() if value is not None}
-    return TrainingPlan(tower=tower, **{**RECIPES.get(tower, {}), **given})
+    fields = {**RECIPES.get(tower, {}), **given}
+    side = fields.get("side", TrainingPlan(tower).side)
+    return TrainingPlan(tower=tower, **{"photo_side": max(160, side * 5 // 3), **fields})
 
 
 def takes_any_size(tower: str) -> bool:

@@ -6,7 +6,7 @@ so adding photos moves none from one side to the other.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -18,6 +18,7 @@ from dedupe.decode.read import Unreadable, read
 from dedupe.errors import InputError
 from dedupe.files import digest
 from dedupe.threads import map_threads
+from dedupe.types import Progress, no_progress
 from dedupe.walk import walk
 
 PhotoArray = NDArray[np.uint8]  # (N, side, side, 3) RGB
@@ -27,16 +28,16 @@ def load_photos(
     roots: Sequence[str],
     *,
     side: int,
-    workers: int = 2,
-    on_photo: Callable[[], None] = lambda: None,
+    workers: int | None = None,
+    on_progress: Progress = no_progress,
 ) -> tuple[PhotoArray, list[str]]:
     """Decode every photo below `roots`, each content once.
 
     Args:
         roots: folders or files.
         side: edge of the square that each photo is squashed to, in pixels.
-        workers: decoding threads.
-        on_photo: called after each file, from the calling thread.
+        workers: decoding threads; None for one per core.
+        on_progress: called as ("decode", 1, files in all) after each file.
 
     Returns:
         (N, side, side, 3) uint8 RGB in path order, and the N content digests. Unreadable files
@@ -48,7 +49,7 @@ def load_photos(
     found = walk(roots, extensions=supported_extensions()).files
     contents: dict[str, PhotoArray] = {}
     for loaded in map_threads(lambda file: _load(file.path, side), found, workers=workers):
-        on_photo()
+        on_progress("decode", 1, len(found))
         if loaded is not None:
             contents.setdefault(loaded[0], loaded[1])
     if not contents:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +23,7 @@ from dedupe.decode.read import Unreadable, read
 from dedupe.encoder.manifest import Encoder
 from dedupe.errors import InputError
 from dedupe.siamese.edits import EDITS, LEVELS, encode
+from dedupe.types import Progress, no_progress
 from dedupe.walk import walk
 
 RATES = (1e-6, 1e-5, 1e-4)
@@ -61,7 +62,7 @@ def evaluate(
     originals: int = 100,
     distractors: int = 400,
     seed: int = 0,
-    on_photo: Callable[[], None] = lambda: None,
+    on_progress: Progress = no_progress,
 ) -> Evaluation:
     """Edit photos below `roots` and measure how many copies an encoder finds.
 
@@ -71,7 +72,7 @@ def evaluate(
         originals: photos that are edited.
         distractors: photos that only stand beside them; fewer if there are not as many.
         seed: of the choice of photos and of the edits.
-        on_photo: called after each photo.
+        on_progress: called as ("edit", 1, originals + distractors) after each photo.
 
     Raises:
         InputError: there are fewer than two photos.
@@ -85,7 +86,7 @@ def evaluate(
         vectors.append(encoder.embed(np.stack(pixels)))
         photos += [number] * len(copies)
         edits += copies
-        on_photo()
+        on_progress("edit", 1, originals + distractors)
     if len(vectors) < 2:
         raise InputError("there are too few photos to measure with; give a folder of a few hundred")
     return score(np.concatenate(vectors), np.array(photos), edits)

@@ -38,8 +38,8 @@ _FITTED = 20  # batches that a head is fitted to
 
 
 @dataclass(slots=True)
-class Progress:
-    """What a step reports to whoever watches."""
+class TrainingStep:
+    """The result of one training step."""
 
     step: int
     numbers: dict[str, float] = field(default_factory=dict)  # loss, pair_accuracy, spread ...
@@ -61,7 +61,7 @@ def train(
     log_every: int = 20,
     checkpoint_every: int = 200,
     start: Path | None = None,
-    on_step: Callable[[Progress], None] = lambda _: None,
+    on_step: Callable[[TrainingStep], None] = lambda _: None,
 ) -> Trained:
     """Train a tower on photos and return it.
 
@@ -103,7 +103,7 @@ def fit(
     folder: Path,
     log_every: int = 20,
     checkpoint_every: int = 200,
-    on_step: Callable[[Progress], None] = lambda _: None,
+    on_step: Callable[[TrainingStep], None] = lambda _: None,
 ) -> None:
     """Take the steps of the trainer's plan.
 
@@ -133,7 +133,7 @@ def fit(
         result = trainer.train_on_batch(views, return_dict=True)
         numbers = {name: float(value) for name, value in result.items()}
         guard(numbers, step)
-        on_step(Progress(step + 1, numbers))
+        on_step(TrainingStep(step + 1, numbers))
         recent.append(numbers)
         with writing(folder):
             if (step + 1) % log_every == 0:

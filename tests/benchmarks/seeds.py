@@ -40,7 +40,7 @@ from dedupe.siamese.batches import make_batch, turn
 from dedupe.siamese.config import TrainingPlan, plan_for
 from dedupe.siamese.dataset import PhotoArray, load_photos, split_photos, squash
 from dedupe.siamese.export import export
-from dedupe.siamese.train import Progress, Trained, finish, fit
+from dedupe.siamese.train import Trained, TrainingStep, finish, fit
 from dedupe.siamese.trainer import build_trainer
 
 PAIRS = 2000
@@ -153,7 +153,7 @@ def measure_speed(folder: Path) -> float:
 
 
 def run(plan: TrainingPlan, task: Task, folder: Path) -> tuple[Trained, dict[str, float]]:
-    def on_step(progress: Progress) -> None:
+    def on_step(progress: TrainingStep) -> None:
         if progress.step % 50 == 0:
             told = ", ".join(f"{name} {value:.3f}" for name, value in progress.numbers.items())
             print(f"  step {progress.step}: {told}", file=sys.stderr, flush=True)

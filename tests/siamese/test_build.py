@@ -122,4 +122,4 @@ def test_a_folder_that_cannot_be_written_is_named_before_any_photo_is_read(
 ) -> None:
     (tmp_path / "out").write_text("a file")
     with pytest.raises(EncoderError, match="out cannot be written"):
-        make_encoder([photos], tmp_path / "out", PLAN, on_photo=stop)
+        make_encoder([photos], tmp_path / "out", PLAN, on_progress=stop)

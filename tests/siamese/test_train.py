@@ -24,7 +24,7 @@ from dedupe.siamese.batches import make_batch
 from dedupe.siamese.config import TrainingPlan
 from dedupe.siamese.log import LOG_COLUMNS
 from dedupe.siamese.towers import TOWERS, build_tower
-from dedupe.siamese.train import Progress, train
+from dedupe.siamese.train import TrainingStep, train
 from dedupe.siamese.trainer import build_trainer
 
 # Keras saves weights through an older protocol than NumPy 2 wants.
@@ -93,11 +93,11 @@ def run(
     plan: TrainingPlan = PLAN,
     *,
     stop: int | None = None,
-    seen: list[Progress] | None = None,
+    seen: list[TrainingStep] | None = None,
 ) -> Any:
     """Train with a line of the log every 2 steps and a checkpoint every 3."""
 
-    def on_step(progress: Progress) -> None:
+    def on_step(progress: TrainingStep) -> None:
         if seen is not None:
             seen.append(progress)
         if progress.step == stop:
@@ -120,14 +120,14 @@ def read_log(folder: Path) -> list[dict[str, str]]:
 class Run:
     folder: Path
     tower: Any
-    seen: list[Progress]
+    seen: list[TrainingStep]
 
 
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A run of `PLAN`."""
     folder = tmp_path_factory.mktemp("uninterrupted")
-    seen: list[Progress] = []
+    seen: list[TrainingStep] = []
     return Run(folder, run(folder, seen=seen), seen)
 
 
