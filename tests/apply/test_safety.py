@@ -255,6 +255,81 @@ def test_undo_works_on_a_disk_without_exclusive_rename_and_without_links(
     assert snapshot(tmp_path / "photos") == before
 
 
+class ExFat:
+    """A disk with exFAT over FUSE, which has neither exclusive renames nor links."""
+
+    def __init__(self, tmp_path: Path) -> None:
+        for tool in ("losetup", "mkfs.exfat", "mount.exfat-fuse", "umount"):
+            if not shutil.which(tool):
+                pytest.skip(f"no {tool}")
+        self.folder = tmp_path / "exfat"
+        self.folder.mkdir()
+        image = tmp_path / "exfat.img"
+        with image.open("wb") as file:
+            file.truncate(16 << 20)
+        self.loop = self._run("losetup", "--find", "--show", str(image))
+        self._run("mkfs.exfat", self.loop)
+        self.mount()
+
+    def mount(self) -> None:
+        self._run("mount.exfat-fuse", self.loop, str(self.folder))
+
+    def unmount(self) -> None:
+        self._run("umount", str(self.folder))
+
+    def close(self) -> None:
+        self.unmount()
+        self._run("losetup", "--detach", self.loop)
+
+    @staticmethod
+    def _run(*command: str) -> str:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            pytest.skip(f"cannot {command[0]}: {done.stderr.strip()}")
+        return done.stdout.strip()
+
+
+@pytest.fixture
+def exfat(tmp_path: Path) -> Iterator[ExFat]:
+    disk = ExFat(tmp_path)
+    yield disk
+    disk.close()
+
+
+@linux
+@pytest.mark.parametrize(
+    ("kind", "inside"), [("move", True), ("move", False), ("trash", False), ("delete", False)]
+)
+def test_a_run_on_exfat_over_fuse_is_resumed_and_undone_after_a_remount(
+    exfat: ExFat, tmp_path: Path, kind: ActionKind, inside: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    folder = exfat.folder / "photos"
+    for number in range(4):
+        write_photo(folder / f"{number}.jpg", b"same" * 99)
+    before = {path: facts[:2] for path, facts in snapshot(folder).items()}
+    photos = [a_photo_at(folder / f"{number}.jpg") for number in range(4)]
+    out = str((exfat.folder if inside else tmp_path) / "out")
+    plan = plan_actions(
+        a_report(a_group(*photos, kind="exact", distance=0.0)), kind=kind, move_to=out
+    )
+
+    def interrupt(call: str, _subject: str) -> None:
+        if call == "unlink" and not (folder / "1.jpg").exists():
+            raise KeyboardInterrupt
+
+    with suppress(KeyboardInterrupt):
+        act(tmp_path, plan, before=interrupt)
+    exfat.unmount()
+    exfat.mount()
+    assert resume(last_run(tmp_path)).failed == ()
+    assert os.listdir(folder) == ["0.jpg"]
+    exfat.unmount()
+    exfat.mount()
+    assert undo(last_run(tmp_path)).failed == ()
+    assert {path: facts[:2] for path, facts in snapshot(folder).items()} == before
+
+
 def remounted(folder: Path) -> None:
     """Give every file another inode, as some file systems do after they were mounted again."""
     for path in [path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()]:
