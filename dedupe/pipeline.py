@@ -55,7 +55,7 @@ from dedupe.types import (
     no_progress,
 )
 from dedupe.verify.judge import SAME_FRACTION
-from dedupe.verify.verifier import Verifier, load_pixels, load_thumbnail
+from dedupe.verify.verifier import Verifier, load_every_pixel, load_pixels, load_thumbnail
 from dedupe.walk import Walked, walk
 
 DAMAGED = "damaged"  # reason of a file that was decoded with a warning
@@ -127,6 +127,7 @@ def find_duplicates(
             load_thumbnail=functools.partial(
                 load_thumbnail, side=manifest.side, max_pixels=files.max_pixels
             ),
+            load_fine=functools.partial(load_every_pixel, max_pixels=files.max_pixels),
             workers=run.workers,
             remembered=index,
         )
@@ -134,7 +135,6 @@ def find_duplicates(
             contents,
             found.pairs,
             chosen.keep,
-            threshold=limit,
             ignored=ignored,
             judge=verifier.judge if chosen.verify else None,
             on_progress=on_progress,
@@ -262,7 +262,6 @@ def group_pairs(
     pairs: Pairs,
     rules: Sequence[str] = DEFAULT_RULES,
     *,
-    threshold: float,
     ignored: IgnoredPairs | None = None,
     judge: Judge | None = None,
     on_progress: Progress = no_progress,
@@ -273,7 +272,6 @@ def group_pairs(
         contents: U contents, their files in the order of the rules.
         pairs: contents that may be copies.
         rules: keep rules, the first one decides first.
-        threshold: largest distance of a pair, in [0, 2].
         ignored: pairs that are not duplicates; None for none.
         judge: returns the verdicts on pairs of rows; None to trust the distance.
         on_progress: called as ("verify", pairs just verified, pairs known to need verification).
@@ -298,7 +296,7 @@ def group_pairs(
             len(contents),
             form_stars=form_stars,
             judge=judge,
-            same_radius=SAME_FRACTION * threshold,
+            same_radius=-1.0,  # other pages of text are as near as 0.03 of the threshold
             on_progress=on_progress,
         )
     groups = (_to_group(star, contents, verdicts, rules) for star in stars)

@@ -184,7 +184,6 @@ def _scan(found: Explanation) -> str:
     words: dict[Decision, str] = {
         "same bytes": "copies, as the bytes are the same",
         "too far apart": "no copies, as they lie too far apart to be looked at again",
-        "close enough": "copies without a second look, as they lie so close",
         "verified": "copies, as verification confirms",
         "another shot": "no copies, as verification finds",
     }

@@ -22,10 +22,10 @@ from dedupe.errors import InputError
 from dedupe.files.digest import digest_bytes
 from dedupe.verify.align import Matrix, invert, one_thread_each
 from dedupe.verify.features import Features
-from dedupe.verify.judge import SAME_FRACTION, Comparison, examine, weigh
+from dedupe.verify.judge import Comparison, examine, weigh
 from dedupe.verify.verifier import decode_small
 
-Decision = Literal["same bytes", "too far apart", "close enough", "verified", "another shot"]
+Decision = Literal["same bytes", "too far apart", "verified", "another shot"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,14 +77,12 @@ class Explanation:
             return "same bytes"
         if self.distance > self.threshold:
             return "too far apart"
-        if self.distance <= SAME_FRACTION * self.threshold:
-            return "close enough"
         return "verified" if self.comparison.verdict.is_copy else "another shot"
 
     @property
     def is_copy(self) -> bool:
         """Whether a scan at the sensitivity takes the two for copies."""
-        return self.decision in ("same bytes", "close enough", "verified")
+        return self.decision in ("same bytes", "verified")
 
     @property
     def signs(self) -> dict[str, float]:
@@ -175,5 +173,5 @@ def _look(path: str, side: int) -> Seen:
         digest=digest_bytes(data),
         square=picture.pixels,
         pixels=pixels,
-        features=Features(pixels),
+        features=Features(pixels, load_fine=lambda: decode(data).pixels),
     )

@@ -8,6 +8,8 @@ of no second picture but to match points.
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 import cv2
@@ -21,25 +23,50 @@ _POINT_SIDES = (192, SIDE)  # longer sides at which points are looked for, the s
 _ENOUGH = 150  # points
 _POINTS = 300  # at most, the strongest
 _RATIO = 0.8  # largest, of the distances to the nearest and to the second nearest descriptor
+_FLAT_WINDOW = 5  # edge of a window that may be flat, pixels
+_FLAT = 4  # largest difference of brightness in a flat window, levels
 _REVERSED = (8 - np.arange(8)) % 8  # SIFT's eight directions, seen in a mirror
 
 
 class Features:
     """What comparing needs to know of one picture, about 0.15 MB. Safe to use from many threads."""
 
-    def __init__(self, pixels: NDArray[np.uint8]) -> None:
+    def __init__(
+        self,
+        pixels: NDArray[np.uint8],
+        *,
+        load_fine: Callable[[], NDArray[np.uint8]] | None = None,
+    ) -> None:
         """Take a picture to the working size; points of interest are found when first asked for.
 
         Args:
             pixels: (H, W, 3) RGB or (H, W) grey, of any size.
+            load_fine: returns (H, W, 3) RGB with every pixel; None if `pixels` is that.
         """
         rgb = pixels if pixels.ndim == 3 else cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB)
+        every = np.asarray(rgb, np.uint8)
+        self.load_fine: Callable[[], NDArray[np.uint8]] = load_fine or (lambda: every)
         rgb = _resize(rgb, SIDE)
         self.grey: Array = np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY))  # (H, W) uint8
         self.colour = _resize(rgb, SIDE // 4)  # (H / 4, W / 4, 3) uint8 RGB
         self.blur = max(1.0, 0.8 * SIDE / max(pixels.shape[:2]))  # spread of one of its own pixels
         self._lock = threading.Lock()
         self._points: tuple[Array, Array] | None = None
+
+    def equals(self, other: Features) -> bool:
+        """Return whether two pictures have one size and the same pixels, all of them."""
+        if not np.array_equal(self.grey, other.grey) or not np.array_equal(
+            self.colour, other.colour
+        ):
+            return False
+        return np.array_equal(self.load_fine(), other.load_fine())
+
+    @cached_property
+    def flat(self) -> float:
+        """Share of the picture without any structure, in [0, 1]: paper, a wall of a drawing."""
+        ring = np.ones((_FLAT_WINDOW, _FLAT_WINDOW), np.uint8)
+        reach = cv2.dilate(self.grey, ring) - cv2.erode(self.grey, ring)
+        return float((reach <= _FLAT).mean())
 
     @property
     def points(self) -> tuple[Array, Array]:

@@ -17,17 +17,23 @@ from numpy.typing import NDArray
 from dedupe.types import FrameMatrix, Verdict
 from dedupe.verify.align import Alignment, align_bent, align_frames, align_points, find_matches
 from dedupe.verify.features import Features
+from dedupe.verify.last_look import Details, compare_details
 from dedupe.verify.overlap import Overlap, measure
 
 SAME_FRACTION = 0.06
-"""Share of the threshold within which a pair is a copy without a second look. Frames of a burst
-come as near as 0.05, so no more than re-encoded and resized copies pass."""
+"""Share of the threshold within which rows of a dense neighbourhood share a representative. Other
+pages of text, too, are as near as 0.03, so each of these pairs is verified."""
+
+_FLAT = 0.12
+"""Share of flat pixels in both pictures from which fine print is compared at its own resolution:
+the tenth percentile of drawn pages is 0.14, the median of photos 0.08 (docs/verification.md)."""
 
 _GAIN_IN_PLACE = 2.1, 1.5  # bad and good exposure if every pixel is in its place
 _BENDABLE = 8  # inliers of an affine map from which a perspective is tried
 _AGREEING = 0.8  # or this share of the structure, if whole frames were aligned
 
 NOT_A_COPY = Verdict(False, 0.0)
+_SAME_FRAME = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,6 +43,7 @@ class Comparison:
     verdict: Verdict
     alignment: Alignment | None = None  # how they lie on each other; None where they do not
     overlap: Overlap | None = None  # None where `alignment` is
+    details: Details | None = None  # None if the verdict needed none
 
 
 Level = Callable[[Features, Features], Alignment | None]
@@ -50,7 +57,19 @@ def compare(first: Features, second: Features) -> Verdict:
 
 
 def examine(first: Features, second: Features) -> Comparison:
-    """Judge two pictures as `compare` does, and keep what the verdict rests on."""
+    """Judge two pictures as `compare` does, and keep what the verdict rests on.
+
+    Raises:
+        Unreadable: every pixel was needed, and a file could not be read again.
+    """
+    if first.equals(second):
+        return Comparison(Verdict(True, 1.0, level="pixels", matrix=_SAME_FRAME))
+    best = _align(first, second)
+    return _check_details(best, first, second) if best.verdict.is_copy else best
+
+
+def _align(first: Features, second: Features) -> Comparison:
+    """Align two pictures level by level until one of them finds a copy."""
     best = Comparison(NOT_A_COPY)
     for level, align in LEVELS.items():
         alignment = align(first, second)
@@ -83,6 +102,23 @@ def _bend(best: Comparison, first: Features) -> Comparison:
         return best
     matrix = _map_frames(alignment, first)
     return Comparison(replace(verdict, level="perspective", matrix=matrix), alignment, overlap)
+
+
+def _check_details(found: Comparison, first: Features, second: Features) -> Comparison:
+    """Reject a pair if each of the pictures shows details that the other does not have."""
+    matrix = found.verdict.matrix
+    if matrix is None:
+        return found
+    if min(first.flat, second.flat) >= _FLAT:
+        details = compare_details(first.load_fine(), second.load_fine(), matrix)
+    else:
+        details = compare_details(first.grey, second.grey, matrix)
+    score = round(min(found.verdict.score, details.score), 4)
+    if score > 0.5:
+        verdict = replace(found.verdict, score=score)
+    else:
+        verdict = Verdict(False, score, level="details", matrix=matrix)
+    return replace(found, verdict=verdict, details=details)
 
 
 def _map_frames(alignment: Alignment, first: Features) -> FrameMatrix:

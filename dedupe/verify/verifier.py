@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import functools
 import os
+import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
@@ -28,11 +30,13 @@ from dedupe.verify.features import SIDE, Features
 from dedupe.verify.judge import NOT_A_COPY, compare
 from dedupe.verify.thumbnail import Thumbnail, judge_thumbnails, open_thumbnail
 
-VERIFIER_VERSION = 4
+VERIFIER_VERSION = 5
 """Part of the key under which verdicts are remembered: raise it when a verdict may change."""
 
 _HELD_THUMBNAILS = 16384  # thumbnails that are kept, 20 kB each
 _HELD = 2048  # pictures whose features are kept, 0.15 MB each
+
+_FINE_BYTES = 256 << 20  # pixels of photos that were read with every pixel
 
 _T = TypeVar("_T")
 
@@ -76,9 +80,54 @@ def decode_small(
     return np.asarray(cv2.resize(picture.pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
+def load_every_pixel(photo: Photo, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> NDArray[np.uint8]:
+    """Read a photo as (H, W, 3) RGB with every pixel.
+
+    Raises:
+        Unreadable: as `load_pixels` does.
+    """
+    data = read(photo.path)
+    if digest_bytes(data) != photo.digest:
+        raise Unreadable("vanished", "another content is in its place")
+    return decode(data, max_pixels=max_pixels).pixels
+
+
 def _content_pair(photos: Sequence[Photo], left: int, right: int) -> Digests:
     first, second = sorted((photos[left].digest, photos[right].digest))
     return first, second
+
+
+def _compare_readable(first: Features, second: Features) -> Verdict | None:
+    """Compare two pictures; None if a file can no longer be read."""
+    try:
+        return compare(first, second)
+    except Unreadable:
+        return None
+
+
+class _FineCache:
+    """The photos read last with every pixel, `_FINE_BYTES` at most. Safe to use from threads."""
+
+    def __init__(self, load: Callable[[Photo], NDArray[np.uint8]]) -> None:
+        self._load = load
+        self._lock = threading.Lock()
+        self._pixels: OrderedDict[str, NDArray[np.uint8]] = OrderedDict()  # by digest
+        self._bytes = 0
+
+    def load(self, photo: Photo) -> NDArray[np.uint8]:
+        """Return the pixels of a photo, (H, W, 3) RGB; raise Unreadable."""
+        with self._lock:
+            if photo.digest in self._pixels:
+                self._pixels.move_to_end(photo.digest)
+                return self._pixels[photo.digest]
+        pixels = self._load(photo)
+        with self._lock:
+            if photo.digest not in self._pixels:
+                self._pixels[photo.digest] = pixels
+                self._bytes += pixels.nbytes
+            while self._bytes > _FINE_BYTES and len(self._pixels) > 1:
+                self._bytes -= self._pixels.popitem(last=False)[1].nbytes
+        return pixels
 
 
 class Verifier:
@@ -93,6 +142,7 @@ class Verifier:
         photos: Sequence[Photo],
         *,
         load: Callable[[Photo], NDArray[np.uint8]] = load_pixels,
+        load_fine: Callable[[Photo], NDArray[np.uint8]] = load_every_pixel,
         workers: int | None = None,
         load_thumbnail: Callable[[Photo], bytes] | None = None,
         remembered: EmbeddingIndex | None = None,
@@ -103,6 +153,7 @@ class Verifier:
             photos: what the rows are.
             load: gives a photo's RGB pixels, at least `SIDE` on the longer side where it has them;
                 raises `dedupe.decode.read.Unreadable`. Called from several threads.
+            load_fine: gives a photo's RGB pixels, all of them; raises and is called as `load`.
             workers: threads; None for one per core.
             load_thumbnail: makes the thumbnail of a photo that the index does not hold, see
                 `dedupe.decode.thumbnail`; raises `Unreadable`. None to skip the level of
@@ -111,6 +162,7 @@ class Verifier:
         """
         self._photos = photos
         self._load = load
+        self._fine = _FineCache(load_fine)
         self._workers = workers or os.cpu_count() or 1
         self._remembered = remembered
         self._load_thumbnail = load_thumbnail
@@ -190,10 +242,11 @@ class Verifier:
             for key in pairs
             if (first := self._features[key[0]]) and (second := self._features[key[1]])
         ]
-        verdicts = self._run(compare, ((first, second) for _, first, second in ready))
+        verdicts = self._run(_compare_readable, ((first, second) for _, first, second in ready))
         while len(self._features) > _HELD:
             self._features.popitem(last=False)
-        return {key: verdict for (key, _, _), verdict in zip(ready, verdicts, strict=True)}
+        judged = zip((key for key, _, _ in ready), verdicts, strict=True)
+        return {key: verdict for key, verdict in judged if verdict is not None}
 
     def _read_all(self, rows: Mapping[str, int]) -> None:
         """Make sure that the rows' features are at hand, by digest."""
@@ -205,7 +258,8 @@ class Verifier:
 
     def _read(self, photo: Photo) -> Features | None:
         try:
-            return Features(self._load(photo))
+            load_fine = functools.partial(self._fine.load, photo)
+            return Features(self._load(photo), load_fine=load_fine)
         except Unreadable:
             return None
 

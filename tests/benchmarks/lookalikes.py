@@ -104,7 +104,7 @@ def score(out: Path, report: Path) -> list[tuple[str, str, int, int, int, int]]:
 
 def show(table: list[tuple[str, str, int, int, int, int]]) -> None:
     print("| set | kind | files | wrong removals | true copies found |\n|---|---|---|---|---|")
-    for name in ("held-out", "tuning"):
+    for name in dict.fromkeys(row[0] for row in table):
         rows = [row[1:] for row in table if row[0] == name]
         sums = [sum(column) for column in list(zip(*rows, strict=True))[1:]]
         for kind, files, wrong, hits, copies in (*rows, ("**all**", *sums)) if rows else ():
