@@ -311,7 +311,7 @@ def _read(path: Path, *, may_miss: bool) -> tuple[Decision, ...]:
             why = "it is not JSON" if isinstance(error, json.JSONDecodeError) else error
             raise InputError(
                 f"cannot trust the ignored pairs {path}: line {number}: {why}; "
-                "mend the file, or choose another with --ignored"
+                "repair the file, or choose another with --ignored"
             ) from error
     return tuple(decisions)
 

@@ -192,7 +192,7 @@ DIGEST = digest_bytes(b"x")
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("", "it is not JSON; mend the file"),
+        ("", "it is not JSON; repair the file"),
         ("{", "it is not JSON"),
         ("[" * 100_000, "recursion"),
         ("7", "files with digests and paths"),

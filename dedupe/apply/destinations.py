@@ -3,7 +3,7 @@
 Destinations keep the tree: a file goes below the folder under its path relative to the common
 folder of the scanned roots, so that a nightly run gives a photo the same place every night. Without
 the roots it is the common folder of all files of the report, keepers included. Files on several
-drives keep their whole path, with the drive's letter as a folder. A file whose name is taken gets a
+drives keep their whole path, with the drive's letter as a folder. A file with a taken name gets a
 number: `name (2).jpg`.
 """
 

@@ -230,7 +230,7 @@ class JournalReader:
         self.run(Path())
 
     def run(self, path: Path) -> Run:
-        """Return what the lines say."""
+        """Return the content of the lines."""
         header = {key: self.header[key] for key in self.header if key != "version"}
         return Run(
             path=path,

@@ -92,7 +92,7 @@ class Delete:
         if not status_of(path):
             return True
         if not has_content(path, attempt.file.digest):
-            raise OSError(errno.EBUSY, "another file stands there now", path)
+            raise OSError(errno.EBUSY, "its path is taken by another file", path)
         return False
 
 
@@ -175,7 +175,7 @@ class Link:
         state = self._state(attempt, path)
         if not status_of(backup):
             if state == "other":
-                raise OSError(errno.EBUSY, "another file stands there now", path)
+                raise OSError(errno.EBUSY, "its path is taken by another file", path)
             return state != "file"
         if state == "link" and has_content(backup, attempt.file.digest):
             system.unlink(backup)

@@ -36,7 +36,7 @@ def no_check() -> None:
 
 
 def move_file(attempt: Attempt, state: FileState, target: str, *, check: Check = no_check) -> None:
-    """Move a file to a path at which nothing stands, and flush both folders.
+    """Move a file to a free path, and flush both folders.
 
     An edit that was saved before the move is found after it, and the file goes back. Across file
     systems the file is copied to the temporary path beside the target, flushed and verified, and
@@ -47,7 +47,7 @@ def move_file(attempt: Attempt, state: FileState, target: str, *, check: Check =
         check: called when the file left its place, before anything is removed for good.
 
     Raises:
-        OSError: something stands at the target (FileExistsError), the file changed, `check`
+        OSError: the target exists (FileExistsError), the file changed, `check`
             failed, the disk is full ... The file is then in its place, and nothing else is left
             of the move, unless the error names another path.
     """
@@ -171,7 +171,7 @@ def _recover_target(state: FileState, target: str) -> bool:
     if there is not None and there.st_ino == state.inode:  # edited before it was moved
         put_back(target, state.path)
         return False
-    raise FileNotFoundError(errno.ENOENT, f"stands neither there nor at {target!r}", state.path)
+    raise FileNotFoundError(errno.ENOENT, f"is neither there nor at {target!r}", state.path)
 
 
 def _recover_backup(attempt: Attempt, state: FileState, target: str) -> bool:

@@ -110,7 +110,7 @@ def apply_report(
 
     A group of a report on disk is refused if a file in it that differs from its keeper, or that
     keeper, does not decode as a picture. Temporary files that killed runs left are removed.
-    `dedupe.apply.undo.undo` takes the run back.
+    `dedupe.apply.undo.undo` undoes the run.
 
     Args:
         report: may be narrowed before, see `dedupe.apply.select.choose`.

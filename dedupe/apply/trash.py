@@ -193,4 +193,5 @@ def _recover_from_system_trash(attempt: Attempt) -> bool:
         return not attempt.back
     if has_content(path, attempt.file.digest):
         return attempt.back
-    raise OSError(errno.EBUSY, "another file stands there; the photo may be in the trash", path)
+    words = "its path is taken by another file; the photo may be in the trash"
+    raise OSError(errno.EBUSY, words, path)

@@ -15,7 +15,7 @@ _CHUNK = 1 << 20  # bytes held at a time
 
 
 def copy_exclusively(source: str, target: str, *, digest: str, metadata: Metadata | None) -> int:
-    """Copy a regular file to a path at which nothing stands.
+    """Copy a regular file to a free path.
 
     Args:
         digest: expected digest of the bytes, see `dedupe.files.digest`.

@@ -25,7 +25,7 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-_FAR = 1 << 30  # Windows locks bytes: one beyond the text, so that others can read the text
+_FAR = 1 << 30  # Windows locks bytes: one behind the text, so that others can read the text
 
 
 @contextmanager

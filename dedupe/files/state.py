@@ -81,7 +81,7 @@ def has_content(path: str, digest: str) -> bool:
 def describe_error(error: OSError) -> str:
     """Return the words of the system for an error, in one line, without the path."""
     if isinstance(error, FileExistsError):
-        return "something already stands there"
+        return "its path is taken by another file"
     return error.strerror or str(error)
 
 

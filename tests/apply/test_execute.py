@@ -149,7 +149,7 @@ def test_a_name_that_was_taken_after_the_plan_fails_alone(tmp_path: Path) -> Non
         str(tmp_path / "out/x/d.jpg"),
     ]
     assert [(f.action.number, f.reason) for f in outcome.failed] == [
-        (1, "something already stands there")
+        (1, "its path is taken by another file")
     ]
     assert photos_of(tmp_path)["out/x/b.jpg"][0] == b"not ours"
     undo(last_run(tmp_path))
@@ -220,7 +220,7 @@ def test_a_photo_whose_place_was_taken_after_a_kill_is_not_forgotten(
     outcome = undo(last_run(tmp_path))
     assert photos_of(tmp_path)[left][0] == b"came meanwhile"
     assert [(f.action.number, f.reason) for f in outcome.failed] == (
-        [] if back else [(0, "something already stands there")]
+        [] if back else [(0, "its path is taken by another file")]
     )
     assert len(outcome.restored) == (3 if back else 0)
 
@@ -249,7 +249,7 @@ def test_undo_refuses_to_overwrite_and_brings_the_others_back(tmp_path: Path) ->
     outcome = undo(last_run(tmp_path))
     assert [action.number for action in outcome.restored] == [2, 1]
     assert [(f.action.number, f.reason) for f in outcome.failed] == [
-        (0, "something already stands there")
+        (0, "its path is taken by another file")
     ]
     assert photos_of(tmp_path)["photos/b.jpg"][0] == b"new photo"
     assert photos_of(tmp_path)["out/b.jpg"][0] == b"b"
@@ -407,7 +407,7 @@ def test_a_photo_stays_if_its_sidecar_cannot_go(tmp_path: Path) -> None:
     outcome = act(tmp_path, planned)
     [failed] = outcome.failed
     assert failed.action.source == str(tmp_path / "photos/b.jpg")
-    assert failed.reason.startswith("its sidecar b.xmp could not go: something already stands")
+    assert failed.reason.startswith("its sidecar b.xmp could not go: its path is taken")
     assert photos_of(tmp_path)["photos/b.jpg"] == before["photos/b.jpg"]
     assert not (tmp_path / "out/b.jpg").exists()
     assert undo(last_run(tmp_path)).failed == ()
@@ -457,7 +457,7 @@ def test_a_photo_that_cannot_come_back_to_its_sidecar_is_listed_as_failed(tmp_pa
     write_photo(tmp_path / "photos/b.jpg", b"came meanwhile")
     [failed] = resume(last_run(tmp_path)).failed
     assert failed.reason.endswith(
-        f"; {tmp_path}/photos/b.jpg went, and something already stands there"
+        f"; {tmp_path}/photos/b.jpg went, and its path is taken by another file"
     )
 
 

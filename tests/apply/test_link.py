@@ -318,7 +318,7 @@ def test_another_file_in_the_place_is_not_taken_for_the_photo(
     scene.do()
     scene.copy.unlink(missing_ok=True)
     scene.copy.write_bytes(b"a new picture")
-    with pytest.raises(OSError, match="another file stands there now"):
+    with pytest.raises(OSError, match="its path is taken by another file"):
         scene.recover()
     assert scene.copy.read_bytes() == b"a new picture"
 

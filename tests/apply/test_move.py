@@ -200,7 +200,7 @@ def test_a_recovery_raises_if_the_file_is_at_neither_place(
     for name, content in files.items():
         put(tmp_path / name, content)
     (tmp_path / "gone").unlink()
-    with pytest.raises(FileNotFoundError, match="stands neither there nor at"):
+    with pytest.raises(FileNotFoundError, match="is neither there nor at"):
         recover_move(an_attempt(state), state, str(tmp_path / "b"))
     assert {p.name: p.read_text() for p in tmp_path.iterdir()} == files
 
