@@ -44,10 +44,15 @@ class Composer:
                 self._copies[first][second] = verdict
                 self._copies[second][first] = verdict.flip()
 
+    def list_copies(self, digest: str) -> list[str]:
+        """Return the digests of the direct copies of a content, in the order they were found."""
+        return list(self._copies.get(digest, ()))
+
     def compose(self, pair: Digests) -> Verdict | None:
         """Return the verdict that follows for a pair; None if none does."""
         first, second = pair
-        shared = self._copies[first].keys() & self._copies[second].keys()
+        none: dict[str, Verdict] = {}
+        shared = self._copies.get(first, none).keys() & self._copies.get(second, none).keys()
         for middle in sorted(shared):
             verdict = _compose(self._copies[middle][first], self._copies[middle][second])
             if verdict is not None:

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 Array = NDArray[Any]  # what OpenCV takes and gives; shapes are said where they matter
 
 SIDE = 320  # longer side of the working size, pixels
-_POINT_SIDES = (192, SIDE)  # longer sides at which points are looked for, the second if need be
-_ENOUGH = 150  # points
+_POINT_SIDES = (160, SIDE)  # longer sides at which points are looked for, the second if need be
+_ENOUGH = 100  # points
 _POINTS = 300  # at most, the strongest
 _RATIO = 0.8  # largest, of the distances to the nearest and to the second nearest descriptor
 _FLAT_WINDOW = 5  # edge of a window that may be flat, pixels

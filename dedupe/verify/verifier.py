@@ -33,6 +33,7 @@ from dedupe.verify.thumbnail import Thumbnail, judge_thumbnails, open_thumbnail
 VERIFIER_VERSION = 5
 """Part of the key under which verdicts are remembered: raise it when a verdict may change."""
 
+_LEADERS = 8  # contents that a content is compared with to find one of the same frame
 _HELD_THUMBNAILS = 16384  # thumbnails that are kept, 20 kB each
 _HELD = 2048  # pictures whose features are kept, 0.15 MB each
 
@@ -185,9 +186,7 @@ class Verifier:
         fresh: dict[Digests, Verdict] = {}
         if rest:
             with one_thread_each():
-                fresh = self._compare_thumbnails(rest)
-                fresh |= self._compare({k: pair for k, pair in rest.items() if k not in fresh})
-            self._composer.add(fresh)
+                fresh = self._decide(rest)
         if index and (fresh or composed):
             index.remember_verdicts(fresh | composed, VERIFIER_VERSION)
         verdicts |= fresh | composed
@@ -196,6 +195,54 @@ class Verifier:
             verdict = verdicts.get(key, NOT_A_COPY)
             oriented.append(verdict if self._photos[left].digest == key[0] else verdict.flip())
         return oriented
+
+    def _decide(self, pairs: Mapping[Digests, tuple[int, int]]) -> dict[Digests, Verdict]:
+        """Return the verdicts on pairs that do not follow from others, level by level.
+
+        One of the contents that thumbnails show to be one frame is compared by its pixels; what
+        that finds is composed for the others.
+        """
+        decided = self._compare_thumbnails(pairs)
+        self._composer.add(decided)
+        rest = {key: pair for key, pair in pairs.items() if key not in decided}
+        leaders = self._choose_leaders(rest)
+        for batch in (leaders, [key for key in rest if key not in leaders]):
+            composed = {key: v for key in batch if (v := self._composer.compose(key)) is not None}
+            compared = self._compare({key: rest[key] for key in batch if key not in composed})
+            self._composer.add(compared)
+            decided |= composed | compared
+        return decided
+
+    def _choose_leaders(self, pairs: Mapping[Digests, tuple[int, int]]) -> set[Digests]:
+        """Return the pairs to compare first, and give the composer those that are like them.
+
+        A pair follows another one if both share a content and thumbnails show the other two
+        contents to be copies. It also follows a pair that was a copy before.
+        """
+        leaders: set[Digests] = set()
+        leading: dict[str, list[str]] = {}  # by content: the other contents of its leading pairs
+        for key in pairs:
+            for hub, leaf in (key, key[::-1]):
+                others = self._composer.list_copies(hub)[:_LEADERS] + leading.get(hub, [])
+                if any(self._is_one_frame(leaf, other) for other in others[:_LEADERS]):
+                    break
+            else:
+                leaders.add(key)
+                for hub, leaf in (key, key[::-1]):
+                    leading.setdefault(hub, []).append(leaf)
+        return leaders
+
+    def _is_one_frame(self, leaf: str, other: str) -> bool:
+        """Return whether thumbnails accept two contents, and give the composer the verdict."""
+        one, two = sorted((leaf, other))
+        first, second = self._thumbnails.get(one), self._thumbnails.get(two)
+        if one == two or first is None or second is None:
+            return False
+        verdict = judge_thumbnails(first, second)
+        if verdict is None or not verdict.is_copy:
+            return False
+        self._composer.add({(one, two): verdict})
+        return True
 
     def _compare_thumbnails(
         self, pairs: Mapping[Digests, tuple[int, int]]
