@@ -6,7 +6,7 @@ import contextlib
 import functools
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Unpack
@@ -121,16 +121,7 @@ def find_duplicates(
             workers=run.workers,
             on_progress=on_progress,
         )
-        verifier = Verifier(
-            [photos[0] for photos in contents.photos],
-            load=functools.partial(load_pixels, max_pixels=files.max_pixels),
-            load_thumbnail=functools.partial(
-                load_thumbnail, side=manifest.side, max_pixels=files.max_pixels
-            ),
-            load_fine=functools.partial(load_every_pixel, max_pixels=files.max_pixels),
-            workers=run.workers,
-            remembered=index,
-        )
+        verifier = _open_verifier(contents, options, side=manifest.side, index=index)
         groups = group_pairs(
             contents,
             found.pairs,
@@ -141,7 +132,7 @@ def find_duplicates(
         )
     grouped = {photo.path for group in groups for photo in group.photos}
     return Report(
-        groups=list_sidecars(g for g in groups if not chosen.across or _spans_roots(g)),
+        groups=_number(list_sidecars(g for g in groups if not chosen.across or _spans_roots(g))),
         skipped=(
             *walked.skipped,
             *embedded.skipped,
@@ -324,6 +315,26 @@ def _open_index(
         return contextlib.nullcontext()
     path = default_index_path() if index is USER_FILE else Path(index)
     return EmbeddingIndex(path, encoder=fingerprint, decoder=DECODER_VERSION)
+
+
+def _open_verifier(
+    contents: Contents, options: ScanOptions, *, side: int, index: EmbeddingIndex | None
+) -> Verifier:
+    """Return what judges rows of the contents, by the first file of each."""
+    limit = options.walk.max_pixels
+    return Verifier(
+        [photos[0] for photos in contents.photos],
+        load=functools.partial(load_pixels, max_pixels=limit),
+        load_thumbnail=functools.partial(load_thumbnail, side=side, max_pixels=limit),
+        load_fine=functools.partial(load_every_pixel, max_pixels=limit),
+        workers=options.run.workers,
+        remembered=index,
+    )
+
+
+def _number(groups: Iterable[Group]) -> tuple[Group, ...]:
+    """Number groups from 1 in their order, as a written report does."""
+    return tuple(replace(group, number=number) for number, group in enumerate(groups, start=1))
 
 
 def _protection(places: Sequence[StrPath]) -> Callable[[str], bool] | None:

@@ -239,7 +239,7 @@ class Group:
     keeper: Photo
     duplicates: tuple[Duplicate, ...]  # in path order, at least one
     reason: str  # the keep rule that decided
-    number: int = field(default=0, compare=False)  # in the report it was read from; else 0
+    number: int = field(default=0, compare=False)  # in its report, from 1; 0 outside of one
 
     @property
     def photos(self) -> tuple[Photo, ...]:

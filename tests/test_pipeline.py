@@ -20,7 +20,7 @@ from dedupe.files.digest import digest_file
 from dedupe.files.paths import USER_FILE
 from dedupe.ignored import KnownFile, remember
 from dedupe.pipeline import scan
-from dedupe.report import format_report
+from dedupe.report import format_report, read_report, write_report
 from dedupe.types import Group, Photo, Report, Statistics
 
 Scan = Callable[..., Report]
@@ -418,3 +418,12 @@ def test_a_second_scan_searches_nothing_and_finds_the_same(
     monkeypatch.setattr("dedupe.search.candidates.find_pairs", None)
     monkeypatch.setattr("dedupe.search.candidates.extend_pairs", None)
     assert scanned(photos, index=index) == first
+
+
+def test_groups_have_the_numbers_of_their_report(
+    scanned: Scan, photos: Path, tmp_path: Path
+) -> None:
+    report = scanned(photos)
+    write_report(report, tmp_path / "r.csv")
+    assert [group.number for group in report.groups] == [1, 2]
+    assert [group.number for group in read_report(tmp_path / "r.csv").groups] == [1, 2]

@@ -23,10 +23,10 @@ _DECIMAL = re.compile(r"[0-9]\.[0-9]{1,20}|[0-9]")
 
 
 def csv_lines(report: Report) -> Iterator[bytes]:
-    """Give the lines of a report as CSV.
+    """Yield the lines of a report as CSV.
 
     Raises:
-        ValueError: the report says what a reader would refuse.
+        ValueError: a reader would reject the report.
     """
     yield _line(COLUMNS)
     for row in rows_of(report):
@@ -37,7 +37,7 @@ def parse_csv(data: bytes) -> Report:
     """Read a report from CSV.
 
     Raises:
-        ValueError: it does not hold together; names the line.
+        ValueError: it contradicts itself; names the line.
     """
     text = io.TextIOWrapper(io.BytesIO(data), "utf-8", "surrogateescape", newline="")
     reader = csv.reader(text, strict=True)

@@ -9,8 +9,9 @@
 `matrix` maps the frame of the duplicate to the frame of its keeper: nine numbers, row by row, of a
 projective matrix between frames with sides of 1, or null if the two were not aligned.
 
-FILE is {"path", "width", "height", "format", "bytes", "mtime_ns", "digest"}. Keys come in this
-order, one group to a line. The text is ASCII: a byte of a path that is not valid UTF-8 is the
+FILE is {"path", "width", "height", "format", "bytes", "mtime_ns", "digest"}; mtime_ns is a string,
+since many readers round whole numbers beyond 2**53. Keys come in this order, one group to a line.
+The text is ASCII: a byte of a path that is not valid UTF-8 is the
 escape `\\udcXX`, a lone surrogate, which Python reads back and which other readers may refuse.
 Keys that a later version adds are ignored when reading.
 """
@@ -19,6 +20,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from importlib.metadata import version
@@ -31,14 +33,15 @@ from dedupe.types import FrameMatrix, Report, Skipped, Statistics
 _VERSION = 1
 _FILE = ("path", "width", "height", "format", "bytes", "mtime_ns", "digest")
 _RELATION = ("distance", "kind", "how")
+_WHOLE = re.compile(r"-?[0-9]{1,40}")
 T = TypeVar("T")
 
 
 def json_lines(report: Report) -> Iterator[bytes]:
-    """Give the lines of a report as JSON.
+    """Yield the lines of a report as JSON.
 
     Raises:
-        ValueError: the report says what a reader would refuse.
+        ValueError: a reader would reject the report.
     """
     head = {
         "version": _VERSION,
@@ -62,7 +65,7 @@ def parse_json(data: bytes) -> Report:
     """Read a report from JSON.
 
     Raises:
-        ValueError: it does not hold together; names the group or file.
+        ValueError: it contradicts itself; names the group or file.
     """
     try:
         top = json.loads(data.decode("utf-8"), parse_constant=_refuse_constant)
@@ -86,7 +89,7 @@ def parse_json(data: bytes) -> Report:
 
 
 def _array(key: str, items: Iterator[dict[str, Any]]) -> Iterator[bytes]:
-    """Give the lines of a member that is an array, one item to a line."""
+    """Yield the lines of a member that is an array, one item to a line."""
     yield _dump(key) + b": ["
     comma = b"\n"
     for item in items:
@@ -104,13 +107,18 @@ def _group(rows: list[Row], matrices: Mapping[str, FrameMatrix | None]) -> dict[
     return {
         "group": keep.group,
         "reason": keep.reason,
-        "keeper": {key: getattr(keep, key) for key in _FILE},
+        "keeper": _file(keep),
         "duplicates": [
-            {key: getattr(row, key) for key in (*_FILE, *_RELATION)}
+            {**_file(row), **{key: getattr(row, key) for key in _RELATION}}
             | {"sidecars": row.sidecars, "matrix": _rounded(matrices.get(row.path))}
             for row in rest
         ],
     }
+
+
+def _file(row: Row) -> dict[str, Any]:
+    """Return the facts of one file; a number that many readers would round is a string."""
+    return {key: getattr(row, key) for key in _FILE} | {"mtime_ns": str(row.mtime_ns)}
 
 
 def _rounded(matrix: FrameMatrix | None) -> list[float] | None:
@@ -180,7 +188,7 @@ def _rows(group: object, *, encoder: str, threshold: float) -> Iterator[Row]:
                     height=_get(file, "height", int),
                     format=_get(file, "format", str),
                     bytes=_get(file, "bytes", int),
-                    mtime_ns=_get(file, "mtime_ns", int),
+                    mtime_ns=_get_large(file, "mtime_ns"),
                     digest=_get(file, "digest", str),
                     threshold=threshold,
                     sidecars=() if kept else _names(_get(file, "sidecars", list)),
@@ -213,6 +221,16 @@ def _get(holder: object, key: str, kind: type[T]) -> T:
     if type(value) is not kind:
         raise ValueError(f"{key} {value!r:.60} is not of type {kind.__name__}")
     return value
+
+
+def _get_large(holder: object, key: str) -> int:
+    """Return a whole number that is written as a string; earlier reports have a number."""
+    if isinstance(holder, dict) and type(holder.get(key)) is int:
+        return int(holder[key])
+    text = _get(holder, key, str)
+    if not _WHOLE.fullmatch(text):
+        raise ValueError(f"{key} {text!r:.60} is not a whole number")
+    return int(text)
 
 
 def _refuse_constant(name: str) -> NoReturn:

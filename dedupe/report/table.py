@@ -42,6 +42,8 @@ def to_arrow(report: Report) -> pa.Table:
             raw = [os.fsencode(value) for value in values]
             columns[field.name] = pa.array([p.decode("utf-8", "replace") for p in raw], pa.string())
             columns[f"{field.name}_bytes"] = pa.array(raw, pa.binary())
+        elif field.name == "sidecars":  # as in the CSV: names may not be UTF-8
+            columns[field.name] = pa.array([json.dumps(names) if names else "" for names in values])
         else:
             columns[field.name] = pa.array(values, _type(pa, field.type))
     return pa.table(columns).replace_schema_metadata({b"kind": PARQUET_KIND})
@@ -125,14 +127,23 @@ def _row(values: Any, paths_as_bytes: bool) -> Row:
     if paths_as_bytes:
         wanted |= {name: os.fsdecode(values[f"{name}_bytes"]) for name in _PATHS}
     wanted["mtime_ns"] = int(wanted["mtime_ns"])
-    for field in fields(Row):
+    sidecars = _names(wanted.pop("sidecars"))
+    for field in (field for field in fields(Row) if field.name in wanted):
         kind = {"int": int, "float": float}.get(str(field.type), str)
         value = wanted[field.name]
         if kind is float and type(value) is int:
             wanted[field.name] = float(value)
         elif type(value) is not kind:
             raise ValueError(f"{field.name} {value!r:.60} is not of type {kind.__name__}")
-    return Row(**wanted)
+    return Row(**wanted, sidecars=sidecars)
+
+
+def _names(value: Any) -> tuple[str, ...]:
+    """Return the names of a list, which Parquet holds as JSON."""
+    names = json.loads(value or "[]") if isinstance(value, str) else value
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ValueError(f"sidecars {value!r:.60} are not names")
+    return tuple(names)
 
 
 def _type(pa: Any, annotation: Any) -> Any:

@@ -33,7 +33,7 @@ def read(value: object) -> Report:
 def test_the_json_holds_groups_skipped_files_and_statistics() -> None:
     photo = a_photo("/p/a")
     facts = {"width": 640, "height": 480, "format": "JPEG", "bytes": 5}
-    facts |= {"mtime_ns": MTIME_NS, "digest": photo.digest}
+    facts |= {"mtime_ns": str(MTIME_NS), "digest": photo.digest}
     relation = {"distance": 0.25, "kind": "same", "how": "mirrored", "matrix": None}
     relation["sidecars"] = []
     assert as_dict() == {
@@ -154,3 +154,24 @@ def test_a_map_that_is_not_nine_numbers_is_left_out(matrix: str) -> None:
         b'"matrix": null', b'"matrix": ' + matrix.encode()
     )
     assert parse_report(data, name="r.json").groups[0].duplicates[0].matrix is None
+
+
+def test_times_survive_a_reader_that_rounds_numbers_to_doubles() -> None:
+    data = format_report(REPORT, format="json")
+    rounded = json.loads(data, parse_int=lambda text: int(float(text)))
+    assert read(rounded) == REPORT
+
+
+def test_a_time_may_be_a_number_as_in_earlier_reports() -> None:
+    report = as_dict()
+    for file in (report["groups"][0]["keeper"], *report["groups"][0]["duplicates"]):
+        file["mtime_ns"] = int(file["mtime_ns"])
+    assert read(report) == REPORT
+
+
+@pytest.mark.parametrize("value", ["", "1e9", "soon", "1" * 30, None, 1.5])
+def test_a_time_that_is_no_whole_number_is_refused(value: object) -> None:
+    report = as_dict()
+    report["groups"][0]["keeper"]["mtime_ns"] = value
+    with pytest.raises(ReportError, match="group 1: mtime_ns"):
+        read(report)

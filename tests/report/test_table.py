@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -33,6 +34,16 @@ def test_a_report_survives_a_round_trip(form: Format, tmp_path: Path) -> None:
     path = tmp_path / f"r.{form}"
     write_report(report, str(path), format=form)
     assert read_report(str(path)) == report
+
+
+@pytest.mark.parametrize("form", TABLES)
+def test_names_of_sidecars_survive_a_round_trip(form: Format, tmp_path: Path) -> None:
+    first, second = a_table_report().groups
+    (duplicate,) = second.duplicates
+    beside = replace(duplicate, sidecars=("d.xmp", "d \udcff,\n.aae"))
+    report = a_report(first, replace(second, duplicates=(beside,)))
+    write_report(report, str(tmp_path / f"r.{form}"))
+    assert read_report(str(tmp_path / f"r.{form}")) == report
 
 
 @pytest.mark.parametrize("form", TABLES)
