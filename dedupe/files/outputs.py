@@ -61,7 +61,7 @@ def check_output(path: str, kind: OutputKind) -> None:
             user owns.
         ReportError: it cannot be written.
     """
-    refuse_foreign_links(path)
+    check_links(path)
     for part, is_ours in _parts(path, kind):
         _check_part(part, kind, is_ours)
 
@@ -112,7 +112,7 @@ def _read_ends(path: str) -> bytes:
         return head + file.read(_ENDS)
 
 
-def refuse_foreign_links(path: str) -> None:
+def check_links(path: str) -> None:
     """Reject a path that leads through a symbolic link that another user owns.
 
     In a folder that others may write to, a planted link would decide which file is replaced. Links
@@ -162,7 +162,7 @@ def check_encoder_folder(folder: str, files: Mapping[str, bytes]) -> None:
         UsageError: it holds other files, and none that marks an encoder's folder.
         EncoderError: it is not a folder, or cannot be read.
     """
-    refuse_foreign_links(folder)
+    check_links(folder)
     try:
         if not os.path.lexists(folder) or not os.listdir(folder):
             return
@@ -195,7 +195,7 @@ def _is_summary(content: bytes) -> bool:
 
 
 def is_lock(content: bytes) -> bool:
-    """Tell whether a file holds what `dedupe.files.lock` writes, or nothing."""
+    """Return whether a file contains what `dedupe.files.lock` writes, or nothing."""
     return not content or bool(re.match(rb'\{"pid": \d+, "host": "[^"]*", "since": "', content))
 
 
@@ -215,7 +215,7 @@ def _is_plot(content: bytes) -> bool:
 
 
 def is_index(content: bytes) -> bool:
-    """Tell whether a file begins as an index does, also if a part of its head is damaged."""
+    """Return whether a file begins as an index does, also if a part of its head is damaged."""
     return content[68:72] == APPLICATION_ID.to_bytes(4, "big")
 
 

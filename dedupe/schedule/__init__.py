@@ -1,7 +1,7 @@
-"""Jobs in the schedulers of the system: a timer of systemd, a line of cron, launchd, Windows.
+"""Install, list and remove jobs in the schedulers of the system: systemd, cron, launchd, Windows.
 
-What a scheduler holds is the only record of a job: it lists, runs and removes what stands there,
-also where the user edited it. Knows nothing of what the command of a job does.
+A scheduler's own definition is the only record of a job, also after the user edited it. Does not
+know what the command of a job does.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ __all__ = [
 
 
 class _Scheduler(Protocol):
-    """What each module of this package can do."""
+    """The functions that each scheduler module provides."""
 
     def show(self, job: Job) -> str: ...
     def install(self, job: Job) -> str: ...
@@ -54,7 +54,7 @@ def choose_kind(kind: str) -> str:
 
     Raises:
         UsageError: there is no such kind.
-        ScheduleError: none is to be found here.
+        ScheduleError: this system runs none.
     """
     if kind not in KINDS:
         raise UsageError(f"--kind {kind!r} is unknown; choose from {', '.join(KINDS)}")
@@ -72,23 +72,23 @@ def choose_kind(kind: str) -> str:
 
 
 def show_job(job: Job, kind: str) -> str:
-    """Return what `install_job` would write, and write nothing.
+    """Return the definition that `install_job` would write; writes nothing.
 
     Raises:
-        UsageError: this scheduler cannot hold the job.
+        UsageError: this scheduler cannot express the job.
     """
     return _SCHEDULERS[kind].show(job)
 
 
 def install_job(job: Job, kind: str) -> str:
-    """Put a job into a scheduler, in place of one of that name in whichever scheduler.
+    """Install a job, in place of a job of the same name in any scheduler.
 
     Returns:
-        What is left for the user to do, or "".
+        A step that the user has to do, or "".
 
     Raises:
-        UsageError: this scheduler cannot hold the job.
-        ScheduleError: a scheduler refuses.
+        UsageError: this scheduler cannot express the job.
+        ScheduleError: a scheduler rejects the job.
     """
     older = [found.kind for found in list_jobs() if found.name == job.name and found.kind != kind]
     hints = [_SCHEDULERS[kind].install(job)]
@@ -110,7 +110,7 @@ def find_job(name: str) -> Scheduled:
     """Find a job by name.
 
     Raises:
-        UsageError: there is none; the message lists those that are there.
+        UsageError: there is none; the message lists the installed jobs.
         ScheduleError: a scheduler cannot be read.
     """
     check_name(name)
@@ -123,10 +123,10 @@ def find_job(name: str) -> Scheduled:
 
 
 def remove_job(name: str) -> str:
-    """Take a job out of its scheduler; return what is left for the user to do, or "".
+    """Remove a job from its scheduler; return a step that the user has to do, or "".
 
     Raises:
         UsageError: there is no such job.
-        ScheduleError: its scheduler refuses.
+        ScheduleError: its scheduler rejects the change.
     """
     return _SCHEDULERS[find_job(name).kind].remove(name)

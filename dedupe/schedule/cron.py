@@ -1,7 +1,7 @@
-"""One line of the user's crontab per job, found again by the comment at its end.
+"""Write one line of the user's crontab per job, marked by a comment at its end.
 
-The whole line is one that `sh` runs as it stands: a percent sign, which cron takes for a newline,
-stands outside the quotes behind a backslash, which either cron or the shell takes away.
+`sh` can run the line unchanged. A percent sign, which cron reads as a newline, is written outside
+the quotes behind a backslash, which cron or the shell removes.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ _OURS = re.compile(
 
 
 def usable() -> bool:
-    """Tell whether there is a crontab to write to."""
+    """Return whether this system has a `crontab` program."""
     return shutil.which("crontab") is not None
 
 
 def show(job: Job) -> str:
-    """Return what `install` would write."""
+    """Return the line that `install` would write."""
     return crontab_line(job) + "\n"
 
 
@@ -61,7 +61,7 @@ def install(job: Job) -> str:
     """Add the job to the crontab, in place of an older one of its name.
 
     Raises:
-        ScheduleError: there is no crontab, or it refuses the line.
+        ScheduleError: there is no crontab, or it rejects the line.
     """
     if not usable():
         raise ScheduleError("there is no crontab on this system; see --kind and --print")
@@ -70,7 +70,7 @@ def install(job: Job) -> str:
 
 
 def remove(name: str) -> str:
-    """Take a job out of the crontab; every other line stays as it is.
+    """Remove a job from the crontab; every other line stays unchanged.
 
     Raises:
         ScheduleError: the crontab cannot be read or written.
@@ -94,7 +94,7 @@ def _without(lines: Sequence[str], name: str) -> list[str]:
 
 
 def _read() -> list[str]:
-    """Lines of the crontab. Only what surely means that there is none counts as an empty one."""
+    """Return the lines of the crontab; none only if `crontab -l` reports that there is none."""
     if not usable():
         return []
     answer = _crontab("-l")
@@ -121,7 +121,7 @@ def _write(lines: Sequence[str]) -> None:
     if answer.returncode:
         trouble = " ".join(answer.stderr.decode(errors="replace").split())
         raise ScheduleError(
-            f"crontab refuses to be written: {trouble}; "
+            f"cannot write the crontab: {trouble}; "
             "if the line is too long, put options into a file: -- --config FILE"
         )
 

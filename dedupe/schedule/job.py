@@ -1,4 +1,4 @@
-"""A job: a command that a scheduler of the system is to run every night or week."""
+"""A job: a command that a scheduler of the system runs every day or week."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _TIME = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])")
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What is to run, and when.
+    """A command and its time of day.
 
     Raises:
-        UsageError: the name or a word of the command cannot stand in a schedule.
+        UsageError: the name or a word of the command cannot be written to a schedule.
     """
 
     name: str
@@ -36,20 +36,20 @@ class Job:
     def __post_init__(self) -> None:
         check_name(self.name)
         for word in self.command:
-            # Each format is text in lines, and XML has no way at all to write these.
+            # Each format is text in lines, and XML cannot express these characters.
             if any(ord(character) < 32 or ord(character) == 127 for character in word):
-                raise UsageError(f"{word!r} has a control character; a schedule cannot hold it")
+                raise UsageError(f"{word!r} has a control character; a schedule cannot express it")
 
     @property
     def when(self) -> str:
-        """When it runs, in words."""
+        """Time of day and days, in words."""
         day = "on Sundays" if self.weekly else "every day"
         return f"{day} at {self.hour:02}:{self.minute:02}"
 
 
 @dataclass(frozen=True, slots=True)
 class Scheduled:
-    """A job as a scheduler knows it, which the user may have edited there."""
+    """A job as read from a scheduler; the user may have edited it there."""
 
     name: str
     kind: str
@@ -58,7 +58,7 @@ class Scheduled:
 
 
 def check_name(name: str) -> None:
-    """Refuse a name that cannot be part of a file name everywhere.
+    """Check that a name can be part of a file name on every system.
 
     Raises:
         UsageError: it is too long or has other characters than letters, digits, - and _.
@@ -71,7 +71,7 @@ def parse_time(text: str) -> tuple[int, int]:
     """Return hour and minute of a time of day like 02:30.
 
     Raises:
-        UsageError: it is no such time.
+        UsageError: it is not a time of day.
     """
     found = _TIME.fullmatch(text)
     if not found:
@@ -80,19 +80,19 @@ def parse_time(text: str) -> tuple[int, int]:
 
 
 def job_dir(name: str) -> Path:
-    """The folder for what a job writes, below the user's state folder of dedupe."""
+    """Return the folder of the files that a job writes, below the user's state folder of dedupe."""
     return platformdirs.user_state_path("dedupe", appauthor=False) / "jobs" / name
 
 
 def low_priority() -> tuple[str, ...]:
-    """The words before a command that let everything else on the machine go first."""
+    """Return the words before a command that give it the lowest priority."""
     nice, ionice = shutil.which("nice"), shutil.which("ionice")
     words: tuple[str, ...] = (nice, "-n", "19") if nice else ()
-    return (*words, ionice, "-c3", "-t") if ionice else words  # -t: go on where that is refused
+    return (*words, ionice, "-c3", "-t") if ionice else words  # -t: go on if that is not allowed
 
 
 def without_priority(words: Sequence[str]) -> tuple[str, ...]:
-    """Take the words of `low_priority` off the front of a command."""
+    """Return a command without the words of `low_priority` at its front."""
     rest = tuple(words)
     for tool, number in (("nice", 3), ("ionice", 3)):
         if rest and os.path.basename(rest[0]) == tool:
@@ -100,8 +100,8 @@ def without_priority(words: Sequence[str]) -> tuple[str, ...]:
     return rest
 
 
-def refuse_bytes(job: Job, kind: str) -> None:
-    """Refuse names that are not valid UTF-8, for formats that are.
+def check_utf8(job: Job, kind: str) -> None:
+    """Check that a command is valid UTF-8, as the format of `kind` must be.
 
     Raises:
         UsageError: a word of the command is not valid UTF-8.
@@ -111,12 +111,12 @@ def refuse_bytes(job: Job, kind: str) -> None:
             word.encode()
         except UnicodeEncodeError as error:
             raise UsageError(
-                f"{word!r} is not valid UTF-8; --kind {kind} cannot hold it, cron can"
+                f"{word!r} is not valid UTF-8; --kind {kind} cannot express it, cron can"
             ) from error
 
 
 def write_definition(path: Path, data: bytes) -> None:
-    """Write what defines a job, whole or not at all, and the folders it needs.
+    """Write the definition of a job, whole or not at all, and create its folders.
 
     Raises:
         ScheduleError: it cannot be written.
@@ -131,7 +131,7 @@ def write_definition(path: Path, data: bytes) -> None:
 
 
 def delete_definition(path: Path, *, missing_ok: bool = False) -> None:
-    """Delete what defines a job.
+    """Delete the definition of a job.
 
     Raises:
         ScheduleError: it cannot be deleted.

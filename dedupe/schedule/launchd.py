@@ -1,4 +1,4 @@
-"""A launch agent of macOS, `dedupe.NAME.plist`. It is written; the user loads it."""
+"""Write a launch agent of macOS, `dedupe.NAME.plist`, which the user loads."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from dedupe.errors import ScheduleError
 from dedupe.schedule.job import (
     Job,
     Scheduled,
+    check_utf8,
     delete_definition,
-    refuse_bytes,
     write_definition,
 )
 
@@ -19,17 +19,17 @@ KIND = "launchd"
 
 
 def show(job: Job) -> str:
-    """Return what `install` would write."""
+    """Return the property list that `install` would write."""
     return plist(job).decode()
 
 
 def plist(job: Job) -> bytes:
-    """Return the property list of a job. A run that was slept through is made up for on waking.
+    """Return the property list of a job. A run that was due during sleep starts on waking.
 
     Raises:
         UsageError: a word of the command is not valid UTF-8, which XML must be.
     """
-    refuse_bytes(job, KIND)
+    check_utf8(job, KIND)
     when = {"Hour": job.hour, "Minute": job.minute}
     return plistlib.dumps(
         {
@@ -44,7 +44,7 @@ def plist(job: Job) -> bytes:
 
 
 def parse_plist(data: bytes) -> Scheduled:
-    """Read a property list of ours.
+    """Read a property list that `plist` wrote.
 
     Raises:
         ValueError: it is something else.

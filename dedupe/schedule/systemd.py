@@ -14,8 +14,8 @@ from dedupe.schedule.job import (
     Job,
     Scheduled,
     check_name,
+    check_utf8,
     delete_definition,
-    refuse_bytes,
     write_definition,
 )
 
@@ -49,12 +49,12 @@ WantedBy=timers.target
 
 
 def usable() -> bool:
-    """Tell whether a user manager of systemd answers here."""
+    """Return whether the systemd manager of this user answers."""
     return shutil.which("systemctl") is not None and not _systemctl("show-environment").returncode
 
 
 def show(job: Job) -> str:
-    """Return what `install` would write, each file after its path."""
+    """Return the units that `install` would write, each after its path."""
     return "\n".join(f"# {path}\n{text}" for path, text in units(job).items())
 
 
@@ -64,7 +64,7 @@ def units(job: Job) -> dict[Path, str]:
     Raises:
         UsageError: a word of the command is not valid UTF-8, which a unit must be.
     """
-    refuse_bytes(job, KIND)
+    check_utf8(job, KIND)
     calendar = f"{'Sun ' if job.weekly else ''}*-*-* {job.hour:02}:{job.minute:02}:00"
     return {
         _path(job.name, "service"): _SERVICE.format(name=job.name, command=_exec_line(job.command)),
@@ -73,14 +73,14 @@ def units(job: Job) -> dict[Path, str]:
 
 
 def _path(name: str, suffix: str) -> Path:
-    """Where the units of a user lie, as `systemd.unit(5)` has it."""
+    """Return the path of a unit of this user, see `systemd.unit(5)`."""
     home = os.environ.get("XDG_CONFIG_HOME") or os.path.join(os.path.expanduser("~"), ".config")
     return Path(home, "systemd", "user", f"dedupe-{name}.{suffix}")
 
 
 def _exec_line(command: tuple[str, ...]) -> str:
     program, *arguments = command
-    if "$" in program:  # systemd takes the program's own path as it stands, $$ for two dollars
+    if "$" in program:  # systemd expands no $$ in the path of the program itself
         program, arguments = "/usr/bin/env", list(command)
     return " ".join([_quote(program), *(_quote(word).replace("$", "$$") for word in arguments)])
 
@@ -102,11 +102,11 @@ def parse_exec_line(line: str) -> tuple[str, ...]:
 
 
 def install(job: Job) -> str:
-    """Write the units and start the timer; return what is left to do, if anything is.
+    """Write the units and start the timer; return a step that the user has to do, or "".
 
     Raises:
         UsageError: a word of the command is not valid UTF-8.
-        ScheduleError: the units cannot be written, or systemd refuses them.
+        ScheduleError: the units cannot be written, or systemd rejects them.
     """
     for path, text in units(job).items():
         write_definition(path, text.encode())
@@ -118,11 +118,15 @@ def install(job: Job) -> str:
         answer = _systemctl(*words)
         if answer.returncode:
             raise ScheduleError(f"systemctl --user {' '.join(words)}: {answer.stderr.strip()}")
-    return "" if _lingers() else "it waits while you are logged out, unless: loginctl enable-linger"
+    return (
+        ""
+        if _lingers()
+        else "it does not run while you are logged out; to change that: loginctl enable-linger"
+    )
 
 
 def _lingers() -> bool:
-    """Tell whether the user's timers run while the user is logged out."""
+    """Return whether the user's timers run while the user is logged out."""
     if not shutil.which("loginctl"):
         return False
     words = ["loginctl", "show-user", str(os.getuid()), "--property=Linger"]
@@ -131,10 +135,10 @@ def _lingers() -> bool:
 
 
 def remove(name: str) -> str:
-    """Stop the timer and delete the units; a run that is under way comes to its end.
+    """Stop the timer and delete the units; a run in progress ends normally.
 
     Raises:
-        ScheduleError: a unit cannot be deleted, or systemd refuses to stop the timer.
+        ScheduleError: a unit cannot be deleted, or systemd cannot stop the timer.
     """
     alive = usable()
     if alive:

@@ -1,4 +1,4 @@
-"""A task of the Windows Task Scheduler, as the XML that `schtasks /Create /XML` takes."""
+"""Write a task of the Windows Task Scheduler as XML, which `schtasks /Create /XML` registers."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from dedupe.errors import ScheduleError
 from dedupe.schedule.job import (
     Job,
     Scheduled,
+    check_utf8,
     delete_definition,
     job_dir,
-    refuse_bytes,
     write_definition,
 )
 
@@ -34,7 +34,7 @@ def task_xml(job: Job) -> str:
     Raises:
         UsageError: a word of the command is not valid UTF-8, which has no form in XML.
     """
-    refuse_bytes(job, KIND)
+    check_utf8(job, KIND)
     task = ElementTree.Element("Task", version="1.2", xmlns=_SPACE)
     _add(task, "RegistrationInfo/Description", f"dedupe: look for duplicate images ({job.name})")
     trigger = _add(task, "Triggers/CalendarTrigger")
