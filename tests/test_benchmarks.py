@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -142,3 +143,10 @@ def test_the_benchmark_of_lookalikes_draws_kinds_and_scores_a_report(tmp_path: P
     row = next(cells(line) for line in lines if "| sprite |" in line)
     found = f"{1 / len(copies):.3f} of {len(copies)}"
     assert row == ["tuning", "sprite", str(len(sprites)), "1", found]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks its scans")
+@pytest.mark.parametrize("what", ["damage", "kills", "interrupts", "outputs"])
+def test_the_faults_of_a_scan_are_counted(what: str) -> None:
+    lines = run("scan_faults.py", what, "--points", "2", "--photos", "6")
+    assert lines == [f"{what}: 2 points, 0 failures"]
