@@ -272,12 +272,13 @@ def _create_copy(attempt: Attempt) -> str:
     temporary = attempt.temporary(file.path)
     metadata = Metadata(**attempt.forward["metadata"])
     try:
-        copy_exclusively(keeper, temporary, digest=file.digest, metadata=metadata)
+        inode = copy_exclusively(keeper, temporary, digest=file.digest, metadata=metadata)
     except OSError as error:
         if error.errno == errno.EIO and not _leads_to(keeper, file.digest):
             words = f"{keeper!r} no longer has its bytes"
             raise OSError(errno.ENODATA, words, file.path) from error
         raise
+    attempt.facts["copied"] = inode  # not in the journal: a recovery goes by the bytes
     return temporary
 
 

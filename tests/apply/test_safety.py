@@ -363,6 +363,30 @@ def test_a_run_is_resumed_although_inodes_changed_since(tmp_path: Path, kind: Ac
     assert read_run(last_run(tmp_path)).applied == {0, 1}
 
 
+@pytest.mark.parametrize("kind", ["hardlink", "symlink", "delete", "move"])
+@pytest.mark.parametrize("back", [False, True])
+def test_a_flush_that_fails_after_the_last_change_does_not_hide_the_change(
+    tmp_path: Path, kind: ActionKind, back: bool
+) -> None:
+    def fail(call: str, subject: str) -> None:
+        if call == "sync" and subject == str(tmp_path / "photos") and begun:
+            raise OSError(errno.EIO, "Input/output error", subject)
+
+    begun = not back
+    keeper = write_photo(tmp_path / "photos/a.jpg", b"same")
+    duplicate = write_photo(tmp_path / "photos/b.jpg", b"same", mode=0o600)
+    before = snapshot(tmp_path / "photos")
+    outcome = act(tmp_path, plan_for(kind, tmp_path, keeper, duplicate), before=fail)
+    assert len(outcome.failed) == (not back)
+    begun = True
+    with faults(before=fail):
+        if back:
+            assert len(undo(last_run(tmp_path)).failed) == 1
+    assert undo(last_run(tmp_path)).failed == ()
+    assert snapshot(tmp_path / "photos") == before
+    assert not os.path.samefile(keeper.path, duplicate.path)
+
+
 def test_an_error_of_the_disk_leaves_the_file_in_its_place(tmp_path: Path) -> None:
     keeper = write_photo(tmp_path / "photos/a.jpg", b"same")
     duplicate = write_photo(tmp_path / "photos/b.jpg", b"same")
