@@ -14,6 +14,7 @@ from typing import Any, Literal, cast, get_args
 
 from dedupe.errors import ReportError
 from dedupe.files.digest import digest_bytes
+from dedupe.files.outputs import check_output
 from dedupe.files.replace import sync_folder
 from dedupe.types import Duplicate, Group, Photo, Report
 
@@ -69,8 +70,10 @@ class DecisionLog:
             report_digest: digest of the bytes of the report, see `dedupe.files.digest`.
 
         Raises:
-            ReportError: the file holds something else, belongs to another report, or is damaged.
+            ReportError: the file belongs to another report, is damaged, or cannot be written.
+            UsageError: the file holds something else.
         """
+        check_output(str(path), "decisions")
         self.path = path
         self._groups = report.groups
         self._digest = report_digest

@@ -89,6 +89,7 @@ def _train(
             bar.update(step.step - bar.n)
             bar.set_postfix({name: f"{value:.3f}" for name, value in step.numbers.items()})
 
+        console.promise = "; the same command goes on from the last checkpoint"
         return make_encoder(
             photos,
             out,

@@ -16,7 +16,9 @@ from typing import Literal
 
 from dedupe.errors import EncoderError, ReportError, UsageError
 
-OutputKind = Literal["report", "summary", "lock", "log", "figure", "plot", "index", "job"]
+OutputKind = Literal[
+    "report", "summary", "lock", "log", "figure", "plot", "index", "job", "decisions"
+]
 
 _ENDS = 1 << 16  # bytes read at either end of a file: every mark below lies there
 _PNG = b"\x89PNG\r\n\x1a\n"
@@ -233,6 +235,11 @@ def _is_job(content: bytes) -> bool:
     return b"dedupe" in text and any(kind in text for kind in kinds)
 
 
+def _is_decisions(content: bytes) -> bool:
+    mark = b'{"what": "dedupe decisions"'
+    return content[: len(mark)] == mark[: len(content)]  # a kill may have cut the first line
+
+
 _IS_OURS: Mapping[OutputKind, Callable[[bytes], bool]] = {
     "report": _is_report,
     "summary": _is_summary,
@@ -242,4 +249,5 @@ _IS_OURS: Mapping[OutputKind, Callable[[bytes], bool]] = {
     "plot": _is_plot,
     "index": is_index,
     "job": _is_job,
+    "decisions": _is_decisions,
 }

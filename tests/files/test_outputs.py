@@ -26,7 +26,7 @@ from dedupe.index.embedding_index import EmbeddingIndex
 from dedupe.report import Format, write_report
 
 KINDS: tuple[OutputKind, ...] = (
-    "report", "summary", "lock", "log", "figure", "plot", "index", "job",
+    "report", "summary", "lock", "log", "figure", "plot", "index", "job", "decisions",
 )  # fmt: skip
 STRANGERS: dict[str, Callable[[Path], object]] = {
     "photo.jpg": lambda path: Image.fromarray(draw_photo(1)).save(path),
