@@ -70,7 +70,7 @@ class Attempt:
         return str(self.facts.get("place") or self.forward.get("place") or "")
 
     def note_copy(self, copying: bool) -> None:
-        """Note that a rename is done by an exclusive copy, whose target may be incomplete."""
+        """Note that an exclusive copy replaces a rename, so that its target may be incomplete."""
         if copying != self.copied_exclusively:
             self.note(exclusive_copy=copying)
 

@@ -175,7 +175,7 @@ def _recover_target(state: FileState, target: str) -> bool:
 
 
 def _recover_backup(attempt: Attempt, state: FileState, target: str) -> bool:
-    """Recover a move whose source was set aside."""
+    """Recover a move after its source was set aside."""
     backup, exclusive = attempt.backup(state.path), attempt.copied_exclusively
     copied = "copied" in attempt.facts and _has(target, state.digest)
     if status_of(state.path) and recover_rename(backup, state.path, copied=exclusive):

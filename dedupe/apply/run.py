@@ -108,15 +108,14 @@ def apply_report(
 ) -> Applied:
     """Move, trash, link or delete the duplicates of a report, after each file is checked again.
 
-    A group of a report on disk is refused if a file in it that differs from its keeper, or that
-    keeper, does not decode as a picture. Temporary files that killed runs left are removed.
+    A group of a report on disk is refused if its keeper and a file with other bytes do not both
+    decode as pictures. Temporary files that killed runs left are removed.
     `dedupe.apply.undo.undo` undoes the run.
 
     Args:
         report: may be narrowed before, see `dedupe.apply.select.choose`.
         report_path: path of the report, for the journal; "" or "-" if it is not a file.
-        roots: as in `plan_report`.
-        are_apart: as in `plan_report`.
+        roots, are_apart: as in `plan_report`.
         confirm: called with the plan before anything changes, unless the plan is empty; False
             ends the run there.
         on_progress: called with "apply", the number of files just finished, and their total.

@@ -36,8 +36,9 @@ def undo(
 
     Restores name, content, times, owner, permissions and extended attributes, creates folders that
     vanished, and removes the folders that the run created if they are empty. A file that changed
-    since the run, or whose original path is occupied, is left in place and listed in `failed`. So
-    is a deleted file without an identical keeper. A second call tries only the files that failed.
+    since the run, or that finds its original path occupied, is left in place and listed in
+    `failed`. So is a deleted file without an identical keeper. A second call tries only the files
+    that failed.
 
     A link is replaced by a file of its own, and a deleted file is created again, both from the
     bytes of the keeper. A trashed file comes back on systems with a readable trash
