@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+import types
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -240,3 +241,37 @@ def test_another_file_in_the_place_is_not_taken_for_a_trashed_one(
         attempt = turned_back(attempt)
     assert Trash().recover(attempt) != back
     assert (tmp_path / "photos/a.jpg").read_bytes() == b"a new one"
+
+
+def test_a_trash_without_folders_is_left_to_the_system_and_to_its_desktop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """macOS and Windows: Send2Trash puts a file in, and only the desktop takes it out."""
+    desktop = types.ModuleType("send2trash")
+    desktop.send2trash = lambda path: os.rename(path, tmp_path / "in the trash")  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "send2trash", desktop)
+    monkeypatch.setattr("dedupe.apply.trash.HAS_FOLDERS", False)
+    attempt = put_in(a_state(tmp_path / "photos/a.jpg"))
+    assert (tmp_path / "in the trash").read_bytes() == b"photo"
+    assert Trash().recover(attempt)
+    with pytest.raises(OSError, match="is in the trash: restore it from there"):
+        take_out(attempt)
+    (tmp_path / "in the trash").rename(tmp_path / "photos/a.jpg")
+    assert not Trash().recover(attempt)
+    write_photo(tmp_path / "photos/a.jpg", b"a new one")
+    with pytest.raises(OSError, match="its path is taken by another file; the photo may be in"):
+        Trash().recover(attempt)
+
+
+def test_the_system_is_not_asked_to_trash_a_file_without_its_keeper(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dedupe.apply.trash.HAS_FOLDERS", False)
+    monkeypatch.setitem(sys.modules, "send2trash", types.ModuleType("send2trash"))
+    file = a_state(tmp_path / "photos/a.jpg")
+    watch = KeeperWatch(a_state(tmp_path / "photos/keeper", b"keeper"))
+    (tmp_path / "photos/keeper").unlink()
+    sys.modules["send2trash"].send2trash = os.unlink  # type: ignore[attr-defined]
+    with pytest.raises(OSError, match="keeper is gone"):
+        Trash().do(an_attempt(file, kind="trash"), watch)
+    assert Path(file.path).exists()
