@@ -15,7 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dedupe.apply.sidecars import list_sidecars
-from dedupe.decode.formats import supported_extensions
+from dedupe.decode.formats import (
+    RAW_EXTENSIONS,
+    supported_extensions,
+    unsupported_extensions,
+)
 from dedupe.decode.image import DECODER_VERSION
 from dedupe.embed import Embedded, embed_files
 from dedupe.encoder.manifest import Encoder, Manifest, read_manifest
@@ -202,6 +206,8 @@ def _walk(roots: Sequence[StrPath], files: WalkOptions) -> Walked:
         max_depth=files.max_depth,
         one_file_system=files.one_file_system,
         extensions=supported_extensions(),
+        sidecars=RAW_EXTENSIONS,
+        unsupported=unsupported_extensions(),
     )
 
 

@@ -10,12 +10,14 @@ import fnmatch
 import os
 import re
 import stat
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from dedupe.errors import InputError
 from dedupe.types import ImageFile, Skipped
 
+_NOTHING: Mapping[str, tuple[str, str]] = MappingProxyType({})
 UNREADABLE_FOLDER = "unreadable folder"
 VANISHED = "vanished"
 DENIED = "permission denied"
@@ -35,6 +37,8 @@ def walk(
     roots: Sequence[str | os.PathLike[str]],
     *,
     extensions: frozenset[str],
+    sidecars: frozenset[str] = frozenset(),
+    unsupported: Mapping[str, tuple[str, str]] = _NOTHING,
     include: Sequence[str] = (),
     exclude: Sequence[str] = (),
     hidden: bool = False,
@@ -64,6 +68,9 @@ def walk(
         max_depth: how many levels to enter: 1 takes only what lies directly in a root.
         one_file_system: stay on the device that each root lies on.
         extensions: which files are images, lower case, without the dot.
+        sidecars: extensions of files that are left out if an image of the same name lies beside
+            them: the raw file of a photo.
+        unsupported: extensions of files that are listed as skipped, with reason and detail.
 
     Returns:
         Absolute paths (as given: symlinks are not resolved), and folders and files that could
@@ -82,6 +89,8 @@ def walk(
         max_depth=max_depth,
         one_file_system=one_file_system,
         extensions=extensions,
+        sidecars=sidecars,
+        unsupported=unsupported,
     )
     found: dict[tuple[int, int] | str, _Found] = {}
     skipped: set[Skipped] = set()
@@ -99,6 +108,12 @@ _Found = tuple[bool, bytes, ImageFile]
 
 def _path_bytes(found: _Found) -> bytes:
     return found[1]
+
+
+def _split(name: str) -> tuple[str, str]:
+    """Return the name without its extension, and the extension without dot, in lower case."""
+    stem, _, extension = name.lower().rpartition(".")
+    return stem, extension
 
 
 def _compile(globs: Iterable[str]) -> re.Pattern[str] | None:
@@ -120,6 +135,8 @@ class _Rules:
     max_depth: int | None
     one_file_system: bool
     extensions: frozenset[str]
+    sidecars: frozenset[str]
+    unsupported: Mapping[str, tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +221,7 @@ class _Search:
         with os.scandir(folder.path) as listing:
             entries = list(listing)
         subfolders: list[_Folder] = []
+        shots = {_split(entry.name)[0] for entry in entries if self._is_main(entry.name)}
         for entry in entries:
             try:
                 is_link = entry.is_symlink()
@@ -214,8 +232,13 @@ class _Search:
                     if self._wants_folder(entry, folder.depth):
                         queue = self._links if is_link else subfolders
                         queue.append(_Folder(entry.path, folder.depth + 1, linked))
+                elif self._is_sidecar(entry.name, shots):
+                    continue
                 elif self._is_image(entry.name) and (is_link or entry.is_file()):
                     self._take(entry.path, entry.stat(), linked=linked)
+                elif (is_link or entry.is_file()) and self._is_unsupported(entry):
+                    reason, detail = self._rules.unsupported[_split(entry.name)[1]]
+                    self._skipped.add(Skipped(entry.path, reason, detail))
             except OSError as error:
                 self._skip_entry(entry, error)
         subfolders.sort(key=lambda subfolder: os.fsencode(subfolder.path), reverse=True)
@@ -227,6 +250,20 @@ class _Search:
             return False
         return self._rules.hidden or not name.startswith(".")
 
+    def _is_main(self, name: str) -> bool:
+        """Return whether a file is an image of which others can be sidecars."""
+        return self._is_image(name) and _split(name)[1] not in self._rules.sidecars
+
+    def _is_sidecar(self, name: str, shots: set[str]) -> bool:
+        stem, extension = _split(name)
+        return extension in self._rules.sidecars and stem in shots
+
+    def _is_unsupported(self, entry: os.DirEntry[str]) -> bool:
+        if _split(entry.name)[1] not in self._rules.unsupported:
+            return False
+        is_shown = self._rules.hidden or not entry.name.startswith(".")
+        return is_shown and self._wants_file(entry.path, entry.stat())
+
     def _wants_folder(self, entry: os.DirEntry[str], depth: int) -> bool:
         rules = self._rules
         if rules.max_depth is not None and depth >= rules.max_depth:
@@ -237,14 +274,7 @@ class _Search:
 
     def _take(self, path: str, status: os.stat_result, *, linked: bool) -> None:
         """Note a file, unless a rule is against it, or its inode is known by a better path."""
-        rules = self._rules
-        if not stat.S_ISREG(status.st_mode) or status.st_size < rules.min_size:
-            return
-        if rules.one_file_system and status.st_dev != self._device:
-            return
-        if rules.include and not self._matches(rules.include, path):
-            return
-        if self._matches(rules.exclude, path):
+        if not self._wants_file(path, status):
             return
         device, inode = status.st_dev, status.st_ino
         image = ImageFile(
@@ -257,6 +287,16 @@ class _Search:
         other = self._found.setdefault(identity, file)
         if file[:2] < other[:2]:
             self._found[identity] = file
+
+    def _wants_file(self, path: str, status: os.stat_result) -> bool:
+        rules = self._rules
+        if not stat.S_ISREG(status.st_mode) or status.st_size < rules.min_size:
+            return False
+        if rules.one_file_system and status.st_dev != self._device:
+            return False
+        if rules.include and not self._matches(rules.include, path):
+            return False
+        return not self._matches(rules.exclude, path)
 
     def _matches(self, globs: re.Pattern[str] | None, path: str) -> bool:
         if globs is None:

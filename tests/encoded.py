@@ -50,6 +50,9 @@ def samples() -> dict[str, bytes]:
         "TIFF": encode(photo, "TIFF"),
         "AVIF": encode(photo, "AVIF", quality=90),
         "HEIF": encode(photo, "HEIF", quality=90),
+        "PPM": encode(photo, "PPM"),
+        "TGA": encode(photo, "TGA"),
+        "JPEG2000": encode(photo, "JPEG2000"),
         "MPO": encode(photo, "MPO", save_all=True, append_images=[photo.rotate(180)]),
     }
 

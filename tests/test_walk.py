@@ -374,3 +374,24 @@ def test_the_number_of_hard_links_of_a_file_is_noted(tmp_path: Path) -> None:
     os.link(tmp_path / "a.jpg", tmp_path / "outside")
     (tmp_path / "b.jpg").write_bytes(b"b")
     assert [file.links for file in walk([tmp_path]).files] == [2, 1]
+
+
+def test_a_raw_file_is_a_photo_only_without_an_image_of_its_name(tmp_path: Path) -> None:
+    plant(tmp_path, "a.cr2", "a.JPG", "b.cr2", "B2.jpg", "x/a.cr2", "c.cr2", "c.dng")
+    raw = frozenset({"cr2", "dng"})
+    walked = walk([tmp_path], extensions=EXTENSIONS | raw, sidecars=raw)
+    assert names(walked, tmp_path) == ["B2.jpg", "a.JPG", "b.cr2", "c.cr2", "c.dng", "x/a.cr2"]
+
+
+def test_files_of_unsupported_formats_are_listed(tmp_path: Path) -> None:
+    plant(tmp_path, "a.svg", "b.PDF", ".c.svg", "cache/d.svg", "e.txt", "f.jpg", "f.svg", "raw.dng")
+    walked = walk(
+        [tmp_path],
+        unsupported={"svg": ("no", "why"), "pdf": ("other", ""), "dng": ("no", "")},
+        sidecars=frozenset({"dng"}),
+        exclude=["cache/"],
+    )
+    assert names(walked, tmp_path) == ["f.jpg"]
+    assert [(os.path.basename(s.path), s.reason) for s in walked.skipped] == [
+        *(("a.svg", "no"), ("b.PDF", "other"), ("f.svg", "no"), ("raw.dng", "no"))
+    ]

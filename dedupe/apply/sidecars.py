@@ -7,14 +7,11 @@ import os
 from collections.abc import Iterable
 from dataclasses import replace
 
-from dedupe.decode.formats import supported_extensions
+from dedupe.decode.formats import RAW_EXTENSIONS, supported_extensions
 from dedupe.types import Duplicate, Group
 
 _NOTES = {".xmp", ".aae", ".thm"}  # edits and metadata of Adobe, darktable, Apple, and cameras
-_RAW = {
-    ".3fr", ".arw", ".cr2", ".cr3", ".dng", ".erf", ".iiq", ".kdc", ".mef", ".mos", ".mrw", ".nef",
-    ".nrw", ".orf", ".pef", ".raf", ".raw", ".rw2", ".rwl", ".sr2", ".srf", ".srw", ".x3f",
-}  # fmt: skip
+_RAW = {f".{extension}" for extension in RAW_EXTENSIONS}
 _MOVIES = {".mov", ".mp4"}  # of a live photo
 
 
@@ -60,11 +57,12 @@ class Sidecars:
     def _find_owners(self, folder: str) -> dict[str, frozenset[str]]:
         """Return, for each possible sidecar in a folder, the photos that it belongs to."""
         paths = [os.path.join(folder, name) for name in _list(folder)]
+        pictures = supported_extensions() - RAW_EXTENSIONS
         by_name: dict[str, set[str]] = {}
         by_stem: dict[str, set[str]] = {}
         for path in paths:
             stem, extension = os.path.splitext(path.lower())
-            if path in self._photos or extension.lstrip(".") in supported_extensions():
+            if path in self._photos or extension.lstrip(".") in pictures:
                 by_name.setdefault(path.lower(), set()).add(path)
                 by_stem.setdefault(stem, set()).add(path)
         owners: dict[str, frozenset[str]] = {}

@@ -187,6 +187,7 @@ def _act(run: Run, action: ActionOptions, options: ScanOptions) -> Run:
 
 def _exit(run: Run, job: JobOptions) -> None:
     """End with the exit code of the run."""
+    from dedupe.decode.formats import NOT_EXAMINED
     from dedupe.low_detail import REASON as LOW_DETAIL
 
     if run.applied:
@@ -195,5 +196,7 @@ def _exit(run: Run, job: JobOptions) -> None:
         raise_trouble(run.applied.outcome)
     if job.fail_on_duplicates and run.report.groups:
         raise typer.Exit(DUPLICATES_FOUND)
-    if job.strict and any(skipped.reason != LOW_DETAIL for skipped in run.report.skipped):
+    if job.strict and any(
+        skipped.reason not in (LOW_DETAIL, NOT_EXAMINED) for skipped in run.report.skipped
+    ):
         raise typer.Exit(SOME_SKIPPED)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -29,7 +30,7 @@ def read_facts(image: Image.Image, data: bytes) -> Facts:
         data: content of the file.
     """
     facts = replace(
-        _read_exif(image),
+        _read_exif(image.getexif),
         transparent=is_transparent(image),
         bits=_count_bits(image, data),
         profile=bool(image.info.get("icc_profile")),
@@ -37,10 +38,21 @@ def read_facts(image: Image.Image, data: bytes) -> Facts:
     return replace(facts, frames=_count_frames(image))  # last: it may seek other frames
 
 
-def _read_exif(image: Image.Image) -> Facts:
+def read_exif(data: bytes) -> Facts:
+    """Return the facts that the EXIF of a raw file contains; those of no EXIF if it is broken."""
+    exif = Image.Exif()
+
+    def load() -> Image.Exif:
+        exif.load(data)
+        return exif
+
+    return _read_exif(load)
+
+
+def _read_exif(load: Callable[[], Image.Exif]) -> Facts:
     """Return the facts that EXIF contains; those of no EXIF if it is broken."""
     try:
-        exif = image.getexif()
+        exif = load()
         if not exif:
             return INTACT
         gps = exif.get_ifd(ExifTags.IFD.GPSInfo)

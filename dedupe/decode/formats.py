@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import importlib.util
 from dataclasses import dataclass
+from typing import Literal
 
 from dedupe.decode.read import Unreadable
 
@@ -25,26 +26,67 @@ class Format:
     brands: frozenset[bytes] = frozenset()  # of the ftyp box (ISO/IEC 14496-12, 4.3)
 
 
+_CAMERAS = (
+    *("3fr", "arw", "cr2", "cr3", "dng", "erf", "iiq", "kdc", "mef", "mos", "mrw", "nef"),
+    *("nrw", "orf", "pef", "raf", "raw", "rw2", "rwl", "sr2", "srf", "srw", "x3f"),
+)  # fmt: skip
+
 FORMATS: dict[str, Format] = {
-    "JPEG": Format(("jpg", "jpeg", "jpe", "jfif"), "PIL.JpegImagePlugin", 6, (b"\xff\xd8\xff",)),
-    "PNG": Format(("png",), "PIL.PngImagePlugin", 1, (b"\x89PNG\r\n\x1a\n",)),
-    "GIF": Format(("gif",), "PIL.GifImagePlugin", 8, (b"GIF87a", b"GIF89a")),
-    "TIFF": Format(
-        ("tif", "tiff"), "PIL.TiffImagePlugin", 0, (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+    "RAW": Format(
+        _CAMERAS,
+        "rawpy",
+        0,
+        (b"FUJIFILMCCD-RAW", b"IIRO", b"IIRS", b"MMOR", b"IIU\0", b"FOVb", b"\0MRM"),
+        brands=frozenset((b"crx ",)),
     ),
-    "JXL": Format(("jxl",), "pillow_jxl", 3, (b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n")),
-    "BMP": Format(("bmp",), "PIL.BmpImagePlugin", 2, (b"BM",)),
-    "WEBP": Format(("webp",), "PIL.WebPImagePlugin", 7),
-    "AVIF": Format(("avif",), "PIL.AvifImagePlugin", 4, brands=frozenset((b"avif", b"avis"))),
-    "HEIF": Format(
-        ("heic", "heif"),
-        "pillow_heif",
+    "JPEG": Format(("jpg", "jpeg", "jpe", "jfif"), "PIL.JpegImagePlugin", 11, (b"\xff\xd8\xff",)),
+    "PNG": Format(("png", "apng"), "PIL.PngImagePlugin", 3, (b"\x89PNG\r\n\x1a\n",)),
+    "GIF": Format(("gif",), "PIL.GifImagePlugin", 14, (b"GIF87a", b"GIF89a")),
+    "TIFF": Format(
+        ("tif", "tiff"), "PIL.TiffImagePlugin", 1, (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+    ),
+    "PSD": Format(("psd",), "PIL.PsdImagePlugin", 2, (b"8BPS\0\1",)),
+    "JXL": Format(("jxl",), "pillow_jxl", 8, (b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n")),
+    "BMP": Format(("bmp", "dib"), "PIL.BmpImagePlugin", 4, (b"BM",)),
+    "PPM": Format(
+        ("pbm", "pgm", "ppm", "pnm", "pfm"),
+        "PIL.PpmImagePlugin",
         5,
+        tuple(b"P%c%c" % (kind, end) for kind in b"123456f" for end in b"\n \r"),
+    ),
+    "JPEG2000": Format(
+        ("jp2", "j2k", "jpx", "jpf", "j2c"),
+        "PIL.Jpeg2KImagePlugin",
+        7,
+        (b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51"),
+    ),
+    "ICO": Format(("ico",), "PIL.IcoImagePlugin", 13, (b"\0\0\1\0",)),
+    "WEBP": Format(("webp",), "PIL.WebPImagePlugin", 12),
+    "AVIF": Format(("avif",), "PIL.AvifImagePlugin", 9, brands=frozenset((b"avif", b"avis"))),
+    "HEIF": Format(
+        ("heic", "heif", "hif"),
+        "pillow_heif",
+        10,
         brands=frozenset(b"heic heix heim heis hevc hevx hevm hevs mif1 msf1".split()),
     ),
+    "TGA": Format(("tga",), "PIL.TgaImagePlugin", 6),
 }
-"""By the name of the decoder, as Pillow spells it."""
+"""By the name of the decoder, as Pillow spells it; RAW are the files of cameras."""
 
+RAW_EXTENSIONS = frozenset(FORMATS["RAW"].extensions)
+"""Files of these names are sidecars of a picture of the same name, and photos without one."""
+
+NOT_EXAMINED = "not examined"
+"""Reason of a document that may contain pictures; it is no trouble."""
+
+_OTHERS = {
+    "unsupported format": (
+        "ai bpg cdr dds djvu emf eps exr hdr icns jng jxr kra odg pcx psb svg svgz wdp wmf xcf xpm"
+    ),
+    NOT_EXAMINED: "pdf",
+}
+
+_DNG_VERSION, _SUBFILE_TYPE = 50706, 254  # tags of TIFF; bit 0: of reduced resolution
 _MOST_BRANDS = 1024  # bytes of an ftyp box that are read
 
 
@@ -57,6 +99,23 @@ def supported_extensions() -> frozenset[str]:
         if importlib.util.find_spec(form.decoder)
         for extension in form.extensions
     )
+
+
+@functools.cache
+def unsupported_extensions() -> dict[str, tuple[str, str]]:
+    """Return reason and detail of the files that are listed and not read, by their extension."""
+    missing = {
+        extension: ("unsupported format", f"{form.decoder} is not installed")
+        for form in FORMATS.values()
+        if not importlib.util.find_spec(form.decoder)
+        for extension in form.extensions
+    }
+    others = {
+        extension: (reason, f"dedupe decodes no {extension.upper()}")
+        for reason, extensions in _OTHERS.items()
+        for extension in extensions.split()
+    }
+    return missing | others
 
 
 def rank_fidelity(container: str) -> int:
@@ -82,9 +141,11 @@ def sniff(head: bytes) -> str:
         raise Unreadable("empty file")
     for container, form in FORMATS.items():
         if form.signatures and head.startswith(form.signatures):
-            return container
+            return "RAW" if container == "TIFF" and _is_raw(head) else container
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "WEBP"
+    if _is_targa(head):
+        return "TGA"
     if head[4:8] != b"ftyp":
         raise Unreadable("not an image")
     end = min(int.from_bytes(head[:4], "big"), len(head), _MOST_BRANDS)
@@ -93,3 +154,25 @@ def sniff(head: bytes) -> str:
         if brands & form.brands:
             return container
     raise Unreadable("unsupported format", f"a media file of brand {head[8:12]!r}")
+
+
+def _is_raw(head: bytes) -> bool:
+    """Return whether a TIFF is the raw file of a camera: a DNG, or its first image is a preview."""
+    if head[8:10] == b"CR":
+        return True
+    order: Literal["little", "big"] = "little" if head[:2] == b"II" else "big"
+    at = int.from_bytes(head[4:8], order)
+    for entry in range(at + 2, at + 2 + 12 * int.from_bytes(head[at : at + 2], order), 12):
+        tag = int.from_bytes(head[entry : entry + 2], order)
+        if tag == _DNG_VERSION:
+            return True
+        if tag == _SUBFILE_TYPE and int.from_bytes(head[entry + 8 : entry + 12], order) & 1:
+            return True
+    return False
+
+
+def _is_targa(head: bytes) -> bool:
+    """Return whether a header without a signature is one of Targa (Truevision TGA 2.0)."""
+    if len(head) < 18 or head[1] > 1 or head[2] not in (1, 2, 3, 9, 10, 11):
+        return False
+    return head[1] == (head[2] in (1, 9)) and head[16] in (8, 15, 16, 24, 32) and head[17] < 64

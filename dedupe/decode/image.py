@@ -21,23 +21,28 @@ from PIL import ExifTags, Image, UnidentifiedImageError, features
 
 from dedupe.decode import jpeg
 from dedupe.decode.damage import find_damage
-from dedupe.decode.facts import has_colour, read_facts
+from dedupe.decode.facts import has_colour, read_exif, read_facts
 from dedupe.decode.formats import DEFAULT_MAX_PIXELS, FORMATS, sniff
 from dedupe.decode.memory import PIXELS, estimate_bytes, measure_webp
+from dedupe.decode.raw import decode_raw
 from dedupe.decode.read import Unreadable
 from dedupe.decode.rgb import to_rgb
 from dedupe.types import Facts
 
-DECODER_VERSION = 4
+DECODER_VERSION = 5
 """Part of the key of embeddings in the index: raise it if pixels or facts change."""
 
 _T = Image.Transpose
 _SIDEWAYS = {5: _T.TRANSPOSE, 6: _T.ROTATE_270, 7: _T.TRANSVERSE, 8: _T.ROTATE_90}
 _TURNS = {2: _T.FLIP_LEFT_RIGHT, 3: _T.ROTATE_180, 4: _T.FLIP_TOP_BOTTOM} | _SIDEWAYS
 
+_HALF_TURN = 3  # LibRaw's flip
+_QUARTER_TURNS = {3: 2, 5: 1, 6: 3}  # counter-clockwise, by LibRaw's flip
+_RAW_BYTES = 384 << 20  # LibRaw's peak for the largest sensors, of 100 megapixels
 _LARGE = 1 << 24  # pixels of an image that Pillow squashes itself, to save memory
 _MOST_WEBP = PIXELS.total // 12  # pixels, see `dedupe.decode.memory`
 
+_loaded: set[str] = set()  # formats whose decoder was imported
 _settings = threading.Lock()
 _silence = ("ignore", None, Warning, re.compile(r"PIL\."), 0)  # as filterwarnings stores it
 logging.getLogger("PIL").addHandler(logging.NullHandler())  # else Python prints its errors
@@ -92,6 +97,8 @@ def decode(
             if isinstance(picture, Picture):
                 return picture
             warning = picture
+        if container == "RAW":
+            return _decode_raw(data, side, max_pixels)
         if container == "WEBP":
             _check_pixels(measure_webp(data), min(max_pixels or _MOST_WEBP, _MOST_WEBP))
         with Image.open(io.BytesIO(data), formats=(container,)) as image:
@@ -115,7 +122,7 @@ def decode(
 
 def _register(container: str) -> None:
     """Import the decoder of a format, once; `Image.open` alone would import all forty."""
-    if container in Image.OPEN:
+    if container in Image.OPEN or container in _loaded:
         return
     name = FORMATS[container].decoder
     try:
@@ -124,6 +131,7 @@ def _register(container: str) -> None:
         raise Unreadable("unsupported format", f"{name} is not installed") from error
     if container == "HEIF":
         plugin.register_heif_opener()
+    _loaded.add(container)
 
 
 def _configure_pillow(max_pixels: int) -> None:
@@ -163,6 +171,22 @@ def _decode_jpeg(data: bytes, side: int | None, max_pixels: int) -> Picture | st
         container, turn, facts = _inspect(data)
     facts = replace(facts, movie=jpeg.measure_movie(data))
     return _finish(pixels, side, turn, size, container, facts)
+
+
+def _decode_raw(data: bytes, side: int | None, max_pixels: int) -> Picture:
+    """Decode the raw file of a camera by the preview that the camera has developed."""
+    with PIXELS.reserve(_RAW_BYTES, "a raw file"):
+        pixels, size, flip, bits = decode_raw(data)
+    _check_pixels(size, max_pixels)
+    if isinstance(pixels, bytes):
+        preview = _decode_jpeg(pixels, side, max_pixels)
+        if isinstance(preview, str):
+            raise Unreadable("truncated or broken", f"its preview: {preview}")
+        is_upright = (preview.width > preview.height) == (size[0] > size[1])
+        is_turned = is_upright if flip != _HALF_TURN else not jpeg.read_header(pixels).plain
+        turns = 0 if is_turned else _QUARTER_TURNS.get(flip, 0)
+        pixels = np.ascontiguousarray(np.rot90(preview.pixels, turns))
+    return _finish(pixels, side, None, size, "RAW", replace(read_exif(data), bits=bits, raw=True))
 
 
 def _inspect(data: bytes) -> tuple[str, Image.Transpose | None, Facts]:

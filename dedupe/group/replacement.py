@@ -18,10 +18,13 @@ Rows = NDArray[np.integer]
 def may_replace(keeper: Facts, other: Facts) -> bool:
     """Return whether nothing is lost if `keeper` stays and `other`, a copy in other bytes, goes.
 
-    A damaged keeper replaces no intact content. A content of several frames or pages is replaced
-    by equal frames alone, because only its first frame was embedded.
+    A damaged keeper replaces no intact content, and a raw file no developed picture. A content of
+    several frames or pages is replaced by equal frames alone, because only its first frame was
+    embedded.
     """
     if keeper.damage and not other.damage:
+        return False
+    if keeper.raw and not other.raw:
         return False
     if other.frames > 1 and (other.pixels == "" or other.pixels != keeper.pixels):
         return False

@@ -7,7 +7,13 @@ import importlib.util
 import pytest
 from encoded import samples
 
-from dedupe.decode.formats import FORMATS, rank_fidelity, sniff, supported_extensions
+from dedupe.decode.formats import (
+    FORMATS,
+    rank_fidelity,
+    sniff,
+    supported_extensions,
+    unsupported_extensions,
+)
 from dedupe.decode.image import decode
 
 
@@ -38,6 +44,14 @@ def test_the_first_bytes_name_the_decoder(name: str) -> None:
 def test_the_fidelity_of_a_decoded_picture_is_known() -> None:
     ranks = {decode(data).format: rank_fidelity(decode(data).format) for data in samples().values()}
     assert sorted(ranks, key=lambda name: (ranks[name], name)) == [
-        *("TIFF", "PNG", "BMP", "AVIF", "HEIF", "JPEG", "MPO", "WEBP", "GIF")
+        *("TIFF", "PNG", "BMP", "PPM", "TGA", "JPEG2000", "AVIF", "HEIF", "JPEG", "MPO", "WEBP"),
+        "GIF",
     ]
+    assert rank_fidelity("RAW") < min(ranks.values())
     assert rank_fidelity("XYZ") > max(ranks.values())
+
+
+def test_an_extension_is_either_supported_or_listed() -> None:
+    assert not supported_extensions() & unsupported_extensions().keys()
+    assert unsupported_extensions()["pdf"][0] == "not examined"
+    assert unsupported_extensions()["svg"][0] == "unsupported format"

@@ -40,6 +40,13 @@ def test_a_damaged_keeper_replaces_damaged_contents_alone() -> None:
     assert may_replace(INTACT, damaged)
 
 
+def test_a_raw_file_and_a_developed_picture_do_not_replace_each_other() -> None:
+    raw = replace(INTACT, raw=True)
+    assert not may_replace(raw, INTACT)
+    assert not may_replace(INTACT, raw)
+    assert may_replace(raw, raw)
+
+
 def test_a_content_of_several_frames_is_replaced_by_equal_frames_alone() -> None:
     film = replace(INTACT, frames=3)
     assert not may_replace(film, film)
