@@ -119,7 +119,9 @@ class KeeperWatch:
         if not self._enabled:
             return
         if self._check() != self._changed_ns:
-            raise self._error("changed when its duplicate was renamed: they are one file on disk")
+            raise self._error(
+                "changed when its duplicate was renamed: they may be one file on disk"
+            )
         try:
             same = digest_file(self._keeper.path) == self._keeper.digest
         except OSError as error:
