@@ -1,19 +1,18 @@
-"""From files to embeddings: read, decode and embed what the index does not know.
+"""Files to contents: read, decode and embed the files that the index does not contain.
 
-Threads read and decode one chunk of files while the encoder works on the chunk before. Identical
-bytes are embedded once. Every finished chunk is written to the index, so a scan that is stopped
-goes on where it was. One bad file costs itself only.
+Worker threads read and decode. A worker that completes a batch of pictures embeds it, while the
+others go on decoding. Identical bytes are embedded once; each batch is written to the index.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Generator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
-import joblib
 import numpy as np
 
 from dedupe.decode.formats import DEFAULT_MAX_PIXELS, sniff
@@ -26,10 +25,20 @@ from dedupe.encoder.manifest import Encoder, Manifest
 from dedupe.files import digest
 from dedupe.index.embedding_index import Content, EmbeddingIndex
 from dedupe.low_detail import MIN_DETAIL, measure_detail
+from dedupe.threads import count_workers, map_threads
 from dedupe.types import Contents, ImageFile, Photo, Progress, Skipped, no_progress
 
 CHANGED = "changed while it was read"
-_CHUNK = 128  # files decoded ahead of the encoder; bounds memory, and what a kill can cost
+_MAX_WAITING = 512  # pictures that may wait for the encoder to open: 25 MB at 128 pixels
+_AHEAD = 512  # files for each thread that are read while the oldest one waits for its batch
+_WRITTEN = 128  # files stored in one transaction, if no batch is complete before
+
+Outcome = str | Skipped
+"""The digest of a file that was read, or why it was not."""
+
+Loaded = Picture | Content | Skipped | None
+"""A picture to embed, a stored content, why the bytes cannot be decoded, or None if another file
+with the same bytes passes the content."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,21 +48,6 @@ class Embedded:
     contents: Contents
     skipped: tuple[Skipped, ...]  # in the order of the files
     reused: int = 0  # files that came from the index without being decoded
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Read:
-    """A file that was read.
-
-    At most one of `content`, `picture` and `trouble` is set; none if another file already decodes
-    the same bytes.
-    """
-
-    file: ImageFile
-    digest: str
-    content: Content | None = None  # from the index
-    picture: Picture | None = None  # to embed
-    trouble: Skipped | None = None  # not the exception: its traceback keeps the file's bytes alive
 
 
 def embed_files(
@@ -68,148 +62,152 @@ def embed_files(
 ) -> Embedded:
     """Embed every readable file, and collapse files with the same bytes to one content.
 
-    The result (but for `reused`) does not depend on `workers`, on what the index already holds, or
-    on the order in which threads finish.
+    The result (but for `reused`) does not depend on `workers`, on the state of the index, or on
+    the order in which threads finish.
 
     Args:
         files: what to embed; contents come in the order of their first files.
         manifest: of the encoder.
-        open_encoder: called at most once, when the first picture is there to be embedded.
-        index: where embeddings are looked up and remembered; None to do without.
-        workers: decoding threads; None for one per core.
+        open_encoder: called at most once, in a thread of its own, when a picture was decoded. The
+            `embed` of the encoder is called from several threads at once.
+        index: where embeddings are read and written; None for none.
+        workers: threads; None for one per core.
         max_pixels: images with more are skipped; 0 for no limit.
-        on_progress: called as ("embed", files just finished or skipped, files in all).
+        on_progress: called as ("embed", files just stored or skipped, files in all).
 
     Raises:
         IndexFileError: the index cannot be read or written.
         EncoderError: the encoder cannot be opened or fails.
     """
-    known = _look_up(files, index, max_pixels)
-    on_progress("embed", len(known), len(files))
-    fresh = [file for file in files if file.path not in known]
-    skipped: dict[str, Skipped] = {}
+    stored = _look_up(files, index, max_pixels)
+    on_progress("embed", len(stored), len(files))
+    outcomes: dict[str, Outcome] = {path: content.digest for path, content in stored.items()}
+    contents: dict[str, Content | Skipped] = {c.digest: c for c in stored.values()}
+    fresh = [file for file in files if file.path not in stored]
     if fresh:
-        loader = _Loader(index, manifest.side, max_pixels)
-        embedder = _Embedder(open_encoder, index)
-        chunks = _work_ahead(fresh, loader, embedder, workers or os.cpu_count() or 1)
-        with contextlib.closing(chunks):  # no thread outlives this call
-            for chunk in chunks:
-                for item in chunk:
-                    if isinstance(item, Skipped):
-                        skipped[item.path] = item
-                    else:
-                        known[item[0].path] = item[1]
-                on_progress("embed", len(chunk), len(files))
-    return Embedded(
-        contents=_collapse(files, known, manifest.dimension),
-        skipped=tuple(skipped[file.path] for file in files if file.path in skipped),
-        reused=len(files) - len(fresh),
-    )
-
-
-def _collapse(files: Sequence[ImageFile], known: Mapping[str, Content], dimension: int) -> Contents:
-    """Return the contents of the files that are known by path, in the order of the files."""
-    rows: dict[str, int] = {}  # by digest
-    contents: list[Content] = []
-    photos: list[list[Photo]] = []
-    for file in files:
-        content = known.get(file.path)
-        if content is None:
-            continue
-        row = rows.setdefault(content.digest, len(rows))
-        if row == len(contents):
-            contents.append(content)
-            photos.append([])
-        photos[row].append(_photo(file, content))
-    vectors = np.empty((len(contents), dimension), np.float32)
-    for row, content in enumerate(contents):
-        vectors[row] = content.vector
-    return Contents(
-        digests=tuple(rows),
-        vectors=vectors,
-        photos=tuple(map(tuple, photos)),
-        low_detail=np.array([content.detail < MIN_DETAIL for content in contents], bool),
-        protected=np.zeros(len(contents), np.int64),
-    )
+        with _Embedder(open_encoder, index) as embedder:
+            loader = _Loader(embedder, index, manifest.side, max_pixels)
+            loaded = map_threads(loader.load, fresh, workers=workers, ahead=_AHEAD)
+            reported = skipped = 0
+            with contextlib.closing(loaded):  # no thread outlives this call
+                for file, outcome in zip(fresh, loaded, strict=True):
+                    outcomes[file.path] = outcome
+                    skipped += isinstance(outcome, Skipped)
+                    finished = skipped + embedder.finished
+                    if finished > reported:
+                        on_progress("embed", finished - reported, len(files))
+                        reported = finished
+            embedder.finish(count_workers(workers))
+            on_progress("embed", len(fresh) - reported, len(files))
+        contents |= embedder.contents
+    return _collapse(files, outcomes, contents, manifest.dimension, reused=len(stored))
 
 
 def _look_up(
     files: Sequence[ImageFile], index: EmbeddingIndex | None, max_pixels: int
 ) -> dict[str, Content]:
-    """Return what the index knows of the files, by path; what is too large now is read again."""
-    known = index.find_files(files) if index else {}
-    return {path: content for path, content in known.items() if _fits(content, max_pixels)}
+    """Return the stored contents of unchanged files, by path; too large ones are read again."""
+    stored = index.find_files(files) if index else {}
+    return {path: content for path, content in stored.items() if _fits(content, max_pixels)}
 
 
 def _fits(content: Content, max_pixels: int) -> bool:
     return max_pixels <= 0 or content.width * content.height <= max_pixels
 
 
-def _photo(file: ImageFile, content: Content) -> Photo:
-    return Photo(file, content.width, content.height, content.format, content.digest, content.facts)
+def _collapse(
+    files: Sequence[ImageFile],
+    outcomes: Mapping[str, Outcome],
+    contents: Mapping[str, Content | Skipped],
+    dimension: int,
+    *,
+    reused: int,
+) -> Embedded:
+    """Collect the files of each content, in the order of the files.
 
-
-_Finished = list[Skipped | tuple[ImageFile, Content]]
-
-
-def _work_ahead(
-    files: Sequence[ImageFile], loader: _Loader, embedder: _Embedder, workers: int
-) -> Generator[_Finished]:
-    """Yield finished chunks; the next one is decoded while the encoder has this one."""
-    load = joblib.delayed(loader.load)
-    with (
-        ThreadPoolExecutor(1) as device,
-        joblib.Parallel(workers, backend="threading") as parallel,
-    ):
-        waiting = None
-        for start in range(0, len(files), _CHUNK):
-            loaded = parallel(load(file) for file in files[start : start + _CHUNK])
-            embedder.prepare(loaded)
-            if waiting is not None:
-                yield waiting.result()
-            waiting = device.submit(embedder.embed, loaded)
-        if waiting is not None:
-            yield waiting.result()
+    Args:
+        files: all files.
+        outcomes: of each file, by path.
+        contents: by digest; Skipped if its pixels cannot be decoded.
+        dimension: of a vector.
+        reused: files that came from the index.
+    """
+    rows: dict[str, int] = {}  # by digest
+    found: list[Content] = []
+    photos: list[list[Photo]] = []
+    skipped: list[Skipped] = []
+    for file in files:
+        outcome = outcomes[file.path]
+        content = outcome if isinstance(outcome, Skipped) else contents[outcome]
+        if isinstance(content, Skipped):
+            skipped.append(replace(content, path=file.path))
+            continue
+        row = rows.setdefault(content.digest, len(rows))
+        if row == len(found):
+            found.append(content)
+            photos.append([])
+        c = found[row]
+        photos[row].append(Photo(file, c.width, c.height, c.format, c.digest, c.facts))
+    vectors = np.empty((len(found), dimension), np.float32)
+    for row, content in enumerate(found):
+        vectors[row] = content.vector
+    collapsed = Contents(
+        digests=tuple(rows),
+        vectors=vectors,
+        photos=tuple(map(tuple, photos)),
+        low_detail=np.array([content.detail < MIN_DETAIL for content in found], bool),
+        protected=np.zeros(len(found), np.int64),
+    )
+    return Embedded(collapsed, tuple(skipped), reused)
 
 
 class _Loader:
     """Reads and decodes one file; used from many threads at once."""
 
-    def __init__(self, index: EmbeddingIndex | None, side: int, max_pixels: int) -> None:
+    def __init__(
+        self, embedder: _Embedder, index: EmbeddingIndex | None, side: int, max_pixels: int
+    ) -> None:
+        self._embedder = embedder
         self._index = index
         self._side = side
         self._max_pixels = max_pixels
         self._claims: dict[str, str] = {}  # digest -> path of the file that decodes it
 
-    def load(self, file: ImageFile) -> _Read | Skipped:
+    def load(self, file: ImageFile) -> Outcome:
+        """Return the digest of a file, and pass its content to the embedder."""
         with FILES.reserve(min(file.size, FILES.total), file.path):
-            return self._load(file)
+            item = self._read(file)
+        if isinstance(item, Skipped):
+            return item
+        name, content = item
+        self._embedder.add(file, name, content)
+        return name
 
-    def _load(self, file: ImageFile) -> _Read | Skipped:
+    def _read(self, file: ImageFile) -> Skipped | tuple[str, Loaded]:
         try:
             data = read(file.path, check=sniff)
         except Unreadable as trouble:
             return Skipped(file.path, trouble.reason, trouble.detail)
-        if not _unchanged(file):
+        if not _is_unchanged(file):
             return Skipped(file.path, CHANGED)
         name = digest.digest_bytes(data)
         if self._claims.setdefault(name, file.path) != file.path:
-            return _Read(file, name)
-        content = self._index.find_content(name) if self._index else None
-        if content is not None and _fits(content, self._max_pixels):
-            return _Read(file, name, content=content)
+            return name, None
+        stored = self._index.find_content(name) if self._index else None
+        if stored is not None and _fits(stored, self._max_pixels):
+            return name, stored
         try:
             picture = decode(data, side=self._side, max_pixels=self._max_pixels)
             if picture.facts.frames > 1 or measure_detail(picture.pixels) < MIN_DETAIL:
                 facts = replace(picture.facts, pixels=digest_frames(data))
                 picture = replace(picture, facts=facts)
-        except Unreadable as trouble:
-            return _Read(file, name, trouble=Skipped(file.path, trouble.reason, trouble.detail))
-        return _Read(file, name, picture=picture)
+        except Unreadable as trouble:  # its traceback keeps the bytes of the file alive
+            return name, Skipped(file.path, trouble.reason, trouble.detail)
+        return name, picture
 
 
-def _unchanged(file: ImageFile) -> bool:
-    """Whether the file still is what the walk saw, so that the index may be keyed by it."""
+def _is_unchanged(file: ImageFile) -> bool:
+    """Return whether a file is as the walk found it, so that the index may be keyed by it."""
     try:
         now = os.stat(file.path)
     except OSError:
@@ -218,54 +216,103 @@ def _unchanged(file: ImageFile) -> bool:
 
 
 class _Embedder:
-    """Runs the encoder on decoded chunks and remembers what came out."""
+    """Collects decoded pictures into batches, and embeds and stores each full batch.
+
+    The thread that completes a batch embeds it.
+    """
 
     def __init__(self, open_encoder: Callable[[], Encoder], index: EmbeddingIndex | None) -> None:
+        self.contents: dict[str, Content | Skipped] = {}  # by digest
+        self.finished = 0  # files with a content, stored if there is an index
         self._open_encoder = open_encoder
-        self._encoder: Encoder | None = None
         self._index = index
-        self._done: dict[str, Content | Skipped] = {}  # by digest, all chunks so far
+        self._lock = threading.Lock()  # guards what follows
+        self._pictures: list[tuple[str, Picture]] = []  # to embed
+        self._unwritten: list[tuple[ImageFile, str]] = []  # files that are not finished
+        self._write_at = _WRITTEN
+        self._opening: Future[Encoder] | None = None
+        self._opener = ThreadPoolExecutor(1)
 
-    def prepare(self, loaded: Sequence[_Read | Skipped]) -> None:
-        """Open the encoder if a picture is the first that needs it.
+    def __enter__(self) -> _Embedder:
+        return self
 
-        Apart from `embed`, as runtimes like to be opened in the main thread.
+    def __exit__(self, *_: object) -> None:
+        self._opener.shutdown()
+
+    def add(self, file: ImageFile, name: str, loaded: Loaded) -> None:
+        """Add a file, and embed a batch or store a group of files if there are enough.
+
+        Args:
+            file: the file.
+            name: its content digest.
+            loaded: its content, as far as this file passes it.
         """
-        if self._encoder is None and any(isinstance(i, _Read) and i.picture for i in loaded):
-            self._encoder = self._open_encoder()
+        with self._lock:
+            self._unwritten.append((file, name))
+            if isinstance(loaded, Picture):
+                self._pictures.append((name, loaded))
+                if self._opening is None:
+                    self._opening = self._opener.submit(self._open_encoder)
+            elif loaded is not None:
+                self.contents[name] = loaded
+            opening, is_due = self._opening, len(self._unwritten) >= self._write_at
+            may_wait = len(self._pictures) < _MAX_WAITING
+        if isinstance(loaded, Picture) and opening and (opening.done() or not may_wait):
+            encoder = opening.result()
+            if batch := self._take(encoder.batch_size, least=encoder.batch_size):
+                self._embed(encoder, batch)
+        elif is_due:
+            self._write()
 
-    def embed(self, loaded: Sequence[_Read | Skipped]) -> _Finished:
-        self._settle([item for item in loaded if isinstance(item, _Read)])
-        finished = [self._finish(item) for item in loaded]
-        if self._index is not None:
-            self._index.remember(item for item in finished if not isinstance(item, Skipped))
-        self._done |= {
-            name: replace(content, thumbnail=b"")  # it is in the index; here it only takes memory
-            for name in {item.digest for item in loaded if isinstance(item, _Read)}
-            if isinstance(content := self._done[name], Content) and content.thumbnail
-        }
-        return [self._finish(item) for item in loaded]
+    def finish(self, workers: int) -> None:
+        """Embed the pictures that are left, and store all files."""
+        if self._opening is not None:
+            encoder = self._opening.result()
 
-    def _settle(self, items: Sequence[_Read]) -> None:
-        """Learn what every content of the chunk is."""
-        for item in items:
-            settled = item.content or item.trouble
-            if settled is not None:
-                self._done[item.digest] = settled
-        fresh = [(item.digest, item.picture) for item in items if item.picture is not None]
-        if fresh and self._encoder is not None:
-            vectors = self._encoder.embed(np.stack([picture.pixels for _, picture in fresh]))
-            for (name, p), vector in zip(fresh, vectors, strict=True):
-                detail = measure_detail(p.pixels)
-                self._done[name] = Content(
-                    *(name, p.width, p.height, p.format, detail, vector, p.facts),
-                    thumbnail=make_thumbnail(p.pixels),
-                )
+            def batches() -> Iterator[list[tuple[str, Picture]]]:
+                while batch := self._take(encoder.batch_size):
+                    yield batch
 
-    def _finish(self, item: _Read | Skipped) -> Skipped | tuple[ImageFile, Content]:
-        if isinstance(item, Skipped):
-            return item
-        settled = self._done[item.digest]
-        if isinstance(settled, Skipped):
-            return replace(settled, path=item.file.path)
-        return item.file, settled
+            for _ in map_threads(lambda b: self._embed(encoder, b), batches(), workers=workers):
+                pass
+        self._write()
+
+    def _take(self, size: int, *, least: int = 1) -> list[tuple[str, Picture]]:
+        """Remove and return up to `size` pictures; none if there are fewer than `least`."""
+        with self._lock:
+            if len(self._pictures) < least:
+                return []
+            batch, self._pictures = self._pictures[:size], self._pictures[size:]
+        return batch
+
+    def _embed(self, encoder: Encoder, batch: Sequence[tuple[str, Picture]]) -> None:
+        vectors = encoder.embed(np.stack([picture.pixels for _, picture in batch]))
+        for (name, p), vector in zip(batch, vectors, strict=True):
+            detail = measure_detail(p.pixels)
+            content = Content(name, p.width, p.height, p.format, detail, vector, p.facts)
+            if self._index is not None:
+                content = replace(content, thumbnail=make_thumbnail(p.pixels))
+            self.contents[name] = content
+        self._write()
+
+    def _write(self) -> None:
+        """Store the files whose content is known in the index, and count them as finished."""
+        with self._lock:
+            ready: list[tuple[ImageFile, Content]] = []
+            waiting: list[tuple[ImageFile, str]] = []
+            for file, name in self._unwritten:
+                content = self.contents.get(name)
+                if content is None:
+                    waiting.append((file, name))
+                elif isinstance(content, Content):
+                    ready.append((file, content))
+            settled = len(self._unwritten) - len(waiting)
+            self._unwritten = waiting
+            self._write_at = len(waiting) + _WRITTEN
+        if self._index is not None and ready:
+            self._index.remember(ready)
+        for _, content in ready:
+            if content.thumbnail:  # it is in the index; here it only takes memory
+                self.contents[content.digest] = replace(content, thumbnail=b"")
+        with self._lock:
+            self.finished += settled

@@ -22,16 +22,16 @@ def count_workers(workers: int | None) -> int:
 
 
 def map_threads(
-    work: Callable[[A], R], items: Iterable[A], *, workers: int | None = None
+    work: Callable[[A], R], items: Iterable[A], *, workers: int | None = None, ahead: int = 2
 ) -> Generator[R]:
     """Apply `work` to each item in threads and yield the results in the order of the items.
 
-    Items are taken as they are needed: at most two for each thread wait for their turn.
-
     Args:
         work: called from several threads at once.
-        items: taken in the caller's thread.
+        items: taken in the caller's thread, as they are needed.
         workers: threads; None for one per core.
+        ahead: items, for each thread, that are begun before the oldest one is finished; more keep
+            all threads busy if some items take much longer than others.
 
     Raises:
         Exception: the first one that `work` raises, in the order of the items; no further item
@@ -43,7 +43,7 @@ def map_threads(
         try:
             for item in items:
                 waiting.append(pool.submit(work, item))
-                if len(waiting) >= 3 * count:
+                if len(waiting) > ahead * count:
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()

@@ -10,6 +10,8 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import os
+import queue
+import threading
 import zipfile
 from collections.abc import Iterator
 from functools import partial
@@ -32,63 +34,112 @@ from dedupe.encoder.manifest import (
     read_manifest,
 )
 from dedupe.errors import EncoderError, UsageError, one_line
+from dedupe.threads import count_workers, map_threads
 
-_CPU_BATCH, _GPU_BATCH = 32, 256
+_CPU_BATCH = 16  # more is not faster: 7.39 ms an image at 8, 7.39 at 16, 7.41 at 32, 7.42 at 64
+_GPU_BATCH = 256
 
 
 class LiteRTEncoder:
     """The encoder on a CPU; starts in a tenth of a second.
 
-    Every call of the interpreter holds `batch_size` images, the last one padded, so that a vector
-    never depends on how many images came with it.
+    Runs one interpreter with one thread for each thread that calls `embed` at the same time, which
+    needs no synchronisation inside a network of small layers. Every call of an interpreter takes
+    `batch_size` images, the last batch padded, so that a vector never depends on its batch.
     """
 
     def __init__(self, folder: Path, *, batch_size: int | None = None, threads: int | None = None):
+        """Open an encoder.
+
+        Args:
+            folder: the encoder's folder.
+            batch_size: images in one call of an interpreter.
+            threads: interpreters that run at the same time; None for one per core.
+        """
         self.manifest = read_manifest(folder)
         self.batch_size = batch_size or _CPU_BATCH
+        self._threads = count_workers(threads)
+        self._free: queue.SimpleQueue[_Interpreter] = queue.SimpleQueue()
+        self._lock = threading.Lock()
         _check_file(folder / LITERT_FILE, self.manifest)
         try:
             with quiet_native_output():
-                self._start(folder / LITERT_FILE, threads or os.cpu_count() or 1)
+                self._model = (folder / LITERT_FILE).read_bytes()
+                self._free.put(_Interpreter(self._model, self.batch_size, self.manifest))
         except (ValueError, RuntimeError) as error:
             raise EncoderError(
                 f"{folder / LITERT_FILE} cannot be run: {one_line(error)}"
             ) from error
+        self._made = 1
 
-    def _start(self, file: Path, threads: int) -> None:
+    def embed(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Map (B, side, side, 3) uint8 RGB to (B, dimension) float32 rows of norm 1."""
+        vectors = np.empty((len(pixels), self.manifest.dimension), np.float32)
+        batches = [
+            slice(start, start + self.batch_size)
+            for start in range(0, len(pixels), self.batch_size)
+        ]
+
+        def run(batch: slice) -> None:
+            interpreter = self._take()
+            try:
+                vectors[batch] = interpreter.run(pixels[batch])
+            finally:
+                self._free.put(interpreter)
+
+        if len(batches) == 1:
+            run(batches[0])
+        else:
+            for _ in map_threads(run, batches, workers=self._threads):
+                pass
+        return vectors
+
+    def _take(self) -> _Interpreter:
+        """Return an interpreter that no thread uses; make one if there are fewer than threads."""
+        with contextlib.suppress(queue.Empty):
+            return self._free.get_nowait()
+        with self._lock:
+            makes = self._made < self._threads
+            self._made += makes
+        if makes:
+            return _Interpreter(self._model, self.batch_size, self.manifest)
+        return self._free.get()
+
+
+class _Interpreter:
+    """A LiteRT interpreter for batches of one size, used by one thread at a time."""
+
+    def __init__(self, model: bytes, batch_size: int, manifest: Manifest) -> None:
         from ai_edge_litert.interpreter import Interpreter
 
-        self._interpreter = Interpreter(model_content=file.read_bytes(), num_threads=threads)
+        self._interpreter = Interpreter(model_content=model, num_threads=1)
         pixels = self._interpreter.get_input_details()[0]
         vectors = self._interpreter.get_output_details()[0]
         side, dimension = int(pixels["shape"][1]), int(vectors["shape"][-1])
-        if (side, dimension) != (self.manifest.side, self.manifest.dimension):
+        if (side, dimension) != (manifest.side, manifest.dimension):
             raise ValueError(f"it maps {side} px to {dimension} floats, unlike its manifest")
         self._input, self._output = pixels["index"], vectors["index"]
-        self._interpreter.resize_tensor_input(self._input, self._shape(self.batch_size))
+        self._shape = (batch_size, side, side, 3)
+        self._interpreter.resize_tensor_input(self._input, self._shape)
         self._interpreter.allocate_tensors()
 
-    def embed(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        vectors = np.empty((len(pixels), self.manifest.dimension), np.float32)
-        for start in range(0, len(pixels), self.batch_size):
-            batch = pixels[start : start + self.batch_size]
-            count = len(batch)
-            if count < self.batch_size:
-                padding = np.zeros(self._shape(self.batch_size - count), np.uint8)
-                batch = np.concatenate([batch, padding])
-            self._interpreter.set_tensor(self._input, batch)
-            self._interpreter.invoke()
-            vectors[start : start + count] = self._interpreter.get_tensor(self._output)[:count]
-        return vectors
-
-    def _shape(self, count: int) -> tuple[int, int, int, int]:
-        return (count, self.manifest.side, self.manifest.side, 3)
+    def run(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Map (b, side, side, 3) uint8 RGB, b at most the batch size, to (b, D) float32 rows."""
+        count = len(batch)
+        if count < self._shape[0]:
+            batch = np.concatenate(
+                [batch, np.zeros((self._shape[0] - count, *self._shape[1:]), np.uint8)]
+            )
+        self._interpreter.set_tensor(self._input, batch)
+        self._interpreter.invoke()
+        return np.asarray(self._interpreter.get_tensor(self._output)[:count])
 
 
 class KerasEncoder:
     """The encoder on the device that Keras' backend found, a GPU where there is one.
 
-    The batch is halved, for good, whenever the device runs out of memory.
+    The batch is halved, for good, whenever the device runs out of memory. One thread at a time runs
+    the model.
     """
 
     def __init__(
@@ -98,6 +149,7 @@ class KerasEncoder:
         with quiet_native_output():
             import keras
 
+        self._lock = threading.Lock()
         self.manifest = read_manifest(folder, "keras")
         _check_file(folder / KERAS_FILE, self.manifest)
         self.batch_size = batch_size or _GPU_BATCH
@@ -119,6 +171,11 @@ class KerasEncoder:
         return self._model
 
     def embed(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Map (B, side, side, 3) uint8 RGB to (B, dimension) float32 rows of norm 1."""
+        with self._lock:
+            return self._embed(pixels)
+
+    def _embed(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         vectors = np.empty((len(pixels), self.manifest.dimension), np.float32)
         start = 0
         while start < len(pixels):
