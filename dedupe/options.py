@@ -370,11 +370,19 @@ class ReportOptions(_Checked):
     allow_empty: bool = option(
         False, "Replace the earlier report even if a root lost all images that it lists."
     )
+    show: str = option("5", "Groups to print: a number, or `all`.", metavar="N|all")
     quiet: bool = option(False, "Print errors only.", short="-q")
     verbose: bool = option(False, "Print more.", short="-v")
     brief: bool = option(False, "Print one line, at the end.")
 
+    @property
+    def groups_shown(self) -> int | None:
+        """The number of groups to print; None for all."""
+        return None if self.show == "all" else int(self.show)
+
     def _check(self) -> None:
+        if self.show != "all" and not self.show.isdecimal():
+            raise UsageError(f"--show must be a whole number or all, not {self.show!r}")
         if self.quiet and self.brief:
             raise UsageError("--quiet and --brief do not go together")
         if self.new_only and self.report == "-":

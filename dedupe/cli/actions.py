@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -65,7 +64,7 @@ def act_on_duplicates(
     if applied.run:
         show_outcome(applied.outcome, options.kind, applied.plan.move_to, applied.run)
     else:
-        console.say("nothing to do")
+        console.say("nothing was changed" if applied.plan.actions else "nothing to do")
     return applied
 
 
@@ -106,14 +105,14 @@ def _progress_bar(title: str) -> Iterator[Progress]:
 
 
 def show_outcome(outcome: Outcome, kind: ActionKind, move_to: str, run: str) -> None:
-    """Tell what was done, what was not, and how to take it back."""
+    """Print what was done, what was not, and how to undo it."""
     show_failed(outcome.failed)
     console.say(describe_action(len(outcome.done), kind, move_to))
     console.say(f"to take it back: dedupe undo {run}")
 
 
 def show_left(stale: Sequence[LeftGroup], refused: Sequence[LeftGroup]) -> None:
-    """Tell which groups were left alone."""
+    """Warn of each group that was left alone."""
     for left in (*stale, *refused):
         console.warn(f"left alone: the group of {left.keeper}: {left.reason}")
 
@@ -132,15 +131,15 @@ def raise_trouble(outcome: Outcome) -> None:
 
 
 def _may_delete(plan: Plan) -> bool:
-    """Return True; before files are deleted, only after the user agreed."""
+    """Return whether to act; ask the user before files are deleted."""
     if plan.kind != "delete":
         return True
     files = count(len(plan.actions), "file")
-    if not sys.stdin.isatty():
-        raise UsageError(f"--delete would delete {files}; add --yes where nobody can be asked")
-    return typer.confirm(
-        f"Delete {files}? Only those with the bytes of their keeper come back", abort=True
-    )
+    if not console.can_ask():
+        raise UsageError(
+            f"--delete would delete {files}; add --yes if there is no terminal for the question"
+        )
+    return typer.confirm(f"Delete {files}? Undo restores only exact copies of their keepers")
 
 
 def _show_left_alone(plan: Plan, stale: Sequence[LeftGroup]) -> None:

@@ -1,4 +1,4 @@
-"""What the commands say and where: results on stdout, the rest on stderr, bars on terminals."""
+"""Print results on stdout, warnings on stderr, and progress bars on terminals."""
 
 from __future__ import annotations
 
@@ -56,22 +56,26 @@ class Console:
             _print(line, sys.stderr if to_stderr else sys.stdout)
 
     def note(self, line: str) -> None:
-        """Print what only a curious user wants to know."""
+        """Print a detail, with --verbose only."""
         if self.verbose:
             _print(line, sys.stderr)
 
     def warn(self, line: str) -> None:
-        """Print trouble, also when quiet."""
+        """Print a warning, also with --quiet."""
         _print(f"dedupe: {line}", sys.stderr)
         if self.log:
             self.log.warning(readable(line))
 
     def conclude(self, line: str, *, to_stderr: bool = False, silent: bool = False) -> None:
-        """Log the one line that says how a run went, and print it unless `silent`."""
+        """Log the result of a run, and print it unless `silent`."""
         if self.log:
             self.log.info(readable(line))
         if not silent:
             _print(line, sys.stderr if to_stderr else sys.stdout)
+
+    def can_ask(self) -> bool:
+        """Return whether a person can answer a question."""
+        return sys.stdin is not None and sys.stdin.isatty()
 
     def open_log(self, path: str) -> None:
         """Append warnings and the outcome to a file as well, until the command ends.
@@ -102,7 +106,7 @@ class Console:
         self.warn(line)
 
     def bar(self, title: str, total: int, unit: str) -> tqdm[Any]:
-        """Return a progress bar that shows itself on a terminal only."""
+        """Return a progress bar, which is shown on a terminal only."""
         hidden = self.quiet or not sys.stderr.isatty()
         return tqdm(total=total, desc=title, unit=f" {unit}", disable=hidden, leave=False)
 
@@ -163,13 +167,13 @@ def _print(line: str, stream: Any) -> None:
 
 
 def readable(text: str) -> str:
-    """Return `text` so that it can be shown: bytes that are no UTF-8 and control codes escaped."""
+    """Return `text` with bytes that are not UTF-8 and control codes escaped."""
     plain = os.fsencode(text).decode("utf-8", "backslashreplace")
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in plain)
 
 
 def ends_cleanly(command: Callable[P, R]) -> Callable[P, R]:
-    """Turn whatever a command raises into one line and an exit code; `--debug` shows it all."""
+    """Turn an error of a command into one line and an exit code; --debug prints the traceback."""
 
     @functools.wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:

@@ -1,4 +1,4 @@
-"""`dedupe evaluate`: what an encoder finds, measured on photos of your own."""
+"""`dedupe evaluate`: measure how many edited copies an encoder finds."""
 
 from __future__ import annotations
 
@@ -18,18 +18,21 @@ if TYPE_CHECKING:
 
 def evaluate(
     photos: Annotated[
-        list[str], typer.Argument(help="Folders of photos without copies.", show_default=False)
+        list[str],
+        typer.Argument(
+            help="Folders of photos without copies.", show_default=False, metavar="PHOTOS..."
+        ),
     ],
     encoder: Annotated[str | None, typer.Option(help="Folder of another encoder.")] = None,
     originals: Annotated[int, typer.Option(min=1, help="Photos to make copies of.")] = 100,
-    distractors: Annotated[int, typer.Option(min=1, help="Photos to tell apart.")] = 400,
-    seed: Annotated[int, typer.Option(help="Of every random choice.")] = 0,
+    distractors: Annotated[int, typer.Option(min=1, help="Other photos, none a copy.")] = 400,
+    seed: Annotated[int, typer.Option(help="Seed of every random choice.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     plot: Annotated[
         str | None, typer.Option(help="Also draw the curve: .png, .svg or .pdf.")
     ] = None,
 ) -> None:
-    """Make edited copies of your photos, in memory, and count which of them an encoder finds."""
+    """Edit photos in memory, and count the copies that an encoder finds."""
     from dedupe.encoder.runtime import open_encoder  # loads NumPy: not for --help
     from dedupe.siamese.evaluate import evaluate as run_evaluation
     from dedupe.siamese.plot import check_can_plot, plot_evaluation

@@ -1,4 +1,4 @@
-"""`dedupe explain`: why two pictures are, or are not, copies."""
+"""`dedupe explain`: why two images are, or are not, copies."""
 
 from __future__ import annotations
 
@@ -19,18 +19,22 @@ _BAR = 10  # characters for a sign of 1
 
 
 def explain(
-    a: Annotated[str, typer.Argument(help="A picture.", show_default=False)],
-    b: Annotated[str, typer.Argument(help="Another one.", show_default=False)],
+    a: Annotated[str, typer.Argument(help="An image.", show_default=False, metavar="A")],
+    b: Annotated[str, typer.Argument(help="Another image.", show_default=False, metavar="B")],
     out: Annotated[
-        str | None, typer.Option(help="Draw it too, as a PNG file; loads TensorFlow.")
+        str | None,
+        typer.Option(help="Draw a figure, a PNG file; loads TensorFlow.", metavar="FILE"),
     ] = None,
     encoder: Annotated[str | None, typer.Option(help="Folder of another encoder.")] = None,
     sensitivity: Annotated[
-        str, typer.Option(help="strict, balanced, loose or wide: that of the scan explained.")
+        str,
+        typer.Option(
+            help="strict, balanced, loose or wide, of the explained scan.", metavar="NAME"
+        ),
     ] = "wide",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Tell why two pictures are, or are not, copies. Changes neither."""
+    """Explain why two images are, or are not, copies. Changes neither."""
     from dedupe.encoder.runtime import LiteRTEncoder  # loads NumPy: not for --help
     from dedupe.explain.explain import explain as run_explanation
 
@@ -70,7 +74,7 @@ def _draw(found: Explanation, folder: Path, out: str) -> None:
 
 
 def _lines(found: Explanation) -> list[str]:
-    """Tell the explanation line by line."""
+    """Return the explanation line by line."""
     lines = [
         f"A  {_picture(found.first)}",
         f"B  {_picture(found.second)}",
@@ -79,16 +83,16 @@ def _lines(found: Explanation) -> list[str]:
         "",
         f"distance    {_distance(found)}",
         f"thresholds  {_thresholds(found)}",
-        f"a scan      {_scan(found)}",
+        f"scan        {_scan(found)}",
     ]
     overlap = found.comparison.overlap
     if overlap is None:
         return lines
-    told = _measured(found, overlap)
+    measured = _measured(found, overlap)
     lines += ["", "signs of a copy, 0 to 1; the weakest decides, a copy has 0.5 or more"]
     for name, value in found.signs.items():
         bar = "#" * round(_BAR * value)
-        lines.append(f"  {name:12}  {value:4.2f}  {bar:{_BAR}}  {told[name]}")
+        lines.append(f"  {name:12}  {value:4.2f}  {bar:{_BAR}}  {measured[name]}")
     return lines
 
 
@@ -97,61 +101,61 @@ def _picture(seen: Seen) -> str:
 
 
 def _verdict(found: Explanation) -> str:
-    """Say in one line what the pixels say."""
+    """Return the verdict on the pixels in one line."""
     if found.decision == "same bytes":
         return "copy: the same bytes"
     verdict, overlap = found.comparison.verdict, found.comparison.overlap
     if verdict.is_copy:
-        return f"copy: {verdict.how or 'no change that is worth a word'}"
+        return f"copy: {verdict.how or 'no visible change'}"
     if overlap is None:
-        return "no copy: nothing in one picture could be laid on the other"
+        return "not a copy: the two cannot be aligned"
     sign, value = _weakest(found)
-    return f"no copy but another shot: {_reason(sign, found, overlap)} ({sign} {value:.2f})"
+    return f"not a copy: {_reason(sign, found, overlap)} ({sign} {value:.2f})"
 
 
 def _weakest(found: Explanation) -> tuple[str, float]:
-    """The weakest sign; of equals the one that says most about pictures with nothing in common."""
+    """Return the weakest sign; of equal signs, the one that explains unrelated images best."""
     signs = found.signs
     order = ["structure", "agreeing", "inliers", *signs]
     return min(signs.items(), key=lambda sign: (sign[1], order.index(sign[0])))
 
 
 def _reason(sign: str, found: Explanation, overlap: Overlap) -> str:
-    """Say why a weak sign speaks against a copy."""
+    """Return the reason that a weak sign gives against a copy."""
     o = overlap
     first, second = found.shares
     reasons = {
-        "covered": f"each shows what the other does not, {first:.0%} of A lies in B "
+        "covered": f"each shows more than the other, {first:.0%} of A lies in B "
         f"and {second:.0%} of B in A",
-        "agreeing": f"laid on each other as well as can be, only {o.agreeing:.0%} agrees",
-        "in place": f"things stand {o.displaced:.2f} pixels off any common map",
-        "rigid": f"the one is bent against the other by {o.nonrigid:.2f} pixels, as from elsewhere",
-        "nothing foreign": f"other things stand on {o.foreign:.1%} of what both show",
-        "one exposure": "the light differs as between two exposures",
-        "structure": "there is too little structure to tell",
-        "inliers": f"only {_count(o.inliers)} agree" if o.inliers else "they agree but roughly",
-        "colours": f"the colours are others, they correlate by {o.chroma_correlation:.2f}",
+        "agreeing": f"after alignment only {o.agreeing:.0%} of the structure agrees",
+        "in place": f"alignment residual of {o.displaced:.2f} px",
+        "rigid": f"non-rigid difference of {o.nonrigid:.2f} px (another viewpoint)",
+        "nothing foreign": f"other objects on {o.foreign:.1%} of the overlap",
+        "one exposure": "different exposures",
+        "structure": "too little structure to compare",
+        "inliers": f"only {_count(o.inliers)} agree" if o.inliers else "weak match",
+        "colours": f"colours differ, correlation {o.chroma_correlation:.2f}",
     }
     return reasons[sign].replace("%", " %")
 
 
 def _measured(found: Explanation, overlap: Overlap) -> dict[str, str]:
-    """Say what each sign was made of."""
+    """Return the measurement behind each sign."""
     o = overlap
     first, second = found.shares
     framed = ", the rest is of one colour" if o.outer_framed or o.inner_framed else ""
-    told = {
+    words = {
         "covered": f"{first:.0%} of A lies in B, {second:.0%} of B in A{framed}",
-        "agreeing": f"{o.agreeing:.0%} of the structure both show correlates",
-        "in place": f"three quarters lie within {o.displaced:.2f} pixels of one map",
-        "rigid": f"{o.nonrigid:.2f} pixels of it bend smoothly",
-        "nothing foreign": f"other things on {o.foreign:.1%}, an overlay on {o.overlay:.1%}",
-        "one exposure": f"a change of light of {o.exposure:.2f}, where 1 is as much as people do",
-        "structure": f"{o.texture:.0%} of what both show can be compared",
-        "inliers": f"{_count(o.inliers)} agree" if o.inliers else "whole frames laid on each other",
-        "colours": f"they correlate by {o.chroma_correlation:.2f}",
+        "agreeing": f"{o.agreeing:.0%} of the common structure correlates",
+        "in place": f"three quarters within {o.displaced:.2f} px of one map",
+        "rigid": f"smooth residual of {o.nonrigid:.2f} px",
+        "nothing foreign": f"other objects on {o.foreign:.1%}, an overlay on {o.overlay:.1%}",
+        "one exposure": f"change of light {o.exposure:.2f}; edits reach 1",
+        "structure": f"{o.texture:.0%} of the overlap has enough structure",
+        "inliers": f"{_count(o.inliers)} agree" if o.inliers else "whole frames aligned",
+        "colours": f"correlation {o.chroma_correlation:.2f}",
     }
-    return {name: words.replace("%", " %") for name, words in told.items()}
+    return {name: text.replace("%", " %") for name, text in words.items()}
 
 
 def _count(places: int) -> str:
@@ -167,7 +171,7 @@ def _distance(found: Explanation) -> str:
 
 
 def _thresholds(found: Explanation) -> str:
-    """List the thresholds by whether the pair lies within."""
+    """List the thresholds that the pair is within, and those that it is not within."""
     within: dict[bool, list[str]] = {True: [], False: []}
     for name, threshold in found.manifest.thresholds.items():
         within[found.distance <= threshold.distance].append(f"{name} {threshold.distance}")
@@ -180,14 +184,14 @@ def _thresholds(found: Explanation) -> str:
 
 
 def _scan(found: Explanation) -> str:
-    """Say what a scan makes of the pair."""
+    """Return the decision of a scan on the pair."""
     words: dict[Decision, str] = {
-        "same bytes": "copies, as the bytes are the same",
-        "too far apart": "no copies, as they lie too far apart to be looked at again",
-        "verified": "copies, as verification confirms",
-        "another shot": "no copies, as verification finds",
+        "same bytes": "duplicates, the same bytes",
+        "too far apart": "not duplicates, the distance is beyond the threshold",
+        "verified": "duplicates, verified",
+        "another shot": "not duplicates, rejected by verification",
     }
-    return f"of the two at {found.sensitivity} takes them for {words[found.decision]}"
+    return f"({found.sensitivity}) {words[found.decision]}"
 
 
 def _as_json(found: Explanation) -> dict[str, Any]:
@@ -200,7 +204,7 @@ def _as_json(found: Explanation) -> dict[str, Any]:
         ],
         "is_copy": found.is_copy,
         "decision": found.decision,
-        "told": _verdict(found),
+        "verdict": _verdict(found),
         "distance": found.distance,
         "probability": found.probability,
         "sensitivity": found.sensitivity,

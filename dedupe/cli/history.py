@@ -1,4 +1,4 @@
-"""`dedupe history`: the runs that took files away."""
+"""`dedupe history`: the runs that changed files."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from dedupe.cli.output import describe_action
 
 
 def history() -> None:
-    """List the runs that took files away, oldest first."""
+    """List the runs that changed files, oldest first."""
     runs = list_runs(on_damaged=lambda error: console.warn(str(error)))
     for run in runs:
         what = describe_action(len(run.actions), run.kind, run.move_to)
         console.say(f"{run.id}  {run.started}  {what}{_state(run)}")
     if not runs:
-        console.say("no run touched anything yet")
+        console.say("no run changed a file yet")
 
 
 def _state(run: Run) -> str:
     if run.undone:
-        return "  (taken back)"
+        return "  (undone)"
     if run.undoing:
-        return "  (taken back in part)"
+        return "  (undone in part)"
     return "" if run.ended else "  (cut short: dedupe apply --resume, or dedupe undo)"

@@ -1,4 +1,4 @@
-"""`dedupe ignore`: files that are not duplicates, whatever a scan finds."""
+"""`dedupe ignore`: pairs of files that are never duplicates."""
 
 from __future__ import annotations
 
@@ -21,15 +21,17 @@ def ignore(
     ] = None,
     report: Annotated[str, typer.Option(help="Take a group of this report instead.")] = "",
     group: Annotated[int | None, typer.Option(min=1, help="Its number in the report.")] = None,
-    list_all: Annotated[bool, typer.Option("--list", help="Show what is remembered.")] = False,
+    list_all: Annotated[bool, typer.Option("--list", help="List the ignored files.")] = False,
     forget_them: Annotated[
-        bool, typer.Option("--forget", help="Let scans report these files again.")
+        bool, typer.Option("--forget", help="Report these files again.")
     ] = False,
-    ignored: Annotated[str, typer.Option(help="File that remembers; else the user's.")] = "",
+    ignored: Annotated[
+        str, typer.Option(help="File of the decisions. Default: that of the user.")
+    ] = "",
 ) -> None:
-    """Say that files are not duplicates: no scan reports one as a copy of another again.
+    """Record that files are not duplicates: no scan reports one as a copy of another again.
 
-    They are known by their bytes, so that they may move and be renamed.
+    Files are recognised by their bytes, so they may be moved and renamed.
     """
     if list_all:
         if files or report or group or forget_them:
@@ -57,7 +59,7 @@ def _choose(files: list[str], report: str, group: int | None) -> list[KnownFile]
 
 
 def _named_files(files: list[str]) -> list[KnownFile]:
-    """Read the files; a person who names the same bytes twice means something else."""
+    """Read the files; two files with the same bytes are an error."""
     if len(files) < 2:
         raise UsageError(f"a pair takes two files, and there is only {files[0]}")
     known: dict[str, KnownFile] = {}
@@ -71,7 +73,7 @@ def _named_files(files: list[str]) -> list[KnownFile]:
 
 
 def _contents(group: Group) -> list[KnownFile]:
-    """One file for each content of a group: copies with the same bytes stay what they are."""
+    """Return one file for each content of a group."""
     known: dict[str, KnownFile] = {}
     for photo in (group.keeper, *(duplicate.photo for duplicate in group.duplicates)):
         known.setdefault(photo.digest, KnownFile(photo.digest, photo.path))

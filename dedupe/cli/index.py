@@ -1,4 +1,4 @@
-"""`dedupe index`: what scans remember, and forgetting what is gone."""
+"""`dedupe index`: report the size of the index, prune stale entries."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ if TYPE_CHECKING:
 
 def index(
     prune_it: Annotated[
-        bool, typer.Option("--prune", help="Forget files that are gone, and older versions.")
+        bool, typer.Option("--prune", help="Remove missing files and older versions.")
     ] = False,
     only: Annotated[
         str,
         typer.Option(
             "--only-encoder",
-            help="With --prune: forget the vectors of all encoders but this: a folder, or default.",
+            help="With --prune: keep the vectors of this encoder only: a folder, or default.",
             show_default=False,
         ),
     ] = "",
     file: Annotated[str, typer.Option("--index", help="Another file than the user's.")] = "",
 ) -> None:
-    """Show what scans remember; with --prune, forget what no scan will ask for again.
+    """Show the size of the index; with --prune, remove entries that no scan will need.
 
-    Drives that are not plugged in count as gone: their photos are embedded anew next time.
+    Files on drives that are not connected count as missing; the next scan embeds them again.
     """
     if only and not prune_it:
         raise UsageError("--only-encoder says what --prune keeps; give both")

@@ -26,20 +26,22 @@ ACTIONS: dict[ActionKind, str] = {
 }
 """The participle of each action."""
 
-_GROUPS_SHOWN = 5
 _MEMBERS_SHOWN = 6
 
 
-def show_report(report: Report, path: str, *, new: Report | None = None) -> None:
+def show_report(
+    report: Report, path: str, *, new: Report | None = None, groups: int | None = 5
+) -> None:
     """Print the first groups and the totals; on stderr if the report itself is on stdout.
 
     Args:
         report: the result of the scan.
         path: file of the report; - for stdout.
         new: the part of the report to print; None for all of it.
+        groups: groups to print; None for all.
     """
     on_stdout = path == "-"
-    for line in _lines(report, path, new):
+    for line in _lines(report, path, new, groups):
         console.say(line, to_stderr=on_stdout)
     for skipped in report.skipped:
         console.note(f"skipped {skipped.path}: {skipped.reason} {skipped.detail}".rstrip())
@@ -56,13 +58,13 @@ def read_earlier(path: str) -> Report | None:
         return None
 
 
-def _lines(report: Report, path: str, new: Report | None) -> list[str]:
+def _lines(report: Report, path: str, new: Report | None, groups: int | None) -> list[str]:
     lines = []
     shown = (report if new is None else new).groups
-    for group in shown[:_GROUPS_SHOWN]:
+    for group in shown[:groups]:
         lines += _group_lines(group)
-    if len(shown) > _GROUPS_SHOWN:
-        lines.append(f"... and {len(shown) - _GROUPS_SHOWN} more groups")
+    if groups is not None and len(shown) > groups:
+        lines.append(f"... and {count(len(shown) - groups, 'more group')}")
     lines += totals(report, new)
     if path != "-":
         lines.append(f"report: {path}")

@@ -68,7 +68,7 @@ def scan(
         if output.page:
             _write_page(found, earlier, output, roots)
         run = Run(found, path, roots, new=new_since(earlier, found) if output.new_only else None)
-        show_report(found, path, new=run.new)
+        show_report(found, path, new=run.new, groups=output.groups_shown)
         try:
             run = _act(run, action, options)
         finally:  # the summary of the scan is written, also if the action failed

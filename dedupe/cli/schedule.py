@@ -56,7 +56,7 @@ _FILES = {
     "log": "log.txt",
     "lock": "lock",
 }
-"""Where a job writes below its own folder, unless its options or configuration say otherwise."""
+"""Files of a job below its own folder; its options or configuration replace them."""
 
 _Name = Annotated[str, typer.Argument(help="Name of the job.")]
 
@@ -68,7 +68,7 @@ schedule = typer.Typer(
 
 
 class _WithScanOptions(TyperCommand):
-    """A command that takes the options of a scan behind `--`, and checks them as `scan` does."""
+    """A command that takes the options of a scan after `--`, and checks them as `scan` does."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         cut = args.index("--") if "--" in args else len(args)
@@ -80,14 +80,14 @@ class _WithScanOptions(TyperCommand):
 
 
 def _scan_command() -> Any:
-    """Return `scan` as Click sees it; Typer has Click under another name in each version."""
+    """Return `scan` as a Click command; Typer has Click under another name in each version."""
     alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     alone.command()(scan)
     return typer.main.get_command(alone)
 
 
 @schedule.command(
-    cls=_WithScanOptions, options_metavar="[OPTIONS]", epilog="Behind --: scan options."
+    cls=_WithScanOptions, options_metavar="[OPTIONS]", epilog="After --: scan options."
 )
 @ends_cleanly
 def install(
@@ -98,13 +98,13 @@ def install(
         typer.Argument(help="Folders and files, then -- and options of `dedupe scan`."),
     ] = None,
     weekly: Annotated[bool, typer.Option("--weekly", help="On Sundays only.")] = False,
-    name: Annotated[str, typer.Option(help="What the job is called.")] = "nightly",
+    name: Annotated[str, typer.Option(help="Name of the job.")] = "nightly",
     kind: Annotated[str, typer.Option(help=f"{', '.join(KINDS)}.")] = "auto",
     show: Annotated[
         bool, typer.Option("--print", help="Print what would be written; install nothing.")
     ] = False,
 ) -> None:
-    """Have the folders scanned every day or week; replaces a job of the same name."""
+    """Scan folders every day or week; replaces a job of the same name."""
     hour, minute = parse_time(at)
     chosen = choose_kind(kind)
     command = _command(name, roots or [], context.meta["scan"].params)
@@ -127,7 +127,7 @@ def install(
 @schedule.command("list")
 @ends_cleanly
 def list_scheduled() -> None:
-    """List the jobs, and how each went last."""
+    """List the jobs, and the result of the last run of each."""
     jobs = list_jobs()
     for job in jobs:
         console.say(f"{job.name}  {job.kind}  {job.when}  {shlex.join(job.command)}")
@@ -140,7 +140,7 @@ def list_scheduled() -> None:
 @schedule.command()
 @ends_cleanly
 def remove(name: _Name = "nightly") -> None:
-    """Take a job out of its scheduler. What it wrote stays."""
+    """Remove a job from its scheduler. Its reports stay."""
     hint = remove_job(name)
     console.say(f"removed {name}; its reports stay in {job_dir(name)}")
     if hint:
@@ -193,7 +193,7 @@ def _command(
 
 
 def _environment() -> list[str]:
-    """The words before a command that carry over the variables that matter, if any is set."""
+    """Return the words before a command that set the variables in `_CARRIED`."""
     env = shutil.which("env")
     words = [
         f"{name}={os.pathsep.join(os.path.abspath(p) for p in os.environ[name].split(os.pathsep))}"
@@ -212,7 +212,7 @@ def _check(options: Mapping[str, Any]) -> None:
     check_scan(**options)
     action, scan_options = options["action"], options["options"]
     if action.delete and not action.yes:
-        raise UsageError("--delete in a job needs --yes: at night there is nobody to ask")
+        raise UsageError("--delete in a job needs --yes: a job cannot ask a question")
     duplicates = scan_options.duplicates
     manifest = read_manifest(Path(scan_options.run.encoder))
     choose_threshold(
@@ -224,7 +224,7 @@ def _check(options: Mapping[str, Any]) -> None:
 
 
 def _last_line(command: Sequence[str]) -> str:
-    """The last line of a job's log, or "" if it has not run yet."""
+    """Return the last line of a job's log, or "" if it has not run yet."""
     try:
         log = Path(command[command.index("--log") + 1])
         return log.read_text("utf-8").splitlines()[-1]
@@ -233,7 +233,7 @@ def _last_line(command: Sequence[str]) -> str:
 
 
 def _print_exactly(text: str) -> None:
-    """Print what can go to a file as it is, also where a name is not valid UTF-8."""
+    """Print text byte for byte, also if a name is not valid UTF-8."""
     sys.stdout.flush()
     sys.stdout.buffer.write(os.fsencode(text))
     sys.stdout.flush()

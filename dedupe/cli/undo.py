@@ -1,4 +1,4 @@
-"""`dedupe undo`: bring back what a run took away."""
+"""`dedupe undo`: restore the files of a run."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def undo(
         typer.Option(help="Only files whose name or path matched.", metavar="GLOB"),
     ] = None,
 ) -> None:
-    """Bring every file of a run back to where it was."""
+    """Restore every file of a run to its place."""
     globs = select or ["*"]
     console.promise = "; the same command goes on from here"
     with console.progress({"undo": ("Restoring", "files")}) as on_progress:

@@ -1,7 +1,6 @@
-"""The rows of a report, one per file, with every check that a row and its group must pass.
+"""The rows of a report, one for each file, and the checks of a row and of a group.
 
-Both formats are these rows in other clothes. A check raises ValueError in words for a person; the
-format adds where it happened.
+All formats are encodings of these rows. A check raises ValueError; the format adds the position.
 
 A spreadsheet runs a cell that begins with one of `= + - @`. Paths are absolute and cannot; a cell
 of words that does is refused, when writing and when reading: to escape it silently would change
@@ -74,7 +73,7 @@ def rows_of(report: Report) -> Iterator[Row]:
     report that was built from rounded values is read back equal.
 
     Raises:
-        ValueError: the report says what a reader would refuse.
+        ValueError: a reader would reject the report.
     """
     rows = list(_listed(report))
     report_of(rows)
@@ -90,7 +89,7 @@ def _listed(report: Report) -> Iterator[Row]:
 
 
 def report_of(rows: Iterable[Row], *, skipped: tuple[Skipped, ...] = ()) -> Report:
-    """Build the report that checked rows describe; its statistics are unknown, which 0 stands for.
+    """Build the report that checked rows describe; its statistics are unknown, and 0.
 
     Raises:
         RowError: the rows contradict each other.
@@ -108,7 +107,7 @@ def report_of(rows: Iterable[Row], *, skipped: tuple[Skipped, ...] = ()) -> Repo
 
 
 def check_row(row: Row) -> Row:
-    """Return a row that can be trusted as far as it alone can tell.
+    """Return a row after every check that needs no other row.
 
     Raises:
         ValueError: a value is out of its range, or two values contradict each other.
@@ -134,7 +133,7 @@ def check_row(row: Row) -> Row:
 
 
 def check_path(path: str) -> None:
-    """Refuse a path that is not absolute, or that a file system would read in another way.
+    """Reject a path that is not absolute, or not in its plain form.
 
     Raises:
         ValueError: it is relative, holds `..` or a NUL, or cannot be a file name.
@@ -183,7 +182,7 @@ def _group(number: int, rows: list[Row]) -> Group:
         _agree(row, row.keeper == keep.path, f"{where} names two keepers")
         _agree(row, row.reason == keep.reason, f"{where} gives two reasons")
         same = row.digest == keep.digest and row.bytes == keep.bytes
-        _agree(row, same or row.kind != "exact", f"{row.path!r} is no exact copy of its keeper")
+        _agree(row, same or row.kind != "exact", f"{row.path!r} is not an exact copy of its keeper")
     duplicates = (
         Duplicate(_photo(row), row.distance, cast(Kind, row.kind), row.how, sidecars=row.sidecars)
         for row in rest
@@ -202,7 +201,7 @@ def _check_whole(rows: list[Row]) -> None:
     previous = 0
     for row in rows:
         _agree(row, row.group >= max(previous, 1), f"group {row.group} is not in its place")
-        _agree(row, row.path not in seen, f"{row.path!r} stands in the report twice")
+        _agree(row, row.path not in seen, f"{row.path!r} is in the report twice")
         _agree(row, row.encoder == rows[0].encoder, f"{row.path!r} names another encoder")
         _agree(row, row.threshold == rows[0].threshold, f"{row.path!r} names another threshold")
         seen.add(row.path)

@@ -50,11 +50,11 @@ def to_arrow(report: Report) -> pa.Table:
 
 
 def parquet_lines(report: Report) -> Iterator[bytes]:
-    """Give the bytes of a report as Parquet, in one part.
+    """Yield the bytes of a report as Parquet, in one part.
 
     Raises:
         ReportError: pyarrow is not installed.
-        ValueError: the report says what a reader would reject.
+        ValueError: a reader would reject the report.
     """
     pa = _pyarrow()
     import pyarrow.parquet as pq
@@ -68,7 +68,7 @@ def parse_parquet(data: bytes) -> Report:
     """Read a report from the bytes of a Parquet file.
 
     Raises:
-        ValueError: it does not hold together.
+        ValueError: it contradicts itself.
         ReportError: pyarrow is not installed.
     """
     pa = _pyarrow()
@@ -85,12 +85,12 @@ def parse_parquet(data: bytes) -> Report:
 
 
 def json_row_lines(report: Report) -> Iterator[bytes]:
-    """Give a report as JSON Lines: one object for each file of a group.
+    """Yield a report as JSON Lines: one object for each file of a group.
 
     `mtime_ns` is a string, since many readers round whole numbers beyond 2**53.
 
     Raises:
-        ValueError: the report says what a reader would reject.
+        ValueError: a reader would reject the report.
     """
     for row in rows_of(report):
         values = {name: getattr(row, name) for name in COLUMNS} | {"mtime_ns": str(row.mtime_ns)}
@@ -101,7 +101,7 @@ def parse_json_rows(data: bytes) -> Report:
     """Read a report from JSON Lines.
 
     Raises:
-        ValueError: it does not hold together; names the line.
+        ValueError: it contradicts itself; names the line.
     """
     found = []
     for number, line in enumerate(data.splitlines(), start=1):

@@ -14,6 +14,7 @@ from PIL import Image
 from typer.testing import CliRunner, Result
 
 from dedupe.cli import app
+from dedupe.cli.console import Console
 from dedupe.report import write_report
 
 
@@ -76,10 +77,44 @@ def test_deleting_needs_a_yes(report: Path, photos: Path) -> None:
     before = snapshot(photos)
     refused = run("apply", report, "--delete")
     assert refused.exit_code == 2
-    assert "add --yes where nobody can be asked" in refused.stderr
+    assert "add --yes if there is no terminal for the question" in refused.stderr
     assert snapshot(photos) == before
     assert run("apply", report, "--delete", "--yes").exit_code == 0
     assert sorted(Path(path).name for path in snapshot(photos)) == ["a.jpg", "b.jpg"]
+
+
+def test_a_question_answered_with_no_ends_quietly(
+    report: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Console, "can_ask", lambda _self: True)
+    before = snapshot(photos)
+    refused = run("apply", report, "--delete", typed="n\n")
+    assert (refused.exit_code, refused.stderr) == (0, "")
+    assert refused.stdout.endswith("nothing was changed\n")
+    assert snapshot(photos) == before
+    assert run("apply", report, "--delete", typed="y\n").exit_code == 0
+    assert snapshot(photos) != before
+
+
+def test_an_edited_duplicate_is_deleted_only_if_its_kind_is_chosen(
+    tmp_path: Path, photos: Path
+) -> None:
+    near = a_group(
+        write_photo(photos / "c.jpg", a_jpeg(draw(3))),
+        write_photo(photos / "d.jpg", a_jpeg(draw(3, 48, 36))),
+        kind="edited",
+    )
+    write_report(a_report(near), tmp_path / "edited.json")
+    kept = run("apply", tmp_path / "edited.json", "--delete", "--yes")
+    assert "1 duplicate of the kind edited left in place; --kinds chooses" in kept.stdout
+    assert (photos / "d.jpg").exists()
+    moved = run("apply", tmp_path / "edited.json", "--move-to", tmp_path / "a", "--dry-run")
+    assert "1 file would be moved" in moved.stdout
+    options = ("--delete", "--yes", "--kinds", "edited")
+    done = run("apply", tmp_path / "edited.json", *options)
+    assert done.exit_code == 0, done.output
+    assert "deleted 1 file" in done.stdout, done.output
+    assert not (photos / "d.jpg").exists()
 
 
 def test_undo_brings_back_the_deleted_file_that_had_a_twin_and_names_the_other(
@@ -126,7 +161,7 @@ def test_a_mass_removal_is_stopped_before_it_begins(
     assert result.exit_code == 8
     assert words in result.stderr
     assert snapshot(photos) == before
-    assert "no run touched anything yet" in run("history").stdout
+    assert "no run changed a file yet" in run("history").stdout
 
 
 @pytest.mark.parametrize(
@@ -156,7 +191,7 @@ def test_part_of_a_run_can_be_undone(report: Path, photos: Path) -> None:
     assert sorted(Path(p).name for p in before.keys() - snapshot(photos).keys()) == [
         "copy of a.jpg"
     ]
-    assert "taken back in part" in run("history").stdout
+    assert "undone in part" in run("history").stdout
     assert run("undo").exit_code == 0
     assert snapshot(photos) == before
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from pictures import draw, save
 from PIL import Image
 from skimage import data
 from typer.testing import CliRunner, Result
@@ -68,6 +69,57 @@ def test_scan_tells_what_it_found(archive: Path) -> None:
     assert "4 images in" in result.stdout
     assert "1 group, 2 duplicates" in result.stdout
     assert "1 file skipped: 1 truncated or broken" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("show", "groups"),
+    [((), 5), (("--show", "2"), 2), (("--show", "0"), 0), (("--show", "all"), 7)],
+)
+def test_show_says_how_many_groups_are_printed(
+    tmp_path: Path, show: tuple[str, ...], groups: int
+) -> None:
+    for number in range(7):
+        photo = save(draw(number), tmp_path / "photos" / f"{number}.png")
+        (tmp_path / "photos" / f"{number} (1).png").write_bytes(photo.read_bytes())
+    result = run("scan", tmp_path / "photos", "--report", tmp_path / "r.csv", "--no-index", *show)
+    assert result.stdout.count("keep  ") == groups
+    assert ("more group" in result.stdout) == (groups < 7)
+
+
+@pytest.mark.parametrize("show", ["few", "-1", "2.5"])
+def test_show_is_a_number_or_all(tmp_path: Path, show: str) -> None:
+    result = run("scan", tmp_path, "--show", show)
+    assert (result.exit_code, "--show must be a whole number or all" in result.stderr) == (2, True)
+
+
+def test_an_include_that_matches_nothing_is_a_warning(archive: Path) -> None:
+    result = run("scan", archive, "--report", archive.parent / "r.csv", "--include", "jpg")
+    assert result.exit_code == 0
+    assert "no file matches --include jpg; a pattern such as '*.jpg'" in result.stderr
+
+
+@pytest.mark.parametrize("name", ["r.xlsx", "r.txt", "r.csv.gz"])
+def test_a_report_name_with_an_unknown_suffix_is_an_error_before_the_scan(
+    archive: Path, name: str
+) -> None:
+    result = run("scan", archive, "--report", archive.parent / name)
+    assert result.exit_code == 2
+    assert "is not a format; choose from csv, json" in result.stderr
+    assert not (archive.parent / name).exists()
+
+
+def test_a_folder_to_move_to_that_is_a_file_is_found_before_the_scan(archive: Path) -> None:
+    result = run("scan", archive, "--report", "-", "--move-to", archive / "cat.jpg" / "aside")
+    assert (result.exit_code, result.stdout) == (8, "")
+    assert "cat.jpg is not a folder" in result.stderr
+
+
+def test_every_page_of_help_fits_eighty_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    for verb in ("scan", "apply", "train", "evaluate", "explain", "ignore", "index", "undo"):
+        lines = run(verb, "--help").stdout.splitlines()
+        assert lines
+        assert max(map(len, lines)) <= 80, verb
 
 
 def test_verbose_tells_how_the_pairs_were_found(archive: Path) -> None:

@@ -135,7 +135,7 @@ def test_the_order_of_groups_given_does_not_change_the_bytes() -> None:
         ("1,keep", "2,keep", "line 3: group 1 is not in its place"),
         ("1,keep", "0,keep", "line 2: group 0 is not in its place"),
         ("1,keep", "1e0,keep", "line 2: group '1e0' is not a whole number"),
-        (NEAR, NEAR + NEAR, "line 4: '/p/b' stands in the report twice"),
+        (NEAR, NEAR + NEAR, "line 4: '/p/b' is in the report twice"),
         (NEAR, NEAR + KEEP.replace("/p/a", "/p/c"), "line 4: group 1 keeps two files"),
         (
             NEAR,
@@ -179,7 +179,7 @@ def test_the_order_of_groups_given_does_not_change_the_bytes() -> None:
         (
             NEAR,
             NEAR.replace("same", "exact").replace(DIGEST, "cd" * 16),
-            "line 3: '/p/b' is no exact copy of its keeper",
+            "line 3: '/p/b' is not an exact copy of its keeper",
         ),
         ("turned 90", "x" * 200_000, "line 3: field larger than field limit"),
         ("turned 90", '"turned 90', "line 3: unexpected end of data"),
