@@ -49,6 +49,7 @@ class Features:
         rgb = _resize(rgb, SIDE)
         self.grey: Array = np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY))  # (H, W) uint8
         self.colour = _resize(rgb, SIDE // 4)  # (H / 4, W / 4, 3) uint8 RGB
+        self.longest = max(pixels.shape[:2])  # longer side as given, pixels
         self.blur = max(1.0, 0.8 * SIDE / max(pixels.shape[:2]))  # spread of one of its own pixels
         self._lock = threading.Lock()
         self._points: tuple[Array, Array] | None = None

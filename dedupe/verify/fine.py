@@ -58,6 +58,23 @@ def align_fine(first: Pixels, second: Pixels, matrix: FrameMatrix) -> FinePair:
         second: (h, w, 3) RGB or (h, w) grey.
         matrix: the map from the frame of the second picture to that of the first.
     """
+    base, other, square, swapped = order_pair(first, second, matrix)
+    a = _grey(base)
+    warped, mask = warp(other, square, base)
+    step = _refine(a, _grey(warped), mask)
+    if step is not None:
+        warped, mask = warp(other, square @ step, base)
+    return FinePair(a, _grey(warped), mask, swapped)
+
+
+def order_pair(
+    first: Pixels, second: Pixels, matrix: FrameMatrix
+) -> tuple[Pixels, Pixels, Square, bool]:
+    """Return the less resolved picture, the other one, the map to it, and whether they changed.
+
+    The other picture is reduced first if a warp would skip its pixels. The map leads from pixels
+    of the less resolved picture to pixels of the other one.
+    """
     onto_first = _to_pixels(first) @ np.reshape(matrix, (3, 3)) @ np.linalg.inv(_to_pixels(second))
     zoom = _zoom(onto_first)
     swapped = zoom > 1 or (zoom == 1 and first.tobytes() > second.tobytes())
@@ -70,12 +87,7 @@ def align_fine(first: Pixels, second: Pixels, matrix: FrameMatrix) -> FinePair:
         small = np.asarray(cv2.resize(other, size, interpolation=cv2.INTER_AREA), np.uint8)
         square = _to_pixels(small) @ np.linalg.inv(_to_pixels(other)) @ square
         other = small
-    a = _grey(base)
-    warped, mask = _warp(other, square, base)
-    step = _refine(a, _grey(warped), mask)
-    if step is not None:
-        warped, mask = _warp(other, square @ step, base)
-    return FinePair(a, _grey(warped), mask, swapped)
+    return base, other, square, swapped
 
 
 def _to_pixels(picture: Pixels) -> Square:
@@ -93,7 +105,7 @@ def _grey(pixels: Pixels) -> Array:
     return np.asarray(cv2.GaussianBlur(grey.astype(np.float32), (0, 0), _BLUR))
 
 
-def _warp(other: Pixels, square: Square, base: Pixels) -> tuple[Pixels, NDArray[np.bool_]]:
+def warp(other: Pixels, square: Square, base: Pixels) -> tuple[Pixels, NDArray[np.bool_]]:
     """Return `other` in the frame of `base`, and where it has pixels."""
     size = base.shape[1::-1]
     warped = cv2.warpPerspective(

@@ -19,6 +19,7 @@ from dedupe.verify.align import Alignment, align_bent, align_frames, align_point
 from dedupe.verify.features import Features
 from dedupe.verify.last_look import Details, compare_details
 from dedupe.verify.overlap import Overlap, measure
+from dedupe.verify.small import SAME_FRAME, SMALL_SIDE, Residual, compare_small
 
 SAME_FRACTION = 0.06
 """Share of the threshold within which rows of a dense neighbourhood share a representative. Other
@@ -33,7 +34,6 @@ _BENDABLE = 8  # inliers of an affine map from which a perspective is tried
 _AGREEING = 0.8  # or this share of the structure, if whole frames were aligned
 
 NOT_A_COPY = Verdict(False, 0.0)
-_SAME_FRAME = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,7 +43,7 @@ class Comparison:
     verdict: Verdict
     alignment: Alignment | None = None  # how they lie on each other; None where they do not
     overlap: Overlap | None = None  # None where `alignment` is
-    details: Details | None = None  # None if the verdict needed none
+    details: Details | Residual | None = None  # None if the verdict needed none
 
 
 Level = Callable[[Features, Features], Alignment | None]
@@ -63,7 +63,7 @@ def examine(first: Features, second: Features) -> Comparison:
         Unreadable: every pixel was needed, and a file could not be read again.
     """
     if first.equals(second):
-        return Comparison(Verdict(True, 1.0, level="pixels", matrix=_SAME_FRAME))
+        return Comparison(Verdict(True, 1.0, level="pixels", matrix=SAME_FRAME))
     best = _align(first, second)
     return _check_details(best, first, second) if best.verdict.is_copy else best
 
@@ -109,7 +109,10 @@ def _check_details(found: Comparison, first: Features, second: Features) -> Comp
     matrix = found.verdict.matrix
     if matrix is None:
         return found
-    if min(first.flat, second.flat) >= _FLAT:
+    details: Details | Residual
+    if min(first.longest, second.longest) <= SMALL_SIDE:
+        details = compare_small(first.load_fine(), second.load_fine(), matrix)
+    elif min(first.flat, second.flat) >= _FLAT:
         details = compare_details(first.load_fine(), second.load_fine(), matrix)
     else:
         details = compare_details(first.grey, second.grey, matrix)
