@@ -68,24 +68,50 @@ def leave_out_repeats(
 ) -> PhotoArray:
     """Return the photos without those that are copies of another one.
 
-    A pair that is counted as false and is none would pull every threshold towards 0. The nearest
-    pairs are looked at as a scan would look at them, pixels on pixels.
+    A pair of copies that is counted as a pair of different photos would pull every threshold
+    towards 0. The nearest pairs are verified as a scan verifies them.
 
     Args:
         embed: as for `calibrate`.
         photos: (N, H, H, 3) uint8.
         side: edge of the encoder's input, in pixels.
     """
-    vectors = embed(np.stack([squash(photo, side) for photo in photos]))
-    square = 2 - 2 * vectors @ vectors.T  # (N, N)
-    left, right = np.triu_indices(len(photos), 1)
+    vectors = embed(np.stack([squash(photo, side) for photo in photos]))  # (N, D)
     features = functools.cache(lambda number: Features(photos[number]))
     repeats: set[int] = set()
-    for pair in np.argsort(square[left, right], kind="stable")[:_SUSPECTS]:
-        first, second = int(left[pair]), int(right[pair])
+    for first, second in find_nearest_pairs(vectors, _SUSPECTS):
         if not {first, second} & repeats and compare(features(first), features(second)).is_copy:
             repeats.add(second)
     return photos[[number for number in range(len(photos)) if number not in repeats]]
+
+
+def find_nearest_pairs(
+    vectors: NDArray[np.float32], count: int, *, block: int = 1024
+) -> list[tuple[int, int]]:
+    """Find the nearest pairs of rows in O(block * N) memory.
+
+    Args:
+        vectors: (N, D) float32, each of norm 1.
+        count: pairs to return, if there are so many.
+        block: rows compared with all later ones at a time.
+
+    Returns:
+        Pairs (left, right), left < right: nearest first, then by row.
+    """
+    square, left, right = np.empty(0), np.empty(0, np.int64), np.empty(0, np.int64)
+    for start in range(0, len(vectors), block):
+        rows = vectors[start : start + block]
+        gaps = 2 - 2 * (rows @ vectors[start:].T)  # (b, N - start)
+        gaps[np.tril_indices(len(rows), 0, gaps.shape[1])] = np.inf  # itself, and earlier rows
+        near = np.argpartition(gaps, min(count, gaps.size) - 1, axis=None)[:count]
+        row, column = np.divmod(near, gaps.shape[1])
+        square = np.concatenate([square, gaps.ravel()[near]])
+        left = np.concatenate([left, row + start])
+        right = np.concatenate([right, column + start])
+        best = np.lexsort((right, left, square))[:count]
+        square, left, right = square[best], left[best], right[best]
+    found = np.isfinite(square)
+    return list(zip(left[found].tolist(), right[found].tolist(), strict=True))
 
 
 def _embed_copies(

@@ -15,7 +15,12 @@ from numpy.typing import NDArray
 
 from dedupe.encoder.manifest import RATES, SENSITIVITIES
 from dedupe.siamese import calibrate as calibration
-from dedupe.siamese.calibrate import calibrate, fit_head, leave_out_repeats
+from dedupe.siamese.calibrate import (
+    calibrate,
+    find_nearest_pairs,
+    fit_head,
+    leave_out_repeats,
+)
 
 Vectors = NDArray[np.float32]
 PHOTOS = 30
@@ -172,3 +177,19 @@ def test_a_held_out_photo_that_repeats_another_is_left_out() -> None:
     brighter = np.clip(photos[2].astype(np.int32) + 12, 0, 255).astype(np.uint8)
     found = leave_out_repeats(Thumbnails(), np.stack([*photos, brighter]), side=32)
     np.testing.assert_array_equal(found, photos)
+
+
+@pytest.mark.parametrize("block", [1, 7, 64])
+@pytest.mark.parametrize("count", [1, 20, 5000])
+def test_the_nearest_pairs_are_those_of_all_distances_sorted(block: int, count: int) -> None:
+    rows = np.random.default_rng(4).normal(size=(50, 8)).astype(np.float32)
+    vectors = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    left, right = np.triu_indices(50, 1)
+    gaps = np.linalg.norm(vectors[left] - vectors[right], axis=1)
+    expected = [(int(left[pair]), int(right[pair])) for pair in np.argsort(gaps)[:count]]
+    assert find_nearest_pairs(vectors, count, block=block) == expected
+
+
+def test_fewer_than_two_rows_have_no_nearest_pair() -> None:
+    assert find_nearest_pairs(np.empty((0, 3), np.float32), 5) == []
+    assert find_nearest_pairs(np.ones((1, 1), np.float32), 5) == []
