@@ -97,8 +97,8 @@ def decode_all(folder: str) -> None:
 def find_stages(folder: str) -> dict[str, float]:
     """Return the processor seconds of the stages of a scan that does not verify."""
     import dedupe
-    from dedupe import pipeline
-    from dedupe.encoder import runtime as encoder
+    from dedupe import embed, pipeline
+    from dedupe.encoder import runtime
     from dedupe.files import digest
 
     spent: dict[str, float] = {}
@@ -116,16 +116,11 @@ def find_stages(folder: str) -> dict[str, float]:
         setattr(owner, name, timed)
 
     clock(pipeline, "walk", "walk", time.process_time)
-    clock(decode, "read", "read", time.thread_time)
+    clock(embed, "read", "read", time.thread_time)
     clock(digest, "digest_bytes", "digest", time.thread_time)
-    clock(decode, "decode", "decode", time.thread_time)
+    clock(embed, "decode", "decode", time.thread_time)
     clock(pipeline, "find_candidates", "search", time.process_time)
-    # One thread, which is the caller's: what it spends can be told from what decoders spend.
-    start = encoder.LiteRTEncoder.__init__
-    encoder.LiteRTEncoder.__init__ = (  # type: ignore[method-assign]
-        lambda self, folder, **_: start(self, folder, threads=1)
-    )
-    clock(encoder.LiteRTEncoder, "embed", "embed", time.thread_time)
+    clock(runtime.LiteRTEncoder, "embed", "embed", time.thread_time)  # runs in its caller's thread
     began = time.process_time()
     dedupe.scan(folder, index=None, verify=False)
     spent["rest"] = time.process_time() - began - sum(spent.values())
