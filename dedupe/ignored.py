@@ -35,6 +35,9 @@ from dedupe.files.paths import USER_FILE, StrPath, UserFile
 from dedupe.files.replace import replace_file
 from dedupe.types import Pairs
 
+Place = StrPath | UserFile
+"""The file of the ignored pairs; `USER_FILE` for that of the user."""
+
 Said = Literal["apart", "forgotten"]
 
 _HEAD = {"what": "files that are not duplicates", "version": 1, "digest": DIGEST_NAME}
@@ -147,16 +150,16 @@ def find_ignored(
     return IgnoredPairs((some, "apart") for some in sets)
 
 
-def read_decisions(place: StrPath = "") -> tuple[Decision, ...]:
+def read_decisions(place: Place = USER_FILE) -> tuple[Decision, ...]:
     """Read the decisions, the oldest one first.
 
     Args:
-        place: the file; "" for the user's, which need not exist yet.
+        place: the file; that of the user need not exist yet.
 
     Raises:
         InputError: the file cannot be read, does not exist although it was named, or is damaged.
     """
-    return _read(_path(place), may_miss=not os.fspath(place))
+    return _read(_path(place), may_miss=place is USER_FILE)
 
 
 def known_file(path: StrPath) -> KnownFile:
@@ -173,14 +176,14 @@ def known_file(path: StrPath) -> KnownFile:
         raise InputError(f"cannot read {os.fspath(path)}: {error.strerror}") from error
 
 
-def ignore_files(*paths: StrPath, place: StrPath | UserFile = USER_FILE) -> int:
+def ignore_files(*paths: StrPath, place: Place = USER_FILE) -> int:
     """Remember that no two of some files are duplicates: no scan reports one as a copy of another.
 
     The contents are remembered, so the files may be moved and renamed.
 
     Args:
         paths: two files or more with different contents.
-        place: the file to write, created if needed; `USER_FILE` for the user's.
+        place: the file to write, created if needed.
 
     Returns:
         Number of pairs that were not ignored before.
@@ -190,10 +193,10 @@ def ignore_files(*paths: StrPath, place: StrPath | UserFile = USER_FILE) -> int:
         InputError: a file cannot be read, or `place` is damaged.
         LockedError: another run is writing it.
     """
-    return remember(map(known_file, paths), "" if place is USER_FILE else place)
+    return remember(map(known_file, paths), place)
 
 
-def forget_files(*paths: StrPath, place: StrPath | UserFile = USER_FILE) -> int:
+def forget_files(*paths: StrPath, place: Place = USER_FILE) -> int:
     """Forget that some files are not duplicates: the inverse of `ignore_files`.
 
     Returns:
@@ -204,15 +207,15 @@ def forget_files(*paths: StrPath, place: StrPath | UserFile = USER_FILE) -> int:
         LockedError: another run is writing it.
     """
     files = {file.digest: file for file in map(known_file, paths)}
-    return forget(tuple(files.values()), "" if place is USER_FILE else place)
+    return forget(tuple(files.values()), place)
 
 
-def remember(files: Iterable[KnownFile], place: StrPath = "") -> int:
+def remember(files: Iterable[KnownFile], place: Place = USER_FILE) -> int:
     """Add the decision that every two of some files are not duplicates, and update their paths.
 
     Args:
         files: two or more contents; files with the same content count as the first of them.
-        place: the file to write, which is created if necessary; "" for the user's.
+        place: the file to write, which is created if necessary.
 
     Returns:
         How many pairs were not ignored before.
@@ -239,12 +242,12 @@ def remember(files: Iterable[KnownFile], place: StrPath = "") -> int:
     return fresh
 
 
-def forget(files: Collection[KnownFile], place: StrPath = "") -> int:
+def forget(files: Collection[KnownFile], place: Place = USER_FILE) -> int:
     """Revoke that any two of some files are not duplicates; pairs with other files stay.
 
     Args:
         files: two or more contents, each once.
-        place: the file to write; "" for the user's.
+        place: the file to write.
 
     Returns:
         How many pairs were ignored before.
@@ -277,12 +280,12 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def _path(place: StrPath) -> Path:
-    return Path(os.path.realpath(place)) if os.fspath(place) else default_ignored_path()
+def _path(place: Place) -> Path:
+    return default_ignored_path() if place is USER_FILE else Path(os.path.realpath(place))
 
 
 @contextmanager
-def _held(place: StrPath) -> Iterator[Path]:
+def _held(place: Place) -> Iterator[Path]:
     """Hold the lock beside the file; create its folder if necessary."""
     path = _path(place)
     try:

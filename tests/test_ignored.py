@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from dedupe.errors import InputError, LockedError, UsageError
 from dedupe.files.digest import digest_bytes
 from dedupe.files.lock import hold_lock
+from dedupe.files.paths import USER_FILE
 from dedupe.ignored import (
     KnownFile,
     default_ignored_path,
@@ -38,7 +39,7 @@ def some(names: str) -> list[KnownFile]:
     return [a_file(name) for name in names]
 
 
-def ignored_pairs(place: Path | str, names: str = "abcdef") -> set[str]:
+def ignored_pairs(place: Place, names: str = "abcdef") -> set[str]:
     """The pairs of single-letter files that are ignored: {"ab", "bc"}."""
     known = find_ignored(place)
     digest = {file.digest: name for name, file in zip(names, some(names), strict=True)}
@@ -161,7 +162,7 @@ def test_the_default_file_is_in_the_state_directory_and_for_its_user_only() -> N
     remember(some("ab"))
     path = Path(os.environ["XDG_STATE_HOME"]) / "dedupe/ignored.jsonl"
     assert path == default_ignored_path()
-    assert ignored_pairs(path) == ignored_pairs("") == {"ab"}
+    assert ignored_pairs(path) == ignored_pairs(USER_FILE) == {"ab"}
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
 
 

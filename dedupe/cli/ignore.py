@@ -9,7 +9,16 @@ import typer
 from dedupe.cli.console import console
 from dedupe.cli.output import count
 from dedupe.errors import InputError, UsageError
-from dedupe.ignored import Decision, KnownFile, forget, known_file, read_decisions, remember
+from dedupe.files.paths import USER_FILE
+from dedupe.ignored import (
+    Decision,
+    KnownFile,
+    Place,
+    forget,
+    known_file,
+    read_decisions,
+    remember,
+)
 from dedupe.report import read_report
 from dedupe.types import Group
 
@@ -33,16 +42,17 @@ def ignore(
 
     Files are recognised by their bytes, so they may be moved and renamed.
     """
+    place = ignored or USER_FILE
     if list_all:
         if files or report or group or forget_them:
             raise UsageError("--list shows everything; give nothing but --ignored beside it")
-        _show(read_decisions(ignored))
+        _show(read_decisions(place))
         return
     named = _choose(files or [], report, group)
     if forget_them:
-        _forget(named, ignored)
+        _forget(named, place)
     else:
-        _remember(named, ignored)
+        _remember(named, place)
 
 
 def _choose(files: list[str], report: str, group: int | None) -> list[KnownFile]:
@@ -82,16 +92,16 @@ def _contents(group: Group) -> list[KnownFile]:
     return list(known.values())
 
 
-def _remember(files: list[KnownFile], ignored: str) -> None:
-    fresh = remember(files, ignored)
+def _remember(files: list[KnownFile], place: Place) -> None:
+    fresh = remember(files, place)
     if fresh:
         console.say(f"{count(len(files), 'file')} will not be reported as duplicates of each other")
     else:
         console.say("nothing new: these files were ignored before")
 
 
-def _forget(files: list[KnownFile], ignored: str) -> None:
-    forgotten = forget(files, ignored)
+def _forget(files: list[KnownFile], place: Place) -> None:
+    forgotten = forget(files, place)
     if not forgotten:
         raise InputError("there is nothing to forget: these files were not ignored")
     console.say(f"{count(forgotten, 'pair')} forgotten; a scan may report them again")
