@@ -14,6 +14,7 @@ from dedupe.cli.explain import explain
 from dedupe.cli.history import history
 from dedupe.cli.ignore import ignore
 from dedupe.cli.index import index
+from dedupe.cli.near import near
 from dedupe.cli.process import run_process
 from dedupe.cli.review import review
 from dedupe.cli.scan import scan
@@ -28,7 +29,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for verb in (scan, explain, review, apply, undo, history, ignore, index, train, evaluate):
+for verb in (scan, explain, near, review, apply, undo, history, ignore, index, train, evaluate):
     app.command(verb.__name__)(ends_cleanly(verb))
 app.add_typer(schedule)
 

@@ -20,7 +20,7 @@ def evaluate(
     photos: Annotated[
         list[str],
         typer.Argument(
-            help="Folders of photos without copies.", show_default=False, metavar="PHOTOS..."
+            help="Folders of photos without copies.", show_default=False, metavar="PHOTOS"
         ),
     ],
     encoder: Annotated[str | None, typer.Option(help="Folder of another encoder.")] = None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,6 +10,7 @@ import typer
 
 from dedupe.cli.console import console
 from dedupe.cli.options import takes
+from dedupe.errors import InputError
 from dedupe.siamese.config import TrainingPlan, plan_for
 
 if TYPE_CHECKING:
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 
 _IMAGENET = "imagenet"
 Photos = Annotated[
-    list[str], typer.Argument(help="Folders of photos.", show_default=False, metavar="PHOTOS...")
+    list[str], typer.Argument(help="Folders of photos.", show_default=False, metavar="PHOTOS")
 ]
 Out = Annotated[
     str, typer.Option(help="Folder of the encoder.", show_default=False, metavar="FOLDER")
@@ -48,6 +50,9 @@ def train(
 
     Options that are not given have the values that suit the tower.
     """
+    for folder in photos:
+        if not os.path.exists(folder):
+            raise InputError(f"cannot read {folder}: it does not exist")
     if plot:
         from dedupe.siamese.plot import check_can_plot
 

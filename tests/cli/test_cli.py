@@ -116,7 +116,17 @@ def test_a_folder_to_move_to_that_is_a_file_is_found_before_the_scan(archive: Pa
 
 def test_every_page_of_help_fits_eighty_columns(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
-    for verb in ("scan", "apply", "train", "evaluate", "explain", "ignore", "index", "undo"):
+    for verb in (
+        "scan",
+        "near",
+        "apply",
+        "train",
+        "evaluate",
+        "explain",
+        "ignore",
+        "index",
+        "undo",
+    ):
         lines = run(verb, "--help").stdout.splitlines()
         assert lines
         assert max(map(len, lines)) <= 80, verb

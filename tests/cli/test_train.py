@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -36,11 +38,25 @@ def run(*arguments: str | Path) -> Result:
 def test_parts_that_do_not_fit_are_one_line_before_any_photo_is_read(
     tmp_path: Path, options: list[str], words: str
 ) -> None:
+    (tmp_path / "no photos").mkdir()
     result = run(tmp_path / "no photos", "--out", tmp_path / "out", *options)
     assert result.exit_code == 2
     assert words in result.stderr
     assert len(result.stderr.splitlines()) == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_that_is_missing_is_named_before_tensorflow_is_loaded(tmp_path: Path) -> None:
+    script = (
+        "import sys\n"
+        "from dedupe.cli import app\n"
+        "try: app(sys.argv[1:])\n"
+        "except SystemExit as end: assert end.code == 3, end.code\n"
+        "assert not {'tensorflow', 'keras'} & set(sys.modules)\n"
+    )
+    command = [sys.executable, "-c", script, "train", str(tmp_path / "none"), "--out", "x"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stderr == f"dedupe: cannot read {tmp_path / 'none'}: it does not exist\n"
 
 
 def test_help_names_every_tower_head_loss_and_views() -> None:
