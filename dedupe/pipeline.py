@@ -47,6 +47,7 @@ from dedupe.search.search import Found
 from dedupe.types import (
     Contents,
     Duplicate,
+    Facts,
     Group,
     Kind,
     Pairs,
@@ -391,7 +392,8 @@ def _to_group(
             photo=photo,
             distance=distance,
             kind=_kind(
-                star.keeper == row, how := _how(verdict := verdicts.get((star.keeper, row)))
+                star.keeper == row,
+                how := _how(verdict := verdicts.get((star.keeper, row)), keeper.facts, photo.facts),
             ),
             how=how,
             matrix=verdict.matrix if verdict else None,
@@ -406,8 +408,14 @@ def _to_group(
     return Group(keeper, tuple(duplicates), explain_choice(keeper, others, rules, protected))
 
 
-def _how(verdict: Verdict | None) -> str:
-    return verdict.how if verdict else ""
+def _how(verdict: Verdict | None, keeper: Facts, duplicate: Facts) -> str:
+    """Return in words what verification and the facts say of a duplicate."""
+    words = {
+        verdict.how if verdict else "": True,
+        "one frame of several": duplicate.frames < keeper.frames,
+        "damaged": duplicate.damage != "" and keeper.damage == "",
+    }
+    return ", ".join(word for word, holds in words.items() if word and holds)
 
 
 def _kind(is_exact: bool, how: str) -> Kind:

@@ -72,6 +72,7 @@ class Facts:
     camera: bool = False  # EXIF has the maker of the camera
     movie: int = 0  # bytes of the movie that follows the picture (motion photo); 0 for none
     profile: bool = False  # has an ICC profile
+    maps: int = 0  # depth, gain and other auxiliary pictures of a HEIF
     raw: bool = False  # values of a camera's sensor, not developed
     pixels: str = ""  # digest of all frames in full size; "" unless low-detail or several frames
 
@@ -90,6 +91,7 @@ def holds_more(first: Facts, second: Facts) -> tuple[str, ...]:
         "capture date": first.captured and not second.captured,
         "GPS position": first.located and not second.located,
         "movie": first.movie > second.movie,
+        "depth or gain map": first.maps > second.maps,
         "sensor data": first.raw and not second.raw,
     }
     return tuple(name for name, is_lost in lost.items() if is_lost)

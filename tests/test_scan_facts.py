@@ -54,6 +54,8 @@ def test_a_damaged_file_is_never_the_keeper_of_an_intact_one(
     save(ORIGINAL.resize((280, 210)), tmp_path / "p/intact.jpg", quality=90)
     report = scanned()
     assert "damaged.jpg" not in names(report)
+    for group in report.groups:
+        assert [(d.kind, d.how) for d in group.duplicates] == [("edited", "damaged")]
     (damaged,) = report.skipped
     assert (Path(damaged.path).name, damaged.reason) == ("damaged.jpg", "damaged")
     assert "Corrupt JPEG data" in damaged.detail
@@ -88,6 +90,16 @@ def test_a_film_of_equal_frames_in_other_bytes_is_a_duplicate(
         save(ORIGINAL, tmp_path / f"p/{file}.{name}", save_all=True, append_images=rest, **options)
     (taken,) = names(scanned()).values()
     assert len(taken) == 1
+
+
+def test_a_still_beside_a_film_is_edited_and_the_film_stays(
+    tmp_path: Path, scanned: Callable[[], Report]
+) -> None:
+    save(ORIGINAL, tmp_path / "p/film.gif", save_all=True, append_images=[draw(2, 320, 240)])
+    save(ORIGINAL.convert("P"), tmp_path / "p/still.gif")
+    (group,) = scanned().groups
+    assert Path(group.keeper.path).name == "film.gif"
+    assert [(d.kind, d.how) for d in group.duplicates] == [("edited", "one frame of several")]
 
 
 def test_blank_pages_that_differ_in_one_line_are_no_duplicates(

@@ -16,6 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from dedupe.decode.boxes import find_boxes
+
 _ERASED = (0x00, 0xFF)  # bytes of a block that was never written, or erased (flash memory)
 _RUN = 64  # bytes of one value that compressed data do not contain
 _PIXELS_A_BYTE = 4096  # lossy WebP: the longest run in a blank page has a byte for 10,000
@@ -185,18 +187,7 @@ def _webp_spans(data: bytes) -> Iterator[tuple[int, int]]:
 
 
 def _heif_spans(data: bytes) -> Iterator[tuple[int, int]]:
-    """Yield where the mdat boxes lie (ISO/IEC 14496-12, 4.2)."""
-    at = 0
-    while at + 8 <= len(data):
-        size, head = int.from_bytes(data[at : at + 4], "big"), 8
-        if size == 1:
-            size, head = int.from_bytes(data[at + 8 : at + 16], "big"), 16
-        end = at + size if size else len(data)
-        if end < at + head:
-            return
-        if data[at + 4 : at + 8] == b"mdat":
-            yield at + head, min(end, len(data))
-        at = end
+    return find_boxes(data, b"mdat")
 
 
 def _cut_out(data: bytes, part: bytes) -> bytes:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
+from dedupe.decode.boxes import measure_box
 from dedupe.decode.rgb import is_transparent
 from dedupe.types import INTACT, Facts
 
@@ -19,6 +20,7 @@ as a colour JPEG they differ by at most 2."""
 
 _MODE_BITS = {"1": 1, "I": 32, "F": 32}  # the other modes of Pillow have 8, or begin with I;16
 _DATE_TIME_ORIGINAL = 0x9003  # tag of EXIF
+_MOTION_VIDEO = b"mpvd"  # box of a HEIC motion photo (Android Motion Photo format 1.0)
 _BITS_PER_SAMPLE = 258  # tag of TIFF
 
 
@@ -34,6 +36,8 @@ def read_facts(image: Image.Image, data: bytes) -> Facts:
         transparent=is_transparent(image),
         bits=_count_bits(image, data),
         profile=bool(image.info.get("icc_profile")),
+        maps=_count_maps(image),
+        movie=measure_box(data, _MOTION_VIDEO) if image.format in ("HEIF", "AVIF") else 0,
     )
     return replace(facts, frames=_count_frames(image))  # last: it may seek other frames
 
@@ -84,6 +88,13 @@ def _count_frames(image: Image.Image) -> int:
         return max(1, int(getattr(image, "n_frames", 1)))
     except Exception:  # noqa: BLE001 - a later frame may be broken in any way
         return 1
+
+
+def _count_maps(image: Image.Image) -> int:
+    """Return how many depth and auxiliary pictures a HEIF has; an alpha channel is none."""
+    auxiliary = image.info.get("aux") or {}
+    others = sum(len(ids) for kind, ids in auxiliary.items() if "alpha" not in kind)
+    return len(image.info.get("depth_images") or ()) + others
 
 
 def _count_bits(image: Image.Image, data: bytes) -> int:

@@ -9,6 +9,7 @@ import pytest
 from encoded import cat, encode, from_array, samples
 from PIL import Image
 
+from dedupe.decode.facts import read_facts
 from dedupe.decode.image import decode
 from dedupe.types import INTACT, Facts
 
@@ -87,3 +88,17 @@ def test_a_jpeg_of_which_libjpeg_warns_is_damaged() -> None:
     data = samples()["JPEG"]
     without_a_tenth = data[: len(data) * 6 // 10] + data[len(data) * 7 // 10 :]
     assert facts(without_a_tenth).damage == "Corrupt JPEG data: premature end of data segment"
+
+
+def test_depth_and_gain_maps_of_a_heif_are_counted_and_alpha_is_not() -> None:
+    image = Image.new("RGB", (8, 8))
+    image.format = "HEIF"
+    alpha = "urn:mpeg:mpegB:cicp:systems:auxiliary:alpha"
+    image.info = {"depth_images": ["depth"], "aux": {alpha: [7], "urn:com:apple:hdrgainmap": [8]}}
+    assert read_facts(image, b"").maps == 2
+
+
+def test_the_movie_of_a_heic_motion_photo_is_measured() -> None:
+    movie = b"ftypmp42" * 9
+    box = (8 + len(movie)).to_bytes(4, "big") + b"mpvd" + movie
+    assert facts(samples()["HEIF"] + box).movie == len(movie)
