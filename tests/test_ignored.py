@@ -21,6 +21,7 @@ from dedupe.files.lock import hold_lock
 from dedupe.files.paths import USER_FILE
 from dedupe.ignored import (
     KnownFile,
+    Place,
     default_ignored_path,
     find_ignored,
     forget,
