@@ -154,17 +154,16 @@ def _configure_pillow(max_pixels: int) -> None:
 
 def _decode_jpeg(data: bytes, side: int | None, max_pixels: int) -> Picture | str:
     """Decode a JPEG with libjpeg-turbo; return its warning, or "", if Pillow must decode it."""
-    jpeg.check_fill(data)
+    header = jpeg.read_header(data)
     size = jpeg.measure(data)
     if size is None:
         return jpeg.find_warning(data)
     _check_pixels(size, max_pixels)
-    needed = int(size[0] * size[1] * jpeg.BYTES_A_PIXEL[side is None, jpeg.is_progressive(data)])
+    needed = int(size[0] * size[1] * jpeg.BYTES_A_PIXEL[side is None, header.progressive])
     with PIXELS.reserve(needed, f"{size[0]} x {size[1]}"):
         pixels = jpeg.decode_jpeg(data, side)
     if isinstance(pixels, str):
         return pixels
-    header = jpeg.read_header(data)
     if header.plain:
         container, turn, facts = "JPEG", None, Facts(profile=header.profile)
     else:

@@ -20,7 +20,7 @@ _START_OF_SCAN, _FILL = 0xDA, 0xFF
 _EXIF_OR_XMP, _APP2 = 0xE1, 0xE2
 _SEQUENTIAL = (0xC0, 0xC1)  # baseline and extended sequential Huffman frames
 _NOT_FILL = re.compile(rb"[^\xff]")
-_LONG_FILL = b"\xff" * (1 << 16)
+_LONGEST_FILL = 1 << 16  # fill bytes before a marker
 
 BYTES_A_PIXEL = {  # peak of a decode, by (every pixel is decoded, progressive)
     (False, False): 0.2,
@@ -39,6 +39,7 @@ class Header:
 
     plain: bool  # no EXIF, no XMP, no index of several pictures, and every segment can be followed
     profile: bool = False  # has an ICC profile
+    progressive: bool = True  # all coefficients are kept until the end; also if no frame is found
 
 
 def measure(data: bytes) -> tuple[int, int] | None:
@@ -79,39 +80,22 @@ def find_warning(data: bytes) -> str:
     return ""
 
 
-def check_fill(data: bytes) -> None:
-    """Reject a file with a long run of fill bytes, over which Pillow loops in Python.
+def read_header(data: bytes) -> Header:
+    """Read the segments before the first scan.
 
     Raises:
-        Unreadable: truncated or broken.
+        Unreadable: a long run of fill bytes, over which Pillow loops in Python.
     """
-    if _LONG_FILL in data:
-        raise Unreadable("truncated or broken", "a long run of fill bytes")
-
-
-def is_progressive(data: bytes) -> bool:
-    """Return whether all coefficients are kept until the end; also if no frame is found."""
-    try:
-        for marker, _ in _segments(data):
-            if marker in _SEQUENTIAL:
-                return False
-            if marker == _START_OF_SCAN:
-                break
-    except IndexError:
-        pass
-    return True
-
-
-def read_header(data: bytes) -> Header:
-    """Read the segments before the first scan."""
-    profile = False
+    plain, profile, progressive = True, False, True
     try:
         for marker, start in _segments(data):
             if marker == _START_OF_SCAN:
-                return Header(plain=True, profile=profile)
-            if marker == _EXIF_OR_XMP or (marker == _APP2 and data.startswith(b"MPF\0", start)):
-                break
-            profile |= marker == _APP2 and data.startswith(b"ICC_PROFILE\0", start)
+                return Header(plain, profile, progressive)
+            is_app2 = marker == _APP2
+            if marker == _EXIF_OR_XMP or (is_app2 and data.startswith(b"MPF\0", start)):
+                plain = False
+            profile |= is_app2 and data.startswith(b"ICC_PROFILE\0", start)
+            progressive &= marker not in _SEQUENTIAL
     except IndexError:
         pass
     return Header(plain=False)
@@ -138,8 +122,8 @@ def _segments(data: bytes) -> Iterator[tuple[int, int]]:
     position = 2
     while data[position] == _FILL:
         found = _NOT_FILL.search(data, position)  # any number of fill bytes may precede a marker
-        if found is None:
-            return
+        if found is None or found.start() - position > _LONGEST_FILL:
+            raise Unreadable("truncated or broken", "a long run of fill bytes")
         position = found.start() - 1
         yield data[position + 1], position + 4
         position += 2 + int.from_bytes(data[position + 2 : position + 4], "big")
