@@ -12,7 +12,8 @@ from dedupe.cli.console import console
 from dedupe.encoder.manifest import BUILT_IN
 
 if TYPE_CHECKING:
-    from dedupe.explain.explain import Decision, Explanation, Seen
+    from dedupe.explain.explain import Explanation, Seen
+    from dedupe.verify.judge import Decision
     from dedupe.verify.overlap import Overlap
 
 _BAR = 10  # characters for a sign of 1
@@ -84,6 +85,7 @@ def _lines(found: Explanation) -> list[str]:
         f"distance    {_distance(found)}",
         f"thresholds  {_thresholds(found)}",
         f"scan        {_scan(found)}",
+        f"decided by  {_level(found)}",
     ]
     overlap = found.comparison.overlap
     if overlap is None:
@@ -187,11 +189,23 @@ def _scan(found: Explanation) -> str:
     """Return the decision of a scan on the pair."""
     words: dict[Decision, str] = {
         "same bytes": "duplicates, the same bytes",
+        "ignored": "not duplicates, an ignored pair",
+        "same pixels": "duplicates, low-detail images with equal pixels",
+        "low detail": "not duplicates, a low-detail image",
         "too far apart": "not duplicates, the distance is beyond the threshold",
         "verified": "duplicates, verified",
         "another shot": "not duplicates, rejected by verification",
     }
-    return f"({found.sensitivity}) {words[found.decision]}"
+    line = f"({found.sensitivity}) {words[found.decision]}"
+    if found.decision == "verified" and found.reach is not None:
+        line += f"; without a sensitivity only among fewer than {found.reach:,} images"
+    return line
+
+
+def _level(found: Explanation) -> str:
+    """Return the level of the cascade that decided, and the score."""
+    verdict = found.comparison.verdict
+    return f"{verdict.level or 'no level'}, score {verdict.score:.2f}"
 
 
 def _as_json(found: Explanation) -> dict[str, Any]:
@@ -216,6 +230,7 @@ def _as_json(found: Explanation) -> dict[str, Any]:
         "verification": {
             "is_copy": verdict.is_copy,
             "score": verdict.score,
+            "level": verdict.level,
             "how": verdict.how,
             "signs": found.signs,
             "shares": found.shares,

@@ -8,24 +8,31 @@ from __future__ import annotations
 
 import math
 import os
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dedupe.decode.frames import digest_frames
 from dedupe.decode.image import decode
 from dedupe.decode.read import Unreadable, read
+from dedupe.decode.thumbnail import make_thumbnail
 from dedupe.encoder.manifest import Encoder, Manifest
 from dedupe.encoder.runtime import open_encoder
+from dedupe.encoder.threshold import narrow
 from dedupe.errors import InputError
 from dedupe.files.digest import digest_bytes
+from dedupe.files.paths import USER_FILE, StrPath, UserFile
+from dedupe.ignored import find_ignored
+from dedupe.low_detail import MIN_DETAIL, measure_detail
+from dedupe.types import Facts
 from dedupe.verify.align import Matrix, invert, one_thread_each
 from dedupe.verify.features import Features
-from dedupe.verify.judge import Comparison, examine, weigh
+from dedupe.verify.judge import Comparison, Decision, PairFacts, decide, examine, weigh
+from dedupe.verify.thumbnail import Thumbnail, judge_thumbnails, open_thumbnail
 from dedupe.verify.verifier import decode_small
 
-Decision = Literal["same bytes", "too far apart", "verified", "another shot"]
+_SIZES = (10**3, 10**4, 10**5)  # numbers of images for which the reach of a scan is computed
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,6 +47,12 @@ class Seen:
     square: NDArray[np.uint8]  # (side, side, 3) RGB, as the encoder sees it
     pixels: NDArray[np.uint8]  # (H, W, 3) RGB, as verification gets it, its shape kept
     features: Features
+    facts: Facts
+
+    @property
+    def low_detail(self) -> bool:
+        """Whether the picture is too plain to be compared with others."""
+        return measure_detail(self.square) < MIN_DETAIL
 
     @property
     def size(self) -> tuple[int, int]:
@@ -58,6 +71,7 @@ class Explanation:
     sensitivity: str  # that of the scan which is explained
     distance: float  # of the embeddings, in [0, 2], rounded to 6 decimals as in a report
     comparison: Comparison  # what verification says, asked or not
+    ignored: bool = False  # a person ruled the pair out, see `dedupe.ignored`
 
     @property
     def probability(self) -> float:
@@ -73,16 +87,33 @@ class Explanation:
     @property
     def decision(self) -> Decision:
         """What makes a scan at the sensitivity take the two for copies, or not."""
-        if self.first.digest == self.second.digest:
-            return "same bytes"
-        if self.distance > self.threshold:
-            return "too far apart"
-        return "verified" if self.comparison.verdict.is_copy else "another shot"
+        first, second = self.first, self.second
+        facts = PairFacts(
+            distance=self.distance,
+            threshold=self.threshold,
+            same_bytes=first.digest == second.digest,
+            ignored=self.ignored,
+            low_detail=first.low_detail or second.low_detail,
+            same_pixels=first.low_detail
+            and second.low_detail
+            and first.facts.pixels == second.facts.pixels != "",
+        )
+        return decide(facts, self.comparison.verdict)
+
+    @property
+    def reach(self) -> int | None:
+        """Number of images from which on a default scan does not reach the pair; None if not.
+
+        A scan without a sensitivity searches less far among many images, see
+        `dedupe.encoder.threshold.narrow`. Only powers of ten are tried.
+        """
+        reached = [narrow(self.manifest, images) >= self.distance for images in _SIZES]
+        return None if all(reached) else _SIZES[reached.index(False)]
 
     @property
     def is_copy(self) -> bool:
         """Whether a scan at the sensitivity takes the two for copies."""
-        return self.decision in ("same bytes", "verified")
+        return self.decision in ("same bytes", "same pixels", "verified")
 
     @property
     def signs(self) -> dict[str, float]:
@@ -128,6 +159,7 @@ def explain(
     *,
     encoder: Encoder | None = None,
     sensitivity: str = "wide",
+    ignored: StrPath | UserFile | None = USER_FILE,
 ) -> Explanation:
     """Compare two files as a scan does.
 
@@ -135,6 +167,7 @@ def explain(
         first, second: paths of two pictures; `first` may be `second`.
         encoder: an open encoder; None for the built-in one, on the CPU.
         sensitivity: one of the encoder's thresholds; a scan that verifies takes `wide`.
+        ignored: file of the pairs that a person ruled out, as for a scan; None for none.
 
     Raises:
         InputError: one of the two cannot be read, or is no picture.
@@ -147,7 +180,7 @@ def explain(
     vectors = encoder.embed(np.stack([one.square for one in seen])).astype(np.float64)
     low, high = sorted(seen, key=lambda one: one.digest)  # the order in which a scan compares
     with one_thread_each():
-        comparison = examine(low.features, high.features)
+        comparison = _compare(low, high)
     return Explanation(
         first=seen[0],
         second=seen[1],
@@ -155,7 +188,19 @@ def explain(
         sensitivity=sensitivity,
         distance=round(float(np.linalg.norm(vectors[0] - vectors[1])), 6),
         comparison=comparison,
+        ignored=find_ignored(ignored).are_apart(seen[0].digest, seen[1].digest),
     )
+
+
+def _compare(first: Seen, second: Seen) -> Comparison:
+    """Judge as a scan does; also align the pictures if thumbnails decide, to show how they lie."""
+    comparison = examine(first.features, second.features)
+    verdict = judge_thumbnails(*(_open_thumbnail(seen) for seen in (first, second)))
+    return comparison if verdict is None else replace(comparison, verdict=verdict)
+
+
+def _open_thumbnail(seen: Seen) -> Thumbnail:
+    return open_thumbnail(make_thumbnail(seen.square), (seen.width, seen.height))
 
 
 def _look(path: str, side: int) -> Seen:
@@ -165,6 +210,9 @@ def _look(path: str, side: int) -> Seen:
         pixels = decode_small(data, picture.width, picture.height)
     except Unreadable as error:
         raise InputError(f"cannot read {path}: {error}") from error
+    facts = picture.facts
+    if measure_detail(picture.pixels) < MIN_DETAIL:
+        facts = replace(facts, pixels=digest_frames(data))
     return Seen(
         path=path,
         width=picture.width,
@@ -173,5 +221,6 @@ def _look(path: str, side: int) -> Seen:
         digest=digest_bytes(data),
         square=picture.pixels,
         pixels=pixels,
+        facts=facts,
         features=Features(pixels, load_fine=lambda: decode(data).pixels),
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +49,47 @@ class Comparison:
 Level = Callable[[Features, Features], Alignment | None]
 LEVELS: dict[str, Level] = {"frames": align_frames, "points": align_points}
 """The levels of the cascade by name, from cheap to dear. The first that finds a copy decides."""
+
+
+Decision = Literal[
+    "same bytes",
+    "ignored",
+    "same pixels",
+    "low detail",
+    "too far apart",
+    "verified",
+    "another shot",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class PairFacts:
+    """Properties of a pair of contents that decide before its pixels are compared."""
+
+    distance: float  # of the embeddings, in [0, 2]
+    threshold: float  # largest distance of a candidate, in [0, 2]
+    same_bytes: bool = False
+    ignored: bool = False  # a person ruled the pair out
+    low_detail: bool = False  # one of the two is too plain to compare
+    same_pixels: bool = False  # both are, and all their pixels are equal
+
+
+def decide(facts: PairFacts, verdict: Verdict) -> Decision:
+    """Return the reason for which a scan takes a pair for copies, or does not.
+
+    Copies are "same bytes", "same pixels" and "verified". A scan applies the same rules to all
+    pairs at once: `low_detail`, `search`, `ignored` and `group.refine` leave out the pairs that
+    end before "verified".
+    """
+    if facts.same_bytes:
+        return "same bytes"
+    if facts.ignored:
+        return "ignored"
+    if facts.low_detail:
+        return "same pixels" if facts.same_pixels else "low detail"
+    if facts.distance > facts.threshold:
+        return "too far apart"
+    return "verified" if verdict.is_copy else "another shot"
 
 
 def compare(first: Features, second: Features) -> Verdict:

@@ -6,6 +6,7 @@ import copy
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,8 +16,11 @@ from PIL import Image, ImageDraw, ImageOps
 
 from dedupe.encoder.manifest import BUILT_IN, Threshold
 from dedupe.encoder.runtime import LiteRTEncoder
+from dedupe.encoder.threshold import narrow
 from dedupe.errors import InputError, UsageError
 from dedupe.explain.explain import Explanation, explain
+from dedupe.ignored import ignore_files
+from dedupe.pipeline import scan
 from dedupe.verify.align import outline
 from dedupe.verify.overlap import find_patches
 
@@ -173,3 +177,51 @@ def test_a_file_that_is_no_picture_is_an_input_error(
 def test_an_unknown_sensitivity_is_a_mistake_of_usage(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="mild"):
         explained(tmp_path, drawn(), drawn(), sensitivity="mild")
+
+
+# The decision is that of a scan
+
+
+def scanned(folder: Path, **options: Any) -> bool:
+    """Whether a scan of the two pictures puts them into one group."""
+    return bool(scan(folder, index=None, workers=1, **options).groups)
+
+
+def test_a_pair_that_a_person_ruled_out_is_no_copy_for_explain_and_scan(tmp_path: Path) -> None:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    explained(folder, drawn(), ImageOps.mirror(drawn()))
+    place = tmp_path / "ignored.jsonl"
+    ignore_files(folder / "a.png", folder / "b.png", place=place)
+    found = explain(folder / "a.png", folder / "b.png", encoder=ENCODER, ignored=place)
+    assert (found.decision, found.is_copy) == ("ignored", False)
+    assert not scanned(folder, ignored=place)
+
+
+@pytest.mark.parametrize(("shade", "decision"), [(250, "low detail"), (255, "same pixels")])
+def test_blank_pages_are_copies_for_explain_and_scan_if_their_pixels_are_equal(
+    tmp_path: Path, shade: int, decision: str
+) -> None:
+    Image.new("RGB", (200, 150), "white").save(tmp_path / "a.png")
+    Image.new("RGB", (200, 150), (shade,) * 3).save(tmp_path / "b.bmp")
+    found = explain(tmp_path / "a.png", tmp_path / "b.bmp", encoder=ENCODER)
+    assert found.decision == decision
+    assert found.is_copy == scanned(tmp_path) == (decision == "same pixels")
+
+
+def test_the_reach_of_a_default_scan_is_the_number_of_images_that_it_ends_at(
+    tmp_path: Path,
+) -> None:
+    near = explained(tmp_path, drawn(), drawn().resize((240, 180)))
+    assert near.reach is None
+    limit = narrow(ENCODER.manifest, 10_000)
+    assert replace(near, distance=limit).reach == 100_000
+    assert replace(near, distance=limit + 0.01).reach == 10_000
+
+
+def test_thumbnails_decide_as_in_a_scan(tmp_path: Path) -> None:
+    data = Path(skimage.__file__).parent / "data"
+    photo = Image.open(data / "astronaut.png").convert("RGB")
+    found = explained(tmp_path, photo, photo.resize((256, 256)))
+    assert found.comparison.verdict.level == "thumbnails"
+    assert found.comparison.overlap is not None
