@@ -49,6 +49,7 @@ from dedupe.types import (
     Duplicate,
     Facts,
     Group,
+    ImageFile,
     Kind,
     Pairs,
     Progress,
@@ -150,7 +151,7 @@ def find_duplicates(
             contents.files,
             embedded.reused,
             time.perf_counter() - began,
-            _empty_roots(roots, [file.path for file in walked.files]),
+            _empty_roots(roots, walked.files),
             found.stats,
         ),
     )
@@ -212,11 +213,14 @@ def _walk(roots: Sequence[StrPath], files: WalkOptions) -> Walked:
     )
 
 
-def _empty_roots(roots: Sequence[StrPath], paths: Sequence[str]) -> tuple[str, ...]:
+def _empty_roots(roots: Sequence[StrPath], files: Sequence[ImageFile]) -> tuple[str, ...]:
     """Return the roots, absolute, that are no image and have none below them."""
-    absolute = [os.path.abspath(os.fspath(root)) for root in roots]
-    return tuple(
-        root for root in absolute if not any(path == root or is_below(path, root) for path in paths)
+    used = {file.root for file in files}
+    unused = (os.path.abspath(os.fspath(r)) for at, r in enumerate(roots) if at not in used)
+    return tuple(  # a root inside another one, or given twice, has files of an earlier root
+        root
+        for root in unused
+        if not any(file.path == root or is_below(file.path, root) for file in files)
     )
 
 

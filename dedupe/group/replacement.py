@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -14,7 +13,6 @@ from dedupe.types import Facts, holds_more
 Rows = NDArray[np.integer]
 
 
-@functools.lru_cache(maxsize=1 << 14)
 def may_replace(keeper: Facts, other: Facts) -> bool:
     """Return whether nothing is lost if `keeper` stays and `other`, a copy in other bytes, goes.
 
@@ -38,13 +36,17 @@ class Replacements:
         numbers: dict[Facts, int] = {}
         self._kind = np.array([numbers.setdefault(_reduce(f), len(numbers)) for f in facts], int)
         self._facts = tuple(numbers)
+        self._known: dict[tuple[int, int], bool] = {}  # by the kinds of keeper and other
 
     def find_replaceable(self, keeper: int, others: Rows) -> NDArray[np.bool_]:
         """Return (K,) whether the keeper may replace each of the K other contents."""
-        kinds, position = np.unique(self._kind[others], return_inverse=True)
-        mine = self._facts[self._kind[keeper]]
-        fits = np.array([may_replace(mine, self._facts[kind]) for kind in kinds.tolist()], bool)
-        return fits[position]
+        mine, known = int(self._kind[keeper]), self._known
+        fits = []
+        for kind in self._kind[others].tolist():
+            if (mine, kind) not in known:
+                known[mine, kind] = may_replace(self._facts[mine], self._facts[kind])
+            fits.append(known[mine, kind])
+        return np.array(fits, bool)
 
 
 def _reduce(facts: Facts) -> Facts:
