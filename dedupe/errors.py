@@ -18,7 +18,6 @@ Trouble with one image is not an error: it is a `dedupe.types.Skipped`, and the 
 
 from __future__ import annotations
 
-DONE = 0
 SOME_SKIPPED = 1
 DUPLICATES_FOUND = 10
 INTERRUPTED = 130
@@ -53,7 +52,7 @@ class EncoderError(DedupeError):
 
 
 class CollapseError(EncoderError):
-    """Training that maps every image to the same point, so that nothing can be told apart."""
+    """Training that maps every image to the same point."""
 
 
 class IndexFileError(DedupeError):
