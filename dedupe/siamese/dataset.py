@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import cv2
+import joblib
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,7 +18,7 @@ from dedupe.decode.image import decode
 from dedupe.decode.read import Unreadable, read
 from dedupe.errors import InputError
 from dedupe.files import digest
-from dedupe.threads import map_threads
+from dedupe.threads import count_workers
 from dedupe.types import Progress, no_progress
 from dedupe.walk import walk
 
@@ -48,7 +49,8 @@ def load_photos(
     """
     found = walk(roots, extensions=supported_extensions()).files
     contents: dict[str, PhotoArray] = {}
-    for loaded in map_threads(lambda file: _load(file.path, side), found, workers=workers):
+    parallel = joblib.Parallel(count_workers(workers), backend="threading", return_as="generator")
+    for loaded in parallel(joblib.delayed(_load)(file.path, side) for file in found):
         on_progress("decode", 1, len(found))
         if loaded is not None:
             contents.setdefault(loaded[0], loaded[1])
