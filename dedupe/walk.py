@@ -1,4 +1,4 @@
-"""Find the image files below some roots. Knows names and `stat`; opens no file.
+"""Find the image files below some roots. Reads names and `stat`; opens no file.
 
 What is listed never depends on the order in which the system names entries, and neither on the
 order of the roots (except `ImageFile.root`, which is a position in it).
@@ -27,7 +27,7 @@ BROKEN_LINK = "broken link"
 
 @dataclass(frozen=True, slots=True)
 class Walked:
-    """What a walk found."""
+    """The files of a walk, and what could not be listed."""
 
     files: tuple[ImageFile, ...]  # sorted by the bytes of their paths, each inode once
     skipped: tuple[Skipped, ...]  # sorted by the bytes of their paths
@@ -77,7 +77,7 @@ def walk(
         not be listed. Pipes, sockets and devices are passed over.
 
     Raises:
-        InputError: a root does not exist, cannot be looked at, or is neither file nor folder.
+        InputError: a root does not exist, cannot be read, or is neither file nor folder.
     """
     rules = _Rules(
         include=_compile(include) if include else None,
@@ -103,7 +103,7 @@ def walk(
 
 
 _Found = tuple[bool, bytes, ImageFile]
-"""Behind a symlink, path in bytes, the file; of one inode the one that sorts first is kept."""
+"""Whether it lies behind a symlink, its path in bytes, the file. The first of an inode is kept."""
 
 
 def _path_bytes(found: _Found) -> bytes:
@@ -117,7 +117,7 @@ def _split(name: str) -> tuple[str, str]:
 
 
 def _compile(globs: Iterable[str]) -> re.Pattern[str] | None:
-    """Return one pattern for any of the globs; None where there are none."""
+    """Return one pattern for any of the globs; None for no glob."""
     union = "|".join(fnmatch.translate(glob) for glob in globs)
     return re.compile(union) if union else None
 
@@ -126,7 +126,7 @@ def _compile(globs: Iterable[str]) -> re.Pattern[str] | None:
 class _Rules:
     """The options of `walk`, with globs compiled; None matches nothing."""
 
-    include: re.Pattern[str] | None  # None here: no file needs to match
+    include: re.Pattern[str] | None  # None matches every file
     exclude: re.Pattern[str] | None
     exclude_folders: re.Pattern[str] | None
     hidden: bool
@@ -209,7 +209,7 @@ class _Search:
                 self._skip(folder.path, UNREADABLE_FOLDER, error)
 
     def _enters(self, folder: _Folder) -> bool:
-        """Tell whether a folder is to be listed: not yet seen, and on the right device."""
+        """Return whether a folder is listed: on the device of its root, and only once."""
         status = os.stat(folder.path)
         identity = (status.st_dev, status.st_ino)
         if identity in self._entered:
@@ -273,7 +273,7 @@ class _Search:
         return not self._matches(rules.exclude_folders, entry.path)
 
     def _take(self, path: str, status: os.stat_result, *, linked: bool) -> None:
-        """Note a file, unless a rule is against it, or its inode is known by a better path."""
+        """Add a file, unless a rule excludes it, or its inode has a better path."""
         if not self._wants_file(path, status):
             return
         device, inode = status.st_dev, status.st_ino
@@ -305,7 +305,7 @@ class _Search:
         return bool(globs.match(relative) or globs.match(relative.rpartition("/")[2]))
 
     def _skip_entry(self, entry: os.DirEntry[str], error: OSError) -> None:
-        """Note an entry that cannot be looked at, unless it would not have been wanted."""
+        """Add an entry without a readable `stat` to the skipped ones, unless a rule excludes it."""
         if not self._is_image(entry.name) or self._matches(self._rules.exclude, entry.path):
             return
         if entry.is_symlink():
