@@ -13,6 +13,7 @@ import stat
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import TypedDict, Unpack
 
 from dedupe.errors import InputError
 from dedupe.types import ImageFile, Skipped
@@ -33,19 +34,36 @@ class Walked:
     skipped: tuple[Skipped, ...]  # sorted by the bytes of their paths
 
 
+class Rules(TypedDict, total=False):
+    """Which files and folders `walk` takes; by default all but names that start with a dot.
+
+    Attributes:
+        include: globs; a file must match one of them, unless there are none. Folders need not.
+        exclude: globs; what matches is left out, a folder with all below it. A glob that ends
+            in `/` is for folders only. Wins over `include`.
+        hidden: also take files and folders whose names start with a dot.
+        follow_symlinks: also take symlinked files, and enter symlinked folders, each folder once.
+        min_size: leave out smaller files, in bytes.
+        max_depth: how many levels to enter: 1 takes only what lies directly in a root.
+        one_file_system: stay on the device that each root lies on.
+    """
+
+    include: Sequence[str]
+    exclude: Sequence[str]
+    hidden: bool
+    follow_symlinks: bool
+    min_size: int
+    max_depth: int | None
+    one_file_system: bool
+
+
 def walk(
     roots: Sequence[str | os.PathLike[str]],
     *,
     extensions: frozenset[str],
     sidecars: frozenset[str] = frozenset(),
     unsupported: Mapping[str, tuple[str, str]] = _NOTHING,
-    include: Sequence[str] = (),
-    exclude: Sequence[str] = (),
-    hidden: bool = False,
-    follow_symlinks: bool = False,
-    min_size: int = 0,
-    max_depth: int | None = None,
-    one_file_system: bool = False,
+    **rules: Unpack[Rules],
 ) -> Walked:
     """List every image file below `roots`, by extension, without opening any.
 
@@ -59,18 +77,11 @@ def walk(
     Args:
         roots: files and folders, also symlinks to such. A root that is a file is taken whatever
             its extension and even when hidden; globs and `min_size` hold for it too.
-        include: globs; a file must match one of them, unless there are none. Folders need not.
-        exclude: globs; what matches is left out, a folder with all below it. A glob that ends
-            in `/` is for folders only. Wins over `include`.
-        hidden: also take files and folders whose names start with a dot.
-        follow_symlinks: also take symlinked files, and enter symlinked folders, each folder once.
-        min_size: leave out smaller files, in bytes.
-        max_depth: how many levels to enter: 1 takes only what lies directly in a root.
-        one_file_system: stay on the device that each root lies on.
         extensions: which files are images, lower case, without the dot.
         sidecars: extensions of files that are left out if an image of the same name lies beside
             them: the raw file of a photo.
         unsupported: extensions of files that are listed as skipped, with reason and detail.
+        rules: which files and folders are left out, see `Rules`.
 
     Returns:
         Absolute paths (as given: symlinks are not resolved), and folders and files that could
@@ -79,23 +90,11 @@ def walk(
     Raises:
         InputError: a root does not exist, cannot be read, or is neither file nor folder.
     """
-    rules = _Rules(
-        include=_compile(include) if include else None,
-        exclude=_compile(glob for glob in exclude if not glob.endswith("/")),
-        exclude_folders=_compile(glob.rstrip("/") for glob in exclude),
-        hidden=hidden,
-        follow_symlinks=follow_symlinks,
-        min_size=min_size,
-        max_depth=max_depth,
-        one_file_system=one_file_system,
-        extensions=extensions,
-        sidecars=sidecars,
-        unsupported=unsupported,
-    )
+    compiled = _compile_rules(rules, extensions, sidecars, unsupported)
     found: dict[tuple[int, int] | str, _Found] = {}
     skipped: set[Skipped] = set()
     for position, root in enumerate(roots):
-        _Search(rules, position, os.path.abspath(root), found, skipped).run()
+        _Search(compiled, position, os.path.abspath(root), found, skipped).run()
     return Walked(
         files=tuple(file for _, _, file in sorted(found.values(), key=_path_bytes)),
         skipped=tuple(sorted(skipped, key=lambda skip: (os.fsencode(skip.path), skip.reason))),
@@ -137,6 +136,28 @@ class _Rules:
     extensions: frozenset[str]
     sidecars: frozenset[str]
     unsupported: Mapping[str, tuple[str, str]]
+
+
+def _compile_rules(
+    rules: Rules,
+    extensions: frozenset[str],
+    sidecars: frozenset[str],
+    unsupported: Mapping[str, tuple[str, str]],
+) -> _Rules:
+    include, exclude = rules.get("include", ()), rules.get("exclude", ())
+    return _Rules(
+        include=_compile(include) if include else None,
+        exclude=_compile(glob for glob in exclude if not glob.endswith("/")),
+        exclude_folders=_compile(glob.rstrip("/") for glob in exclude),
+        hidden=rules.get("hidden", False),
+        follow_symlinks=rules.get("follow_symlinks", False),
+        min_size=rules.get("min_size", 0),
+        max_depth=rules.get("max_depth"),
+        one_file_system=rules.get("one_file_system", False),
+        extensions=extensions,
+        sidecars=sidecars,
+        unsupported=unsupported,
+    )
 
 
 @dataclass(frozen=True, slots=True)
