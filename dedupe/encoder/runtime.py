@@ -176,6 +176,7 @@ class KerasEncoder:
             return self._embed(pixels)
 
     def _embed(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Map (B, side, side, 3) uint8 RGB to (B, dimension), batch by batch."""
         vectors = np.empty((len(pixels), self.manifest.dimension), np.float32)
         start = 0
         while start < len(pixels):

@@ -176,6 +176,7 @@ class _Evidence:
         return found
 
     def _is_uncertain(self, pairs: Pairs) -> NDArray[np.bool_]:
+        """Return (P,) which pairs need verification."""
         return np.asarray(pairs.distance > self._same_radius)
 
 

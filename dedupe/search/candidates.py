@@ -98,7 +98,7 @@ class _DetailedSearch:
         return stored.threshold >= self._limits.threshold
 
     def find_fresh(self, stored: StoredPairs) -> Rows:
-        """Return the rows, ascending, of the contents that are not in a stored search."""
+        """Return the (F,) rows, ascending, of the contents that are not in a stored search."""
         if self._digests == stored.digests:
             return np.empty(0, np.int64)
         old = {*stored.digests}
@@ -117,7 +117,7 @@ class _DetailedSearch:
         return Found(pairs, SearchStats(len(self.rows)))
 
     def run(self, known: Pairs, fresh: Rows, workers: int | None, on_progress: Progress) -> Found:
-        """Search, using the known pairs if less than half of the rows are fresh."""
+        """Search, using the known pairs if less than half of the rows are the (F,) fresh ones."""
         rank = self._rank()
         if 2 * len(fresh) < len(self.rows):
             return extend_pairs(

@@ -26,7 +26,7 @@ _MAX_CANDIDATES = 1 << 19  # candidates kept before the farthest are dropped, 6 
 _MEASURED = 1 << 14  # pairs measured at a time: 2 x 16 MB in double precision at 128 dimensions
 
 
-def _no_rows() -> NDArray[np.int32]:
+def _no_rows() -> NDArray[np.int32]:  # (0,)
     return np.empty(0, np.int32)
 
 

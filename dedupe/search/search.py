@@ -133,7 +133,7 @@ class _Space:
             size = max(size, min(_VISITS // cells.probes, _LARGEST_BLOCK))
         blocks = [rows[at : at + size] for at in range(0, len(rows), size)]
 
-        def search_block(some: Rows) -> Neighbours:
+        def search_block(some: Rows) -> Neighbours:  # (B,)
             nearest = NearestRows(self.vectors, some, self.limits, drop_dense=drop_dense)
             for positions, others in self._visits(some, cells):
                 nearest.compare(positions, others if skip is None else others[~skip[others]])

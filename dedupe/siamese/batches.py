@@ -38,7 +38,12 @@ def make_batch(
 def _with_look_alikes(
     chosen: NDArray[np.int64], alike: LookAlikes, hard: int, rng: np.random.Generator
 ) -> NDArray[np.int64]:
-    """Return as many photos, none twice, the last `hard` of them look-alikes of the first."""
+    """Return (B,) photos, each once, the last `hard` of them look-alikes of the first ones.
+
+    Args:
+        chosen: (B,) photo numbers.
+        alike: (N, K) the look-alikes of each photo.
+    """
     first = chosen[: len(chosen) - hard]
     anchors = rng.choice(first, hard)
     found = np.setdiff1d(alike[anchors, rng.integers(0, alike.shape[1], hard)], first)

@@ -120,7 +120,7 @@ def _embed_copies(
     side: int,
     rng: np.random.Generator,
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Return ((1 + copies) * N, D) vectors, the originals first, and the photo of each."""
+    """Return (V, D) vectors, V = (1 + copies) * N, the originals first, and (V,) their photos."""
     views = [squash(photo, side) for photo in photos]
     for copy in range(_COPIES):
         strength = STRONG if copy else MILD
@@ -154,7 +154,13 @@ def _nearest_false(
 def _threshold(false: Distances, count: int, true: Distances, rate: float) -> Threshold:
     """Choose the largest distance, in steps of 0.001, that keeps the rate of false pairs.
 
-    It is 0, which may break the rate, where the photos hold too many copies of one another.
+    It is 0, which may exceed the rate, if the photos contain too many copies of each other.
+
+    Args:
+        false: (F,) smallest distances of different photos, ascending.
+        count: pairs of different photos in all.
+        true: (T,) distances of copies.
+        rate: share of false pairs that may lie within the distance, in [0, 1].
     """
     allowed = math.floor(rate * count)
     # Below the first false pair too many by more than the rounding of float32.
@@ -173,14 +179,14 @@ def fit_head(true: Distances, false: Distances) -> dict[str, float]:
     likelier copies, and identical images get 0.99 or more by construction.
 
     Args:
-        true: distances between copies.
-        false: distances between different photos, the nearest of them.
+        true: (T,) distances between copies.
+        false: (F,) distances between different photos, the nearest of them.
 
     Returns:
         `scale` and `bias`, both > 0.
     """
 
-    def loss(parameters: NDArray[np.float64]) -> float:
+    def loss(parameters: NDArray[np.float64]) -> float:  # (2,)
         scale, bias = _exponentials(parameters)
         missed = np.logaddexp(0, scale * true - bias).mean()
         mistaken = np.logaddexp(0, bias - scale * false).mean()
@@ -192,6 +198,6 @@ def fit_head(true: Distances, false: Distances) -> dict[str, float]:
 
 
 def _exponentials(parameters: NDArray[np.float64]) -> tuple[float, float]:
-    """Return scale and bias, kept finite also where the two kinds of pairs are far apart."""
+    """Return scale and bias of (2,) logarithms, finite also if the kinds of pairs lie far apart."""
     scale, excess = np.exp(np.clip(parameters, _FEW, _MANY))
     return float(scale), float(special.logit(IDENTICAL) + excess)

@@ -149,7 +149,12 @@ def score(
 def _false_distances(
     vectors: NDArray[np.float32], photos: NDArray[np.int64]
 ) -> NDArray[np.float32]:
-    """Distances of all pairs of different photos, ascending."""
+    """Return (F,) distances of all pairs of different photos, ascending.
+
+    Args:
+        vectors: (V, D) float32, each of norm 1.
+        photos: (V,) the photo that each vector shows.
+    """
     found = []
     for row in range(len(vectors) - 1):
         others = vectors[row + 1 :][photos[row + 1 :] != photos[row]]
@@ -159,7 +164,12 @@ def _false_distances(
 
 
 def _average_precision(true: NDArray[np.float32], false: NDArray[np.float32]) -> float:
-    """Mean, over the copies from near to far, of the share of copies among all pairs so near."""
+    """Return the mean, over (T,) copies, of the share of copies among all pairs as near.
+
+    Args:
+        true: (T,) distances of copies.
+        false: (F,) distances of different photos, ascending.
+    """
     true = np.sort(true)
     found = np.arange(1, len(true) + 1)
     mistaken = np.searchsorted(false, true, "right")
@@ -169,6 +179,14 @@ def _average_precision(true: NDArray[np.float32], false: NDArray[np.float32]) ->
 def _recall(
     true: NDArray[np.float32], names: NDArray[np.str_], false: NDArray[np.float32], rate: float
 ) -> Recall:
+    """Return the share of copies nearer than a rate of false pairs.
+
+    Args:
+        true: (T,) distances of copies.
+        names: (T,) the edit of each copy.
+        false: (F,) distances of different photos, ascending.
+        rate: share of the false pairs that lie nearer, in [0, 1].
+    """
     distance = false[int(rate * len(false))]  # below it lie at most rate * count false pairs
     edits = {name: float(np.mean(true[names == name] < distance)) for name in EDITS}
     levels: dict[str, float] = {

@@ -81,6 +81,7 @@ def export(
     distinct = leave_out_repeats(floats, held_out, side=plan.side)
 
     def measure(embed: Callable[[NDArray[np.uint8]], NDArray[np.float32]]) -> Measured:
+        """Calibrate an encoder: (B, side, side, 3) -> (B, D)."""
         return calibrate(embed, distinct, side=plan.side, seed=plan.seed)
 
     by_keras, by_litert = measure(floats), measure(LiteRTEncoder(folder).embed)
@@ -111,7 +112,11 @@ def _write(
     examples: list[NDArray[np.uint8]],
     numbers: Numbers,
 ) -> Manifest:
-    """Write the LiteRT file and a manifest that the runtimes open, but which has no thresholds."""
+    """Write the LiteRT file and a manifest that the runtimes open, but which has no thresholds.
+
+    Args:
+        examples: (1, side, side, 3) uint8 each, for the ranges of 8-bit activations.
+    """
     try:
         with contextlib.redirect_stdout(io.StringIO()), quiet_native_output():
             model = _to_int8(tower, examples) if numbers == "int8" else _to_float16(tower)
@@ -135,10 +140,13 @@ def _to_int8(tower: Any, examples: list[NDArray[np.uint8]]) -> bytes:
     """Convert by selective quantisation, which TensorFlow offers through its debugger alone.
 
     https://ai.google.dev/edge/litert/conversion/tensorflow/quantization/quantization_debugger
+
+    Args:
+        examples: (1, side, side, 3) uint8 each.
     """
     import tensorflow as tf
 
-    def show() -> Iterator[list[NDArray[np.uint8]]]:
+    def show() -> Iterator[list[NDArray[np.uint8]]]:  # (1, side, side, 3) each
         for example in examples:
             yield [example]
 

@@ -67,7 +67,7 @@ class Head(layers.Layer):  # type: ignore[misc]
 
     @property
     def bias(self) -> Tensor:
-        """The logit of identical images, above that of 0.99."""
+        """Return the logit of identical images, a scalar above that of 0.99."""
         return _FLOOR + ops.softplus(self.raw_bias)
 
     def logits(self, first: Tensor, second: Tensor) -> Tensor:
@@ -76,6 +76,7 @@ class Head(layers.Layer):  # type: ignore[misc]
         return self.bias - ops.sum(differences * self.steepness, axis=-1)
 
     def call(self, first: Tensor, second: Tensor) -> Tensor:
+        """Return (B, 1) probabilities of "same" of (B, D) embeddings."""
         return ops.sigmoid(self.logits(first, second))[..., None]
 
 
@@ -84,6 +85,7 @@ class L1(Head):
     """A weight for the difference of every coordinate."""
 
     def measure(self, first: Tensor, second: Tensor) -> Tensor:
+        """Return (B, D) absolute differences of (B, D) embeddings."""
         return ops.abs(first - second)
 
 
@@ -92,6 +94,7 @@ class Euclidean(Head):
     """One weight, for the distance."""
 
     def measure(self, first: Tensor, second: Tensor) -> Tensor:
+        """Return (B, 1) Euclidean distances of (B, D) embeddings."""
         return safe_distance(first, second)
 
     def count(self, dimension: int) -> int:  # noqa: ARG002
@@ -106,6 +109,7 @@ class Cosine(Head):
     """
 
     def measure(self, first: Tensor, second: Tensor) -> Tensor:
+        """Return (B, 1) halves of squared distances of (B, D) embeddings."""
         return ops.sum(ops.square(first - second), axis=-1, keepdims=True) / 2
 
     def count(self, dimension: int) -> int:  # noqa: ARG002

@@ -127,13 +127,13 @@ def _twins(count: int, dtype: Any) -> Tensor:
 
 
 def spread(embeddings: Tensor) -> Tensor:
-    """Return the root mean square distance of the rows from their mean: 0 collapsed, 1 at best."""
+    """Return the root mean square distance of (N, D) rows from their mean: 0 collapsed, 1 best."""
     centred = embeddings - ops.mean(embeddings, axis=0, keepdims=True)
     return ops.sqrt(ops.mean(ops.sum(ops.square(centred), axis=1)))
 
 
 def pair_accuracy(embeddings: Tensor) -> Tensor:
-    """Return the share of rows whose nearest row in the batch is their twin."""
+    """Return the share of (2 B, D) rows that lie nearest to the other view of their photo."""
     count = ops.shape(embeddings)[0]
     cosine = ops.matmul(embeddings, ops.transpose(embeddings)) - 4 * ops.eye(count)
     twin = ops.roll(ops.arange(count), -(count // 2))
@@ -145,7 +145,7 @@ class BinaryCrossEntropy(keras.losses.Loss):  # type: ignore[misc]
     """`binary_cross_entropy` of (P,) truths and logits."""
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
-        return binary_cross_entropy(y_true, y_pred)
+        return binary_cross_entropy(y_true, y_pred)  # scalar
 
 
 class Contrastive(keras.losses.Loss):  # type: ignore[misc]
@@ -156,7 +156,7 @@ class Contrastive(keras.losses.Loss):  # type: ignore[misc]
         self.margin = margin
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
-        return contrastive(y_true, y_pred, margin=self.margin)
+        return contrastive(y_true, y_pred, margin=self.margin)  # scalar
 
 
 class Triplet(keras.losses.Loss):  # type: ignore[misc]
@@ -167,7 +167,7 @@ class Triplet(keras.losses.Loss):  # type: ignore[misc]
         self.margin = margin
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
-        return triplet(y_pred, y_true, margin=self.margin)
+        return triplet(y_pred, y_true, margin=self.margin)  # scalar
 
 
 class NTXent(keras.losses.Loss):  # type: ignore[misc]
@@ -178,4 +178,4 @@ class NTXent(keras.losses.Loss):  # type: ignore[misc]
         self.temperature = temperature
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:  # noqa: ARG002
-        return nt_xent(y_pred, temperature=self.temperature)
+        return nt_xent(y_pred, temperature=self.temperature)  # scalar

@@ -12,7 +12,7 @@ from dedupe.siamese.dataset import PhotoArray, squash
 
 LookAlikes = NDArray[np.int64]  # (N, K) photo numbers; a photo's own number where it has fewer
 
-_REPEAT = 0.5  # distance below which two photos may well be copies, which must not be told apart
+_REPEAT = 0.5  # distance below which two photos may be copies, which are no negatives
 _BLOCK = 256
 
 
@@ -27,7 +27,7 @@ def find_look_alikes(tower: Any, photos: PhotoArray, *, side: int, count: int = 
 
     Returns:
         (N, K) int64, K <= `count`, nearest first. Photos nearer than 0.5 are taken for copies and
-        left out; a photo stands for itself where nothing else is left.
+        left out; a photo with fewer look-alikes is its own look-alike.
     """
     vectors = np.concatenate(
         [_embed(tower, photos[row : row + _BLOCK], side) for row in range(0, len(photos), _BLOCK)]
@@ -40,12 +40,13 @@ def find_look_alikes(tower: Any, photos: PhotoArray, *, side: int, count: int = 
 
 
 def _embed(tower: Any, photos: PhotoArray, side: int) -> NDArray[np.float32]:
+    """Return the (B, D) vectors of (B, H, H, 3) photos."""
     pixels = np.stack([squash(photo, side) for photo in photos])
     return np.asarray(ops.convert_to_numpy(tower(pixels, training=False)), np.float32)
 
 
 def _nearest(vectors: NDArray[np.float32], row: int, kept: int) -> LookAlikes:
-    """Look-alikes of one block of photos, those from `row` on."""
+    """Return the (block, K) look-alikes of the photos from `row` on, of (N, D) vectors."""
     block = vectors[row : row + _BLOCK]
     square = 2 - 2 * block @ vectors.T  # (block, N)
     square[square < _REPEAT**2] = np.inf  # the photo itself, too

@@ -54,6 +54,7 @@ class SiameseTrainer(keras.Model):  # type: ignore[misc]
         return self._judge(y_pred) if self.plan.loss == "binary" else self._compare(y_pred)
 
     def _compare(self, embeddings: Tensor) -> Tensor:
+        """Return the scalar loss of (2 B, D) embeddings."""
         plan = self.plan
         margin = {} if plan.margin is None else {"margin": plan.margin}
         if plan.loss == "triplet":
@@ -66,6 +67,7 @@ class SiameseTrainer(keras.Model):  # type: ignore[misc]
         return loss + plan.spread_weight * losses.koleo(embeddings)
 
     def _judge(self, embeddings: Tensor) -> Tensor:
+        """Return the scalar loss of the head on (2 B, D) embeddings."""
         first, second, same = pair_up(embeddings)
         logits = self.head.get_layer("head").logits(first, second)
         right = ops.equal(logits > 0, same > 0.5)
