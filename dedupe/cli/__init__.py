@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from typing import Annotated, NoReturn
 
 import typer
@@ -36,6 +35,8 @@ app.add_typer(schedule)
 
 def _show_version(wanted: bool) -> None:
     if wanted:
+        from importlib.metadata import version  # loads the email package: not for --help
+
         print(f"dedupe {version('dedupe')}")
         raise typer.Exit
 

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from dedupe.apply.history import Run, list_runs
+from typing import TYPE_CHECKING
+
 from dedupe.cli.console import console
 from dedupe.cli.output import describe_action
+
+if TYPE_CHECKING:
+    from dedupe.apply.history import Run
 
 
 def history() -> None:
     """List the runs that changed files, oldest first."""
+    from dedupe.apply.history import list_runs  # not for --help
+
     runs = list_runs(on_damaged=lambda error: console.warn(str(error)))
     for run in runs:
         what = describe_action(len(run.actions), run.kind, run.move_to)

@@ -8,7 +8,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from dedupe.cli.output import describe_action, skip_reasons, totals
@@ -62,6 +61,8 @@ def write_summary(path: str, facts: dict[str, Any]) -> None:
 def summarise(run: Run, *, clock: Clock) -> dict[str, Any]:
     """Return the facts of a run for a program; docs/formats.md lists the fields."""
     report, applied = run.report, run.applied
+    from importlib.metadata import version  # loads the email package: not for --help
+
     facts: dict[str, Any] = {
         "version": version("dedupe"),
         "started": clock.started.isoformat(timespec="seconds"),

@@ -6,9 +6,6 @@ from typing import Annotated
 
 import typer
 
-from dedupe.apply.history import list_runs
-from dedupe.apply.select import fits
-from dedupe.apply.undo import undo as undo_run
 from dedupe.cli.console import console
 from dedupe.cli.output import count, show_failed
 from dedupe.errors import ApplyError
@@ -25,6 +22,9 @@ def undo(
     ] = None,
 ) -> None:
     """Restore every file of a run to its place."""
+    from dedupe.apply.select import fits  # not for --help
+    from dedupe.apply.undo import undo as undo_run
+
     globs = select or ["*"]
     console.promise = "; the same command goes on from here"
     with console.progress({"undo": ("Restoring", "files")}) as on_progress:
@@ -40,6 +40,8 @@ def undo(
 
 
 def _last_run() -> str:
+    from dedupe.apply.history import list_runs
+
     runs = [run for run in list_runs(on_damaged=lambda e: console.warn(str(e))) if not run.undone]
     if not runs:
         raise ApplyError("there is no run to undo")

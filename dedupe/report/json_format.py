@@ -23,7 +23,6 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from importlib.metadata import version
 from itertools import groupby
 from typing import Any, NoReturn, TypeVar
 
@@ -43,6 +42,8 @@ def json_lines(report: Report) -> Iterator[bytes]:
     Raises:
         ValueError: a reader would reject the report.
     """
+    from importlib.metadata import version  # loads the email package: not for --help
+
     head = {
         "version": _VERSION,
         "generated_by": f"dedupe {version('dedupe')}",

@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from dedupe.errors import ScheduleError, UsageError
-from dedupe.schedule import cron, launchd, systemd, task_scheduler
 from dedupe.schedule.job import Job, Scheduled, check_name, job_dir, low_priority, parse_time
 
 __all__ = [
@@ -31,7 +30,9 @@ __all__ = [
 
 
 class _Scheduler(Protocol):
-    """The functions that each scheduler module provides."""
+    """What each scheduler module provides."""
+
+    KIND: str
 
     def show(self, job: Job) -> str: ...
     def install(self, job: Job) -> str: ...
@@ -39,14 +40,15 @@ class _Scheduler(Protocol):
     def jobs(self) -> list[Scheduled]: ...
 
 
-_SCHEDULERS: Mapping[str, _Scheduler] = {
-    systemd.KIND: systemd,
-    cron.KIND: cron,
-    launchd.KIND: launchd,
-    task_scheduler.KIND: task_scheduler,
-}
+KINDS = ("auto", "systemd", "cron", "launchd", "task-scheduler")
 
-KINDS = ("auto", *_SCHEDULERS)
+
+def _schedulers() -> Mapping[str, _Scheduler]:
+    """Return the scheduler modules by kind, loaded here: `--help` needs no XML."""
+    from dedupe.schedule import cron, launchd, systemd, task_scheduler
+
+    modules: tuple[_Scheduler, ...] = (systemd, cron, launchd, task_scheduler)
+    return {module.KIND: module for module in modules}
 
 
 def choose_kind(kind: str) -> str:
@@ -61,13 +63,15 @@ def choose_kind(kind: str) -> str:
     if kind != "auto":
         return kind
     if sys.platform == "darwin":
-        return launchd.KIND
+        return "launchd"
     if sys.platform == "win32":
-        return task_scheduler.KIND
+        return "task-scheduler"
+    from dedupe.schedule import cron, systemd
+
     if systemd.usable():
-        return systemd.KIND
+        return "systemd"
     if cron.usable():
-        return cron.KIND
+        return "cron"
     raise ScheduleError("neither systemd nor cron runs here; choose one by --kind, or see --print")
 
 
@@ -77,7 +81,7 @@ def show_job(job: Job, kind: str) -> str:
     Raises:
         UsageError: this scheduler cannot express the job.
     """
-    return _SCHEDULERS[kind].show(job)
+    return _schedulers()[kind].show(job)
 
 
 def install_job(job: Job, kind: str) -> str:
@@ -91,8 +95,8 @@ def install_job(job: Job, kind: str) -> str:
         ScheduleError: a scheduler rejects the job.
     """
     older = [found.kind for found in list_jobs() if found.name == job.name and found.kind != kind]
-    hints = [_SCHEDULERS[kind].install(job)]
-    hints += [_SCHEDULERS[other].remove(job.name) for other in older]
+    hints = [_schedulers()[kind].install(job)]
+    hints += [_schedulers()[other].remove(job.name) for other in older]
     return "; ".join(hint for hint in hints if hint)
 
 
@@ -102,7 +106,7 @@ def list_jobs() -> list[Scheduled]:
     Raises:
         ScheduleError: a scheduler cannot be read.
     """
-    found = [job for scheduler in _SCHEDULERS.values() for job in scheduler.jobs()]
+    found = [job for scheduler in _schedulers().values() for job in scheduler.jobs()]
     return sorted(found, key=lambda job: (job.name, job.kind))
 
 
@@ -129,4 +133,4 @@ def remove_job(name: str) -> str:
         UsageError: there is no such job.
         ScheduleError: its scheduler rejects the change.
     """
-    return _SCHEDULERS[find_job(name).kind].remove(name)
+    return _schedulers()[find_job(name).kind].remove(name)
