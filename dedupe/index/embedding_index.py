@@ -325,17 +325,8 @@ def _parse_facts(text: str) -> Facts:
     return Facts(**json.loads(text))
 
 
-def _parse_verdict(
-    first: str,
-    second: str,
-    verifier: int,
-    is_copy: int,
-    score: float,
-    how: str,
-    level: Any,
-    matrix: bytes,
-    crc: int,
-) -> tuple[Digests, Verdict]:
+def _parse_verdict(*row: Any) -> tuple[Digests, Verdict]:
+    first, second, verifier, is_copy, score, how, level, matrix, crc = row
     _check(crc, matrix, first, second, verifier, is_copy, score, how, level)
     numbers = tuple(np.frombuffer(matrix, np.float64).tolist()) or None
     return (first, second), Verdict(bool(is_copy), score, how, level, numbers)
