@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -32,6 +33,9 @@ the tenth percentile of drawn pages is 0.14, the median of photos 0.08 (docs/ver
 _GAIN_IN_PLACE = 2.1, 1.5  # bad and good exposure if every pixel is in its place
 _BENDABLE = 8  # inliers of an affine map from which a perspective is tried
 _AGREEING = 0.8  # or this share of the structure, if whole frames were aligned
+
+_EMPTY = 0.95  # share of flat pixels from which a page is nearly empty: drawn ones have 0.99
+_TONES = 40.0  # largest change of a colour on nearly empty pages, less the median, levels
 
 NOT_A_COPY = Verdict(False, 0.0)
 
@@ -106,7 +110,9 @@ def examine(first: Features, second: Features) -> Comparison:
     if first.equals(second):
         return Comparison(Verdict(True, 1.0, level="pixels", matrix=SAME_FRAME))
     best = _align(first, second)
-    return _check_details(best, first, second) if best.verdict.is_copy else best
+    if best.verdict.is_copy:
+        return _check_details(best, first, second)
+    return _compare_empty(best, first, second)
 
 
 def _align(first: Features, second: Features) -> Comparison:
@@ -143,6 +149,22 @@ def _bend(best: Comparison, first: Features) -> Comparison:
         return best
     matrix = _map_frames(alignment, first)
     return Comparison(replace(verdict, level="perspective", matrix=matrix), alignment, overlap)
+
+
+def _compare_empty(found: Comparison, first: Features, second: Features) -> Comparison:
+    """Accept two nearly empty pages if their frames, tones and all their details agree."""
+    if min(first.flat, second.flat) < _EMPTY or min(first.longest, second.longest) <= SMALL_SIDE:
+        return found
+    if first.colour.shape != second.colour.shape:
+        return found
+    change = cv2.blur(first.colour.astype(np.float32) - second.colour, (3, 3))
+    if np.abs(change - np.median(change, axis=(0, 1))).max() > _TONES:
+        return found
+    details = compare_details(first.load_fine(), second.load_fine(), SAME_FRAME)
+    if not details.agree:
+        return replace(found, details=details)
+    verdict = Verdict(True, round(details.least, 4), level="details", matrix=SAME_FRAME)
+    return Comparison(verdict, details=details)
 
 
 def _check_details(found: Comparison, first: Features, second: Features) -> Comparison:

@@ -35,6 +35,8 @@ _OWNED = 2.5  # edges of what differs, over other edges, in a picture that owns 
 _EDGE = 12.0  # mean slope of its outline, at least, levels for each pixel
 _OUTLINE = 32  # pixels of an outline of what differs, at least
 _CHANGED = 20.0  # least change of brightness of a pixel that differs, levels
+_STRONG = 12  # windows with structure that the same page shows, at least
+_AGREE = 0.9  # least correlation of 95 % of them
 
 Mask = NDArray[np.bool_]
 
@@ -50,11 +52,19 @@ class Details:
     first_owned: float = 0.0  # edges of the first along what differs, over its other edges
     second_owned: float = 0.0  # the same of the second
     box: tuple[int, int, int, int] = (0, 0, 0, 0)  # x, y, width, height of most of what differs
+    strong: int = 0  # windows with at least a third of the largest structure
+    least: float = 0.0  # correlation that 95 % of the strong windows exceed
 
     @property
     def owned(self) -> float:
         """How clearly each of the two pictures shows something of its own; 1 is the border."""
         return min(self.first_owned, self.second_owned) / _OWNED
+
+    @property
+    def agree(self) -> bool:
+        """Whether all structure of both pictures is the same; needs some structure."""
+        alone = self.conflicts + self.first_only + self.second_only
+        return self.strong >= _STRONG and alone == 0 and self.least >= _AGREE
 
     @property
     def score(self) -> float:
@@ -153,7 +163,9 @@ class _Comparison:
             owned, box = self._find_owners(conflicts | alone)
         if self.pair.swapped:
             counts, owned = counts[::-1], owned[::-1]
-        return Details(common, count, *counts, *owned, box)
+        firm = self.inside & (high > max(_STRUCTURE, 0.3 * float(high.max(initial=0))))
+        least = float(np.quantile(self.alike[firm], 0.05)) if firm.any() else 0.0
+        return Details(common, count, *counts, *owned, box, int(firm.sum()), least)
 
     def _find_conflicts(self, doubtful: Mask) -> Mask:
         """Return the windows of the grid that correlate at no shift, bool."""

@@ -125,3 +125,24 @@ def test_fine_alignment_works_in_the_frame_of_the_less_resolved_picture() -> Non
     assert pair.swapped
     assert pair.a.shape == pair.b.shape == halve(page).shape[:2]
     assert float(np.abs(pair.a - pair.b)[pair.mask].max()) < 30
+
+
+def draw_number(number: str) -> NDArray[np.uint8]:
+    """Return a page with nothing but its number."""
+    image = Image.new("RGB", (800, 1100), "white")
+    ImageDraw.Draw(image).text((390, 1040), number, fill="black", font_size=18)
+    return np.asarray(image)
+
+
+def test_a_nearly_empty_page_has_copies() -> None:
+    assert is_copy(draw_number("127"), halve(draw_number("127")))
+
+
+def test_nearly_empty_pages_with_other_numbers_are_two_pages() -> None:
+    assert not is_copy(draw_number("127"), draw_number("128"))
+
+
+def test_the_same_print_on_another_colour_is_another_page() -> None:
+    tinted = np.minimum(draw_number("127"), np.array([255, 190, 190], np.uint8))
+    tinted[:500] = draw_number("127")[:500]
+    assert not is_copy(draw_number("127"), tinted)
