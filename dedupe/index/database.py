@@ -56,6 +56,7 @@ _DROP_OLDER = """
 
 _WAIT_S = 10.0  # for a lock of another process; a transaction of a scan takes milliseconds
 _BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL})
+_FAILURES = (sqlite3.Error, UnicodeDecodeError)
 _DAMAGE = frozenset(
     {
         *(sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT),
@@ -90,7 +91,7 @@ class Database:
         self._is_busy = False
         try:
             self._open()
-        except sqlite3.Error as error:
+        except _FAILURES as error:
             if _is_busy(error):
                 self._warn_busy()
             elif _is_damage(error) and self._is_ours():
@@ -118,7 +119,7 @@ class Database:
                 return []
             try:
                 return self._connection.execute(statement, values).fetchall()
-            except sqlite3.Error as error:
+            except _FAILURES as error:
                 self._recover(error)
                 return []
 
@@ -139,7 +140,7 @@ class Database:
                     with self._connection:
                         work(self._connection)
                     return
-                except sqlite3.Error as error:
+                except _FAILURES as error:
                     self._recover(error)
                     if self._is_busy:
                         return
@@ -157,7 +158,7 @@ class Database:
             try:
                 with self._connection:
                     yield self._connection
-            except sqlite3.Error as error:
+            except _FAILURES as error:
                 if _is_damage(error):
                     self.set_aside(str(error))
                 raise self._error(error) from error
@@ -180,7 +181,7 @@ class Database:
                         stacklevel=3,
                     )
                 self._open()
-            except (OSError, sqlite3.Error) as error:
+            except (OSError, *_FAILURES) as error:
                 raise self._error(error) from error
 
     def _rename(self) -> Path | None:
@@ -197,7 +198,7 @@ class Database:
                 os.rename(f"{self.path}{suffix}", f"{damaged}{suffix}")
         return damaged
 
-    def _recover(self, error: sqlite3.Error) -> None:
+    def _recover(self, error: sqlite3.Error | UnicodeDecodeError) -> None:
         """Set a damaged file aside, leave a locked one out for now, and raise all other errors."""
         if _is_busy(error):
             self._warn_busy()
@@ -267,12 +268,12 @@ def _inode(path: Path) -> int:
     return os.stat(path).st_ino
 
 
-def _is_busy(error: sqlite3.Error) -> bool:
+def _is_busy(error: sqlite3.Error | UnicodeDecodeError) -> bool:
     return (getattr(error, "sqlite_errorcode", 0) & 0xFF) in _BUSY
 
 
-def _is_damage(error: sqlite3.Error) -> bool:
+def _is_damage(error: sqlite3.Error | UnicodeDecodeError) -> bool:
     code = getattr(error, "sqlite_errorcode", None)
-    if code is None:  # raised by Python: a text is not UTF-8
+    if code is None:  # raised by Python: a text, or the message itself, is not UTF-8
         return True
     return (code & 0xFF) in _DAMAGE or code == sqlite3.SQLITE_IOERR_SHORT_READ

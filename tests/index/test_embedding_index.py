@@ -301,6 +301,15 @@ def test_an_index_that_is_damaged_while_it_is_written_is_built_anew(tmp_path: Pa
         assert known(index, FILE) == {"/p/a.jpg": plain(content())}
 
 
+def test_an_index_whose_table_names_are_damaged_is_set_aside(tmp_path: Path) -> None:
+    path = tmp_path / "index.sqlite"
+    remember_many(tmp_path)
+    data = path.read_bytes().replace(b"CREATE TABLE verdicts", b"CRXATE TABLE verdicts")
+    path.write_bytes(data.replace(b"verdicts", b"\xd5erdicts"))  # as SQLite's message quotes it
+    with pytest.warns(DedupeWarning, match="set aside"), opened(tmp_path) as index:
+        assert index.find_content("d1") is None
+
+
 def test_an_index_without_its_beginning_is_set_aside(tmp_path: Path) -> None:
     path = tmp_path / "index.sqlite"
     remember_many(tmp_path)
