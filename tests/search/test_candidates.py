@@ -16,7 +16,7 @@ from dedupe.index.embedding_index import EmbeddingIndex
 from dedupe.search.candidates import find_candidates
 from dedupe.search.limits import SearchLimits
 from dedupe.search.search import find_pairs
-from dedupe.types import Contents, ImageFile, Photo, SearchStats
+from dedupe.types import Contents, Facts, ImageFile, Photo, SearchStats
 
 Listed = list[tuple[int, int, float]]
 POINTS = np.random.default_rng(1).normal(size=(60, 3)).astype(np.float32)
@@ -30,11 +30,14 @@ def index(tmp_path: Path) -> Iterator[EmbeddingIndex]:
 
 
 def scene(numbers: Sequence[int], *, low_detail: Sequence[int] = ()) -> Contents:
-    """Pictures by number; the number is the content."""
-    files = [
-        [Photo(ImageFile(f"/p/{row:03}", 0, 9, 9, 1, row), 10, 10, "PNG", f"digest{number}")]
-        for row, number in enumerate(numbers)
-    ]
+    """Pictures by number; the number is the content and its pixels."""
+
+    def photo(row: int, number: int) -> Photo:
+        file = ImageFile(f"/p/{row:03}", 0, 9, 9, 1, row)
+        facts = Facts(pixels=f"pixels{number}")
+        return Photo(file, 10, 10, "PNG", f"digest{number}", facts)
+
+    files = [[photo(row, number)] for row, number in enumerate(numbers)]
     return some_contents(files, VECTORS[list(numbers)], low_detail=low_detail)
 
 
@@ -147,7 +150,8 @@ def test_low_detail_pictures_are_paired_if_their_pixels_agree_and_with_no_others
     rows = range(len(near))
     contents = scene(near, low_detail=rows)
     assert candidates(contents) == []
-    same = Photo(ImageFile("/p/same", 0, 9, 9, 1, 99), 10, 10, "BMP", "other bytes")
+    facts = contents.photos[0][0].facts
+    same = Photo(ImageFile("/p/same", 0, 9, 9, 1, 99), 10, 10, "BMP", "other bytes", facts)
     vectors = np.concatenate([contents.vectors, contents.vectors[:1]])
     both = some_contents([*contents.photos, [same]], vectors, low_detail=[*rows, len(near)])
     assert candidates(both) == [(0, len(near), 0.0)]
