@@ -6,7 +6,7 @@ import contextlib
 import functools
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Unpack
@@ -28,10 +28,11 @@ from dedupe.encoder.threshold import choose_threshold, narrow
 from dedupe.errors import InputError, UsageError
 from dedupe.files.paths import USER_FILE, StrPath, UserFile, is_below
 from dedupe.group.cluster import cluster
-from dedupe.group.keep import DEFAULT_RULES, arrange_files, explain_choice, order_contents
+from dedupe.group.keep import DEFAULT_RULES, arrange_files, order_contents
 from dedupe.group.refine import Judge, RowPair, refine_groups
 from dedupe.ignored import IgnoredPairs, find_ignored
 from dedupe.index.embedding_index import EmbeddingIndex, default_index_path
+from dedupe.keepers import Keepers
 from dedupe.low_detail import list_low_detail
 from dedupe.options import (
     InputOptions,
@@ -41,16 +42,14 @@ from dedupe.options import (
     WalkOptions,
     build,
 )
+from dedupe.provenance.examiner import Examiner
 from dedupe.search.candidates import find_candidates
 from dedupe.search.limits import SearchLimits
 from dedupe.search.search import Found
 from dedupe.types import (
     Contents,
-    Duplicate,
-    Facts,
     Group,
     ImageFile,
-    Kind,
     Pairs,
     Progress,
     Report,
@@ -132,8 +131,11 @@ def find_duplicates(
             contents,
             found.pairs,
             chosen.keep,
+            threshold=limit,
             ignored=ignored,
             judge=verifier.judge if chosen.verify else None,
+            examiner=Examiner(max_pixels=files.max_pixels, remembered=index),
+            workers=run.workers,
             on_progress=on_progress,
         )
     grouped = {photo.path for group in groups for photo in group.photos}
@@ -264,8 +266,11 @@ def group_pairs(
     pairs: Pairs,
     rules: Sequence[str] = DEFAULT_RULES,
     *,
+    threshold: float = 2.0,
     ignored: IgnoredPairs | None = None,
     judge: Judge | None = None,
+    examiner: Examiner | None = None,
+    workers: int | None = None,
     on_progress: Progress = no_progress,
 ) -> tuple[Group, ...]:
     """Group contents around keepers, verifying each pair of a keeper and a duplicate.
@@ -274,9 +279,13 @@ def group_pairs(
         contents: U contents, their files in the order of the rules.
         pairs: contents that may be copies.
         rules: keep rules, the first one decides first.
+        threshold: largest distance to a keeper, in [0, 2].
         ignored: pairs that are not duplicates; None for none.
         judge: returns the verdicts on pairs of rows; None to trust the distance.
-        on_progress: called as ("verify", pairs just verified, pairs known to need verification).
+        examiner: measures the evidence on groups; None for one without an index.
+        workers: threads; None for one per core.
+        on_progress: called as ("verify", pairs just verified, pairs known to need verification)
+            and ("keep", groups just finished, groups).
 
     Returns:
         Groups in the order of their keepers' paths.
@@ -301,7 +310,15 @@ def group_pairs(
             same_radius=-1.0,  # other pages of text are as near as 0.03 of the threshold
             on_progress=on_progress,
         )
-    groups = (_to_group(star, contents, verdicts, rules) for star in stars)
+    keepers = Keepers(
+        contents,
+        rules,
+        threshold=threshold,
+        ignored=ignored,
+        judge=judge,
+        examiner=examiner or Examiner(),
+    )
+    groups = keepers.form_groups(stars, verdicts, workers=workers, on_progress=on_progress)
     return tuple(sorted(groups, key=lambda group: os.fsencode(group.keeper.path)))
 
 
@@ -382,50 +399,6 @@ def _pixels(contents: Contents, rules: Sequence[str]) -> NDArray[np.int64] | Non
     if rules[:1] != ("most-pixels",):
         return None
     return np.array([files[0].pixels for files in contents.photos], np.int64)
-
-
-def _to_group(
-    star: Star,
-    contents: Contents,
-    verdicts: Mapping[RowPair, Verdict],
-    rules: Sequence[str],
-) -> Group:
-    keeper = contents.photos[star.keeper][0]
-    duplicates = [
-        Duplicate(
-            photo=photo,
-            distance=distance,
-            kind=_kind(
-                star.keeper == row,
-                how := _how(verdict := verdicts.get((star.keeper, row)), keeper.facts, photo.facts),
-            ),
-            how=how,
-            matrix=verdict.matrix if verdict else None,
-        )
-        for row, distance in star.duplicates
-        for photo in contents.free_files(row)
-        if photo is not keeper
-    ]
-    duplicates.sort(key=lambda duplicate: os.fsencode(duplicate.photo.path))
-    protected = {keeper.path} if contents.protected[star.keeper] else set()
-    others = [duplicate.photo for duplicate in duplicates]
-    return Group(keeper, tuple(duplicates), explain_choice(keeper, others, rules, protected))
-
-
-def _how(verdict: Verdict | None, keeper: Facts, duplicate: Facts) -> str:
-    """Return in words what verification and the facts say of a duplicate."""
-    words = {
-        verdict.how if verdict else "": True,
-        "one frame of several": duplicate.frames < keeper.frames,
-        "damaged": duplicate.damage != "" and keeper.damage == "",
-    }
-    return ", ".join(word for word, holds in words.items() if word and holds)
-
-
-def _kind(is_exact: bool, how: str) -> Kind:
-    if is_exact:
-        return "exact"
-    return "edited" if how else "same"
 
 
 def _list_damaged(contents: Contents) -> tuple[Skipped, ...]:

@@ -69,7 +69,7 @@ def test_copies_are_grouped_round_their_keepers(scanned: Scan, photos: Path) -> 
     report = scanned(photos)
     assert grouped(report) == CATS | DOGS
     assert [(g.reason, [d.kind for d in g.duplicates]) for g in report.groups] == [
-        ("name-without-copy-suffix", ["exact", "same"]),
+        ("most-pixels", ["exact", "same"]),
         ("largest", ["same"]),
     ]
     assert [d.distance for d in report.duplicates] == [0.0] + [
@@ -289,8 +289,8 @@ def test_a_second_scan_embeds_nothing(scanned: Scan, photos: Path, tmp_path: Pat
 
 
 def test_progress_adds_up_in_each_stage(scanned: Scan, photos: Path) -> None:
-    done = {"walk": 0, "embed": 0, "search": 0}
-    totals = {"walk": 7, "embed": 7, "search": 6}  # two files have one content
+    done = {"walk": 0, "embed": 0, "search": 0, "keep": 0}
+    totals = {"walk": 7, "embed": 7, "search": 6, "keep": 2}  # two files have one content
 
     def on_progress(stage: str, count: int, total: int) -> None:
         assert total == totals[stage]

@@ -36,6 +36,7 @@ _STAGES = {
     "embed": ("Reading", "images"),
     "search": ("Comparing", "images"),
     "verify": ("Verifying", "pairs"),
+    "keep": ("Choosing", "groups"),
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -30,7 +30,10 @@ def _has_copy_name(photo: Photo) -> bool:
     return _COPY_NAME.search(stem) is not None
 
 
+ORIGINAL = "original"  # the file that the others were made from, by `dedupe.provenance`
+
 RULES: dict[str, Callable[[Photo], Any]] = {
+    ORIGINAL: lambda _photo: 0,  # equal for all until a group is ranked
     "most-pixels": lambda photo: -photo.pixels,
     "format": lambda photo: rank_fidelity(photo.format),  # the least compressed format comes first
     "largest": lambda photo: -photo.file.size,
@@ -45,6 +48,7 @@ RULES: dict[str, Callable[[Photo], Any]] = {
 """Each rule maps a photo to a key; the photo with the smallest key stays."""
 
 DEFAULT_RULES = (
+    ORIGINAL,
     "most-pixels",
     "format",
     "largest",
@@ -54,6 +58,7 @@ DEFAULT_RULES = (
 )
 PROTECTED = "protected"
 INTACT = "intact"  # damaged files come after all others
+CLOSEST = "closest-to-all"  # the rules prefer another file, which does not lie close to all
 PATH_ORDER = "path-order"  # the last rule: it always decides
 
 
@@ -95,7 +100,10 @@ def arrange_files(
 
 
 def order_contents(
-    contents: Contents, rules: Sequence[str], rows: NDArray[np.integer] | None = None
+    contents: Contents,
+    rules: Sequence[str],
+    rows: NDArray[np.integer] | None = None,
+    ranks: Mapping[str, int] | None = None,
 ) -> NDArray[np.int64]:
     """Return rows of contents from the one most worth keeping to the least.
 
@@ -105,6 +113,8 @@ def order_contents(
         contents: U contents, their files in order, see `arrange_files`.
         rules: names from `RULES`, the first one decides first.
         rows: (R,) those to put in order; None for all.
+        ranks: by digest, the place of a content in its group, 0 for the original; decides for
+            the rule `original`.
 
     Returns:
         (R,) rows.
@@ -116,28 +126,38 @@ def order_contents(
 
     def key(row: int) -> tuple[Any, ...]:
         photo = contents.photos[row][0]
-        return _key(photo, rules, (photo.path,) if has_protected[row] else ())
+        return _key(photo, rules, (photo.path,) if has_protected[row] else (), ranks)
 
     return np.array(sorted(some, key=key), np.int64)
 
 
 def explain_choice(
-    keeper: Photo, others: Sequence[Photo], rules: Sequence[str], protected: Collection[str] = ()
+    keeper: Photo,
+    others: Sequence[Photo],
+    rules: Sequence[str],
+    protected: Collection[str] = (),
+    ranks: Mapping[str, int] | None = None,
 ) -> str:
     """Return the name of the rule that puts `keeper` before the best of `others`.
 
     If the rules prefer another file, the keeper was chosen because all the others lie close to
     it: `closest-to-all`.
     """
-    best = min((_key(other, rules, protected) for other in others), default=None)
-    mine = _key(keeper, rules, protected)
+    best = min((_key(other, rules, protected, ranks) for other in others), default=None)
+    mine = _key(keeper, rules, protected, ranks)
     if best is not None and best < mine:
-        return "closest-to-all"
+        return CLOSEST
     names = (PROTECTED, INTACT, *rules, PATH_ORDER)
     return next(name for name, a, b in zip(names, mine, best or (), strict=False) if a != b)
 
 
-def _key(photo: Photo, rules: Sequence[str], protected: Collection[str]) -> tuple[Any, ...]:
-    by_rule = (RULES[rule](photo) for rule in rules)
+def _key(
+    photo: Photo,
+    rules: Sequence[str],
+    protected: Collection[str],
+    ranks: Mapping[str, int] | None = None,
+) -> tuple[Any, ...]:
+    rank = (ranks or {}).get(photo.digest, 0)
+    by_rule = (rank if rule == ORIGINAL else RULES[rule](photo) for rule in rules)
     is_damaged = photo.facts.damage != ""
     return (photo.path not in protected, is_damaged, *by_rule, os.fsencode(photo.path))

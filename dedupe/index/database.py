@@ -46,6 +46,11 @@ _SCHEMA = f"""
         level TEXT NOT NULL, matrix BLOB NOT NULL, crc INTEGER NOT NULL,
         PRIMARY KEY (first, second, verifier)
     ) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS evidence (
+        first TEXT NOT NULL, second TEXT NOT NULL, version INTEGER NOT NULL,
+        near BLOB NOT NULL, numbers TEXT NOT NULL, crc INTEGER NOT NULL,
+        PRIMARY KEY (first, second, version)
+    ) WITHOUT ROWID;
     PRAGMA application_id = {APPLICATION_ID};
     PRAGMA user_version = {_VERSION};
 """

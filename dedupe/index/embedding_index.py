@@ -277,6 +277,38 @@ class EmbeddingIndex:
             )
         )
 
+    def find_evidence(self, pair: Digests, version: int, near: FrameMatrix) -> str | None:
+        """Return the evidence on a pair of contents as JSON, or None.
+
+        Args:
+            pair: two digests, ascending.
+            version: of the measurements; evidence of other versions is left out.
+            near: map between the frames from which the measurement began.
+        """
+        rows = self._read(
+            "SELECT first, second, version, near, numbers, crc FROM evidence"
+            " WHERE first = ? AND second = ? AND version = ? AND near = ?",
+            (*pair, version, _to_blob(near)),
+            _parse_evidence,
+        )
+        return next(iter(rows), None)
+
+    def remember_evidence(
+        self, pair: Digests, version: int, near: FrameMatrix, numbers: str
+    ) -> None:
+        """Write the evidence on a pair of contents, two digests, ascending.
+
+        Raises:
+            IndexFileError: the index cannot be written.
+        """
+        blob = _to_blob(near)
+        row = (*pair, version, blob, numbers, _checksum(blob, *pair, version, numbers))
+        self._database.write(
+            lambda connection: connection.execute(
+                "INSERT OR REPLACE INTO evidence VALUES (?, ?, ?, ?, ?, ?)", row
+            )
+        )
+
     def transaction(self) -> contextlib.AbstractContextManager[sqlite3.Connection]:
         """Hold the file for one transaction, see `Database.transaction`."""
         return self._database.transaction()
@@ -330,6 +362,13 @@ def _parse_verdict(*row: Any) -> tuple[Digests, Verdict]:
     _check(crc, matrix, first, second, verifier, is_copy, score, how, level)
     numbers = tuple(np.frombuffer(matrix, np.float64).tolist()) or None
     return (first, second), Verdict(bool(is_copy), score, how, level, numbers)
+
+
+def _parse_evidence(
+    first: str, second: str, version: int, near: bytes, numbers: str, crc: int
+) -> str:
+    _check(crc, near, first, second, version, numbers)
+    return numbers
 
 
 def _to_blob(matrix: FrameMatrix | None) -> bytes:

@@ -73,6 +73,10 @@ def prune(index: EmbeddingIndex, *, verifier: int, only: Collection[str] = ()) -
             " OR second NOT IN (SELECT digest FROM files)",
             (verifier,),
         )
+        connection.execute(
+            "DELETE FROM evidence WHERE first NOT IN (SELECT digest FROM files)"
+            " OR second NOT IN (SELECT digest FROM files)"
+        )
         _delete_pairs(connection)
     with index.transaction() as connection:
         connection.execute("VACUUM")

@@ -149,7 +149,7 @@ def test_the_name_of_a_folder_does_not_make_a_copy() -> None:
 
 @pytest.mark.parametrize("rules", [["prettiest"], ["largest", "Oldest"], [""], "largest"])
 def test_an_unknown_rule_is_refused(rules: list[str]) -> None:
-    with pytest.raises(UsageError, match=r"no keep rule is called .* choose from most-pixels, "):
+    with pytest.raises(UsageError, match=r"no keep rule is called .* choose from original, "):
         check_rules(rules)
 
 

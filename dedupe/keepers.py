@@ -1,0 +1,233 @@
+"""Choose the keeper of each verified group and describe its duplicates.
+
+Combines provenance, keep rules and verification, which do not import each other.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+
+from dedupe.group.keep import CLOSEST, ORIGINAL, explain_choice, order_contents
+from dedupe.group.recentre import Relations, recentre
+from dedupe.group.replacement import may_replace
+from dedupe.ignored import IgnoredPairs
+from dedupe.provenance.describe import (
+    Relation,
+    describe_choice,
+    describe_duplicate,
+    has_more_detail,
+    shows_more,
+)
+from dedupe.provenance.examiner import Examination, Examiner
+from dedupe.threads import map_threads
+from dedupe.types import (
+    Contents,
+    Duplicate,
+    FrameMatrix,
+    Group,
+    Progress,
+    Star,
+    Verdict,
+    no_progress,
+)
+from dedupe.verify.align import one_thread_each
+
+RowPair = tuple[int, int]
+Judge = Callable[[Sequence[RowPair]], list[Verdict]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """A star on its way to a group."""
+
+    star: Star
+    verdicts: Mapping[int, Verdict]  # on (keeper, row), by row; of verified rows only
+    examination: Examination
+    ranks: Mapping[str, int]  # by digest, 0 for the original; empty if no rule asks for it
+
+
+class Keepers:
+    """Chooses the keepers of one scan."""
+
+    def __init__(
+        self,
+        contents: Contents,
+        rules: Sequence[str],
+        *,
+        threshold: float,
+        ignored: IgnoredPairs | None,
+        judge: Judge | None,
+        examiner: Examiner,
+    ) -> None:
+        """Prepare to choose.
+
+        Args:
+            contents: U contents, their files in the order of the rules.
+            rules: keep rules, the first one decides first.
+            threshold: largest distance to a keeper, in [0, 2].
+            ignored: pairs that are not duplicates; None for none.
+            judge: returns the verdicts on pairs of rows; None to trust the distance.
+            examiner: measures the evidence on groups.
+        """
+        self._contents = contents
+        self._rules = rules
+        self._threshold = threshold
+        self._ignored = ignored
+        self._judge = judge
+        self._examiner = examiner
+
+    def form_groups(
+        self,
+        stars: Sequence[Star],
+        verdicts: Mapping[RowPair, Verdict],
+        *,
+        workers: int | None = None,
+        on_progress: Progress = no_progress,
+    ) -> list[Group]:
+        """Return the groups of stars, each centred on the content most worth keeping.
+
+        Args:
+            verdicts: on the pairs (keeper, duplicate) that were verified.
+            workers: threads; None for one per core.
+            on_progress: called as ("keep", groups just finished, groups).
+
+        Returns:
+            Groups in the order of the stars.
+        """
+        groups = []
+        examine = partial(self._examine, verdicts=verdicts)
+        with one_thread_each():
+            cases = map_threads(examine, stars, workers=workers)
+            for star, case in zip(stars, cases, strict=True):
+                groups += self._finish(star, case)
+                on_progress("keep", 1, len(stars))
+        return groups
+
+    def _finish(self, star: Star, case: _Case) -> list[Group]:
+        """Return the group of a star, and a group for each content left out that has copies."""
+        chosen = self._spare_detail(self._recentre(case))
+        kept = {chosen.star.keeper, *(row for row, _ in chosen.star.duplicates)}
+        cases = [chosen]
+        for row in sorted({star.keeper, *(row for row, _ in star.duplicates)} - kept):
+            cases.append(_Case(Star(row, ((row, 0.0),)), {}, case.examination, {}))
+        return [group for case in cases if (group := self._describe(case))]
+
+    def _spare_detail(self, case: _Case) -> _Case:
+        """Leave out the contents that show more real detail than the keeper."""
+        if ORIGINAL not in self._rules:
+            return case
+        photos, star = self._contents.photos, case.star
+        keeper = photos[star.keeper][0]
+        duplicates = tuple(
+            (row, distance)
+            for row, distance in star.duplicates
+            if row == star.keeper
+            or not has_more_detail(
+                case.examination.find_evidence(keeper, photos[row][0]), keeper, photos[row][0]
+            )
+        )
+        return replace(case, star=Star(star.keeper, duplicates))
+
+    def _examine(self, star: Star, verdicts: Mapping[RowPair, Verdict]) -> _Case:
+        """Measure the evidence on a star."""
+        digests, photos = self._contents.digests, self._contents.photos
+        rows = [row for row, _ in star.duplicates if row != star.keeper]
+        found = {row: verdicts[star.keeper, row] for row in rows if (star.keeper, row) in verdicts}
+        frames: dict[str, FrameMatrix] = {
+            digests[row]: verdict.matrix
+            for row, verdict in found.items()
+            if verdict.matrix is not None
+        }
+        ordered = self._order([star.keeper, *rows])
+        examination = self._examiner.open_group([photos[row][0] for row in ordered], frames)
+        ranks = {}
+        if ORIGINAL in self._rules and rows and not self._contents.protected[star.keeper]:
+            places = enumerate(examination.rank())
+            ranks = {digests[ordered[position]]: place for place, position in places}
+        for row in rows:
+            examination.find_evidence(photos[star.keeper][0], photos[row][0])
+        return _Case(star, found, examination, ranks)
+
+    def _recentre(self, case: _Case) -> _Case:
+        """Return the star round the best content that the group was verified against."""
+        star = case.star
+        if not case.ranks:
+            return case
+        rows = {star.keeper, *(row for row, _ in star.duplicates)}
+        relate = partial(self._relate, case.examination)
+        centred = recentre(star, self._order(sorted(rows), case.ranks), relate)
+        if centred is None:
+            return case
+        found = {row: verdict for row, (_, verdict) in centred.relations.items() if verdict}
+        return _Case(centred.star, found, case.examination, case.ranks)
+
+    def _relate(self, examination: Examination, keeper: int, rows: Sequence[int]) -> Relations:
+        """Return the rows that the keeper may replace: near, verified, and with nothing more."""
+        contents = self._contents
+        mine = contents.photos[keeper][0]
+        near: Relations = {}
+        for row in rows:
+            other = contents.photos[row][0]
+            gap = contents.vectors[keeper].astype(np.float64) - contents.vectors[row]
+            distance = round(float(np.sqrt(gap @ gap)), 6)
+            is_ignored = self._ignored is not None and self._ignored.are_apart(
+                contents.digests[keeper], contents.digests[row]
+            )
+            if (
+                distance <= self._threshold
+                and not is_ignored
+                and not contents.protected[row]
+                and may_replace(mine.facts, other.facts)
+                and not shows_more(examination.find_evidence(mine, other), mine, other)
+            ):
+                near[row] = distance, None
+        if self._judge is None or not near:
+            return near
+        verdicts = self._judge([(keeper, row) for row in near])
+        return {
+            row: (distance, verdict)
+            for (row, (distance, _)), verdict in zip(near.items(), verdicts, strict=True)
+            if verdict.is_copy
+        }
+
+    def _describe(self, case: _Case) -> Group | None:
+        star, photos = case.star, self._contents.photos
+        keeper = photos[star.keeper][0]
+        duplicates: list[Duplicate] = []
+        others = []
+        for row, distance in star.duplicates:
+            verdict, relation = case.verdicts.get(row), Relation("exact", "")
+            if row != star.keeper:
+                other = photos[row][0]
+                evidence = case.examination.find_evidence(keeper, other)
+                words = verdict.how if verdict else ""
+                relation = describe_duplicate(evidence, keeper, other, words)
+                others.append((other, evidence))
+            matrix = verdict.matrix if verdict else None
+            duplicates += [
+                Duplicate(photo, distance, relation.kind, relation.how, matrix)
+                for photo in self._contents.free_files(row)
+                if photo is not keeper
+            ]
+        if not duplicates:
+            return None
+        duplicates.sort(key=lambda duplicate: os.fsencode(duplicate.photo.path))
+        protected = {keeper.path} if self._contents.protected[star.keeper] else set()
+        files = [other for other, _ in others] or [d.photo for d in duplicates]
+        reason = explain_choice(keeper, files, self._rules, protected, case.ranks)
+        if reason in (ORIGINAL, CLOSEST) and case.ranks:
+            rest = [rule for rule in self._rules if rule != ORIGINAL]
+            fallback = explain_choice(keeper, files, rest, protected)
+            reason = describe_choice(keeper, others, fallback)
+        return Group(keeper, tuple(duplicates), reason)
+
+    def _order(self, rows: Sequence[int], ranks: Mapping[str, int] | None = None) -> list[int]:
+        order: list[int] = order_contents(
+            self._contents, self._rules, np.array(rows, np.int64), ranks
+        ).tolist()
+        return order

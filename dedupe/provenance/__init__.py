@@ -1,0 +1,1 @@
+"""Verified group to its original: which file stays, and what was done to the others."""

@@ -1,0 +1,127 @@
+"""Examine the contents of verified groups: read them, compare pairs, remember the evidence."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dedupe.decode.formats import DEFAULT_MAX_PIXELS
+from dedupe.decode.read import Unreadable, read
+from dedupe.files.digest import digest_bytes
+from dedupe.index.embedding_index import EmbeddingIndex
+from dedupe.provenance.evidence import EVIDENCE_VERSION, WHOLE_FRAME, Evidence, compare, from_json
+from dedupe.provenance.rank import rank_contents, score_pair
+from dedupe.provenance.source import Source, read_source
+from dedupe.types import FrameMatrix, Photo
+
+_HELD_PIXELS = 60_000_000  # decoded pixels that one group keeps in memory, 3 bytes each
+
+
+class Examiner:
+    """Compares contents of one group at a time. Safe to use from many threads."""
+
+    def __init__(
+        self,
+        *,
+        max_pixels: int = DEFAULT_MAX_PIXELS,
+        remembered: EmbeddingIndex | None = None,
+    ) -> None:
+        """Prepare to examine groups.
+
+        Args:
+            max_pixels: larger images are not compared; 0 for no limit.
+            remembered: where evidence is read and kept; None to do without.
+        """
+        self._max_pixels = max_pixels
+        self._remembered = remembered
+
+    def open_group(self, photos: Sequence[Photo], frames: Mapping[str, FrameMatrix]) -> Examination:
+        """Begin the examination of one group.
+
+        Args:
+            photos: one file of each content, in the order that breaks ties.
+            frames: map from the frame of a content to the frame that all share, by digest;
+                contents without one are laid frame on frame.
+        """
+        return Examination(photos, frames, self._max_pixels, self._remembered)
+
+
+class Examination:
+    """The evidence on the contents of one group, measured when first asked for."""
+
+    def __init__(
+        self,
+        photos: Sequence[Photo],
+        frames: Mapping[str, FrameMatrix],
+        max_pixels: int,
+        remembered: EmbeddingIndex | None,
+    ) -> None:
+        self._photos = photos
+        self._frames = frames
+        self._max_pixels = max_pixels
+        self._remembered = remembered
+        self._sources: OrderedDict[str, Source | None] = OrderedDict()  # None: unreadable
+        self._evidence: dict[tuple[str, str], Evidence | None] = {}
+
+    def rank(self) -> list[int]:
+        """Return positions in `photos`, from the most likely original to the least."""
+        return rank_contents(len(self._photos), self.score)
+
+    def score(self, first: int, second: int) -> float:
+        """Return the log-odds that the second of two photos was made from the first."""
+        a, b = self._photos[first], self._photos[second]
+        return score_pair(self.find_evidence(a, b), a.facts, b.facts)
+
+    def find_evidence(self, first: Photo, second: Photo) -> Evidence | None:
+        """Return the evidence on two photos; None if their pixels cannot be compared."""
+        low, high = sorted((first, second), key=lambda photo: photo.digest)
+        key = low.digest, high.digest
+        if key not in self._evidence:
+            self._evidence[key] = self._measure(low, high)
+        evidence = self._evidence[key]
+        return evidence.flip() if evidence and first is not low else evidence
+
+    def _measure(self, low: Photo, high: Photo) -> Evidence | None:
+        near = self._relate(low, high)
+        key, index = (low.digest, high.digest), self._remembered
+        if index and (known := index.find_evidence(key, EVIDENCE_VERSION, near)):
+            return from_json(known)
+        first, second = self._open(low), self._open(high)
+        if first is None or second is None:
+            return None
+        evidence = compare(first, second, near)
+        if index and evidence:
+            index.remember_evidence(key, EVIDENCE_VERSION, near, evidence.to_json())
+        return evidence
+
+    def _relate(self, first: Photo, second: Photo) -> FrameMatrix:
+        """Return the map from the frame of the second to that of the first."""
+        a, b = (
+            np.reshape(self._frames.get(photo.digest, WHOLE_FRAME), (3, 3))
+            for photo in (first, second)
+        )
+        matrix: NDArray[np.float64] = np.linalg.inv(a) @ b
+        return tuple(np.round(matrix / matrix[2, 2], 9).ravel().tolist())
+
+    def _open(self, photo: Photo) -> Source | None:
+        """Return a decoded photo; None if it cannot be read or has another content by now."""
+        if photo.digest not in self._sources:
+            self._sources[photo.digest] = self._read(photo)
+            held = sum(s.pixels.size // 3 for s in self._sources.values() if s)
+            while held > _HELD_PIXELS and len(self._sources) > 2:
+                _, source = self._sources.popitem(last=False)
+                held -= source.pixels.size // 3 if source else 0
+        self._sources.move_to_end(photo.digest)
+        return self._sources[photo.digest]
+
+    def _read(self, photo: Photo) -> Source | None:
+        try:
+            data = read(photo.path)
+            if digest_bytes(data) != photo.digest:
+                return None
+            return read_source(data, max_pixels=self._max_pixels)
+        except Unreadable:
+            return None
