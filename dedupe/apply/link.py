@@ -124,6 +124,7 @@ class Link:
             put_back(backup, file.path)
             raise
         sync_folder(os.path.dirname(file.path))
+        watch.restart()  # if it fails, the backup stays for a recovery
         system.unlink(backup)
         sync_folder(os.path.dirname(file.path))
 

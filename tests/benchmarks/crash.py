@@ -9,8 +9,10 @@ Kills and errors are injected by strace into a running child, one system call at
 is installed; else by the hooks of `dedupe.files.system`. Every way to act is tried (WAYS below),
 while it applies, undoes and resumes. After each fault every photo must exist somewhere, and an undo
 must give the exact start: names, bytes, times and permissions. After a race the bytes that the
-editor saved must exist as well, before and after the undo. Prints how many points were tried and
-how many lost something. `--far` is a folder on another file system, for moves across.
+editor saved must exist as well, before and after the undo. A keeper that is saved in the one call
+between the last check and the removal of its duplicate is printed as "too late". Prints how many
+points were tried and how many lost something. `--far` is a folder on another file system, for
+moves across.
 """
 
 from __future__ import annotations
@@ -82,13 +84,18 @@ class Trial:
         except (DedupeError, OSError):
             pass
 
-    def contents(self) -> Counter[bytes]:
-        """Count the contents of every file: photos, moved and trashed ones, and those set aside."""
+    def contents(self, *, but: Path | None = None) -> Counter[bytes]:
+        """Count the contents of every file: photos, moved and trashed ones, and those set aside.
+
+        Args:
+            but: a file to leave out, with its other names and the links to it.
+        """
+        skip = but.stat().st_ino if but and but.exists() else None
         folders = [self.place / "photos", self.far / "moved", self.place / "data"]
         found: Counter[bytes] = Counter()
         for folder in folders:
             for path in folder.rglob("*"):
-                if path.is_file() and path.suffix != ".trashinfo":
+                if path.is_file() and path.suffix != ".trashinfo" and path.stat().st_ino != skip:
                     found[path.read_bytes()] += 1
         return found
 
@@ -203,13 +210,20 @@ def faulted(work: Callable[[], object], error: str, strace: bool) -> Iterator[Ca
                 break
 
 
-def saving_at(point: int, photo: Path, save: str) -> FaultHook:
-    """Save a photo as editors do, before the system call of a number, counted from 0."""
+def saving_at(point: int, photo: Path, save: str, trial: Trial) -> FaultHook:
+    """Save a photo as editors do, before the system call of a number, counted from 0.
+
+    Writes down before which contents other files have: those must survive.
+    """
     calls = count()
 
-    def hook(_call: str, _subject: str) -> None:
+    def hook(call: str, subject: str) -> None:
         if next(calls) != point:
             return
+        if call == "unlink" and subject.endswith(".old"):  # after the last check
+            (trial.place / "too late").touch()
+        held = sorted(content.hex() for content in trial.contents(but=photo))
+        (trial.place / "held").write_text("\n".join(held))
         photo.parent.mkdir(parents=True, exist_ok=True)
         if save == "removed":
             photo.unlink(missing_ok=True)
@@ -252,19 +266,22 @@ def try_faults(trial: Trial, error: str, strace: bool) -> tuple[int, int]:
 def try_races(trial: Trial, save: str, photo: str) -> tuple[int, int]:
     """Return how many races were run, and how many lost bytes."""
     lost = 0
-    start = start_of(trial)
-    path = os.path.join(trial.place, photo)
-    others = {facts[0] for name, facts in start.items() if name != photo}
-    wanted = others if save == "removed" else others | {b"saved by an editor"}
+    start, path = start_of(trial), trial.place / photo
     trial.prepare()
     points = calls_of(trial)
     for point in range(points):
         trial.prepare()
-        run_hooked(trial.perform, saving_at(point, Path(path), save))
+        run_hooked(trial.perform, saving_at(point, path, save, trial))
+        wanted = set(map(bytes.fromhex, (trial.place / "held").read_text().split()))
+        wanted |= set() if save == "removed" else {b"saved by an editor"}
+        if crash.kind_of(trial.way) == "move":  # the editor replaced it; dedupe had copies
+            wanted.discard(start[photo][0])
         gone = [wanted - set(trial.contents())]
         trial.repair()
         gone.append(wanted - set(trial.contents()))
-        if any(gone):
+        if any(gone) and (trial.place / "too late").exists():
+            print(f"too late: {trial.way} {trial.verb}, {photo} saved {save} at the removal")
+        elif any(gone):
             lost += 1
             print(f"LOST {trial.way} {trial.verb}, {photo} saved {save} at {point}: {gone}")
     return points, lost
