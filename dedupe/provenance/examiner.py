@@ -28,13 +28,16 @@ class Examiner:
         *,
         max_pixels: int = DEFAULT_MAX_PIXELS,
         remembered: EmbeddingIndex | None = None,
+        workers: int | None = None,
     ) -> None:
         """Prepare to examine groups.
 
         Args:
             max_pixels: larger images are not compared; 0 for no limit.
             remembered: where evidence is read and kept; None to do without.
+            workers: threads for the groups of a scan; None for one per core.
         """
+        self.workers = workers
         self._max_pixels = max_pixels
         self._remembered = remembered
 

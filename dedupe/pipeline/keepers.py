@@ -86,14 +86,12 @@ class Keepers:
         stars: Sequence[Star],
         verdicts: Mapping[RowPair, Verdict],
         *,
-        workers: int | None = None,
         on_progress: Progress = no_progress,
     ) -> list[Group]:
         """Return the groups of stars, each centred on the content most worth keeping.
 
         Args:
             verdicts: on the pairs (keeper, duplicate) that were verified.
-            workers: threads; None for one per core.
             on_progress: called as ("keep", groups just finished, groups).
 
         Returns:
@@ -102,7 +100,7 @@ class Keepers:
         groups = []
         examine = partial(self._examine, verdicts=verdicts)
         with one_thread_each():
-            cases = map_threads(examine, stars, workers=workers)
+            cases = map_threads(examine, stars, workers=self._examiner.workers)
             for star, case in zip(stars, cases, strict=True):
                 groups += self._finish(star, case)
                 on_progress("keep", 1, len(stars))

@@ -1,0 +1,113 @@
+"""Open what the options of a scan name: encoder, index, verifier, roots and protected places."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from dedupe.decode.formats import (
+    RAW_EXTENSIONS,
+    supported_extensions,
+    unsupported_extensions,
+)
+from dedupe.decode.image import DECODER_VERSION
+from dedupe.encoder.manifest import Encoder, Manifest, read_manifest
+from dedupe.encoder.runtime import choose_engine, open_encoder
+from dedupe.errors import InputError
+from dedupe.files.paths import USER_FILE, StrPath, UserFile, is_below
+from dedupe.index.embedding_index import EmbeddingIndex, default_index_path
+from dedupe.options import RunOptions, ScanOptions, WalkOptions
+from dedupe.types import Contents, ImageFile
+from dedupe.verify.verifier import Verifier, load_every_pixel, load_pixels, load_thumbnail
+from dedupe.walk import Walked, walk
+
+
+def open_manifest(run: RunOptions) -> Manifest:
+    if isinstance(run.encoder, str | os.PathLike):
+        return read_manifest(Path(run.encoder), choose_engine(run.device, run.runtime))
+    return run.encoder.manifest
+
+
+def open_run_encoder(run: RunOptions) -> Encoder:
+    if not isinstance(run.encoder, str | os.PathLike):
+        return run.encoder
+    return open_encoder(
+        Path(run.encoder), device=run.device, runtime=run.runtime, batch_size=run.batch_size
+    )
+
+
+def open_index(
+    index: StrPath | UserFile | None, fingerprint: str
+) -> contextlib.AbstractContextManager[EmbeddingIndex | None]:
+    if index is None:
+        return contextlib.nullcontext()
+    path = default_index_path() if index is USER_FILE else Path(index)
+    return EmbeddingIndex(path, encoder=fingerprint, decoder=DECODER_VERSION)
+
+
+def open_verifier(
+    contents: Contents, options: ScanOptions, *, side: int, index: EmbeddingIndex | None
+) -> Verifier:
+    """Return what judges rows of the contents, by the first file of each."""
+    limit = options.walk.max_pixels
+    return Verifier(
+        [photos[0] for photos in contents.photos],
+        load=functools.partial(load_pixels, max_pixels=limit),
+        load_thumbnail=functools.partial(load_thumbnail, side=side, max_pixels=limit),
+        load_fine=functools.partial(load_every_pixel, max_pixels=limit),
+        workers=options.run.workers,
+        remembered=index,
+    )
+
+
+def find_protection(places: Sequence[StrPath]) -> Callable[[str], bool] | None:
+    """Return whether a photo at a path lies at or below one of the places; None if none does.
+
+    Raises:
+        InputError: a place does not exist: a typing error must not go unnoticed.
+    """
+    for place in places:
+        if not os.path.exists(place):
+            raise InputError(f"cannot protect {os.fspath(place)!r}: it does not exist")
+    if not places:
+        return None
+    real_places = [os.path.realpath(os.fsdecode(place)) for place in places]
+    inside = tuple(os.path.join(place, "") for place in real_places)
+    resolve = functools.cache(os.path.realpath)  # once for each folder
+
+    def is_protected(path: str) -> bool:
+        folder, name = os.path.split(path)
+        real = os.path.join(resolve(folder), name)
+        return real in real_places or real.startswith(inside)
+
+    return is_protected
+
+
+def walk_roots(roots: Sequence[StrPath], files: WalkOptions) -> Walked:
+    return walk(
+        roots,
+        include=files.include,
+        exclude=files.exclude,
+        hidden=files.hidden,
+        follow_symlinks=files.follow_symlinks,
+        min_size=files.min_size,
+        max_depth=files.max_depth,
+        one_file_system=files.one_file_system,
+        extensions=supported_extensions(),
+        sidecars=RAW_EXTENSIONS,
+        unsupported=unsupported_extensions(),
+    )
+
+
+def list_empty_roots(roots: Sequence[StrPath], files: Sequence[ImageFile]) -> tuple[str, ...]:
+    """Return the roots, absolute, that are no image and have none below them."""
+    used = {file.root for file in files}
+    unused = (os.path.abspath(os.fspath(r)) for at, r in enumerate(roots) if at not in used)
+    return tuple(  # a root inside another one, or given twice, has files of an earlier root
+        root
+        for root in unused
+        if not any(file.path == root or is_below(file.path, root) for file in files)
+    )

@@ -1,0 +1,185 @@
+"""The order of the stages: walk, embed, search, verify, group, keep, report."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Unpack
+
+from dedupe.apply.sidecars import list_sidecars
+from dedupe.embed import Embedded, embed_files
+from dedupe.encoder.threshold import choose_threshold, narrow
+from dedupe.errors import UsageError
+from dedupe.files.paths import StrPath
+from dedupe.group.keep import arrange_files
+from dedupe.ignored import find_ignored
+from dedupe.low_detail import list_low_detail
+from dedupe.options import InputOptions, ScanKeywords, ScanOptions, build
+from dedupe.pipeline.resources import (
+    find_protection,
+    list_empty_roots,
+    open_index,
+    open_manifest,
+    open_run_encoder,
+    open_verifier,
+    walk_roots,
+)
+from dedupe.pipeline.stages import find_pairs, group_pairs
+from dedupe.provenance.examiner import Examiner
+from dedupe.search.limits import SearchLimits
+from dedupe.types import Contents, Group, Progress, Report, Skipped, Statistics, no_progress
+from dedupe.verify.judge import SAME_FRACTION
+
+DAMAGED = "damaged"  # reason of a file that was decoded with a warning
+
+
+def scan(
+    *roots: StrPath,
+    on_progress: Progress = no_progress,
+    **options: Unpack[ScanKeywords],
+) -> Report:
+    """Find near-duplicate images below `roots`. Changes no photo.
+
+    The same input gives the same report, for any number of workers and any state of the index.
+
+    Args:
+        roots: folders and files.
+        on_progress: called as stages advance.
+        options: fields of `dedupe.options.ScanOptions`, which documents each.
+
+    Raises:
+        UsageError: no roots, or an option is unknown or out of range.
+        InputError: a root or a protected path does not exist, or the file of ignored pairs is
+            damaged.
+        EncoderError: the encoder cannot be used.
+        IndexFileError: the index cannot be used.
+    """
+    if not InputOptions(roots=roots).roots:
+        raise UsageError("scan needs one folder or file at least: dedupe.scan('photos')")
+    return find_duplicates(roots, build(ScanOptions, options), on_progress=on_progress)
+
+
+def find_duplicates(
+    roots: Sequence[StrPath], options: ScanOptions, *, on_progress: Progress = no_progress
+) -> Report:
+    """Find near-duplicate images below `roots`, as `scan` does, with options as a value."""
+    began = time.perf_counter()
+    files, chosen, run = options.walk, options.duplicates, options.run
+    manifest = open_manifest(run)
+    limit = choose_threshold(manifest, chosen.sensitivity, chosen.threshold, verify=chosen.verify)
+    is_protected = find_protection(chosen.protect)
+    ignored = find_ignored(chosen.ignored)
+    walked = walk_roots(roots, files)
+    on_progress("walk", len(walked.files), len(walked.files))
+    with open_index(run.index, manifest.fingerprint) as index:
+        embedded = embed_files(
+            walked.files,
+            manifest=manifest,
+            open_encoder=lambda: open_run_encoder(run),
+            index=index,
+            workers=run.workers,
+            max_pixels=files.max_pixels,
+            on_progress=on_progress,
+        )
+        contents = arrange_files(embedded.contents, chosen.keep, is_protected)
+        if chosen.verify and chosen.threshold is None and not chosen.sensitivity:
+            limit = narrow(manifest, contents.files)
+        found = find_pairs(
+            contents,
+            chosen.keep,
+            limits=SearchLimits(limit, SAME_FRACTION * limit if chosen.verify else limit),
+            index=index,
+            roots=roots,
+            workers=run.workers,
+            on_progress=on_progress,
+        )
+        verifier = open_verifier(contents, options, side=manifest.side, index=index)
+        groups = group_pairs(
+            contents,
+            found.pairs,
+            chosen.keep,
+            threshold=limit,
+            ignored=ignored,
+            judge=verifier.judge if chosen.verify else None,
+            examiner=Examiner(max_pixels=files.max_pixels, remembered=index, workers=run.workers),
+            on_progress=on_progress,
+        )
+    grouped = {photo.path for group in groups for photo in group.photos}
+    return Report(
+        groups=_number(list_sidecars(g for g in groups if not chosen.across or _spans_roots(g))),
+        skipped=(
+            *walked.skipped,
+            *embedded.skipped,
+            *list_low_detail(contents, grouped),
+            *_list_damaged(contents),
+        ),
+        encoder=manifest.fingerprint,
+        threshold=limit,
+        statistics=Statistics(
+            contents.files,
+            embedded.reused,
+            time.perf_counter() - began,
+            list_empty_roots(roots, walked.files),
+            found.stats,
+        ),
+    )
+
+
+def embed_images(
+    *roots: StrPath,
+    on_progress: Progress = no_progress,
+    **options: Unpack[ScanKeywords],
+) -> Embedded:
+    """Embed every image below `roots`. Changes no photo.
+
+    Args:
+        roots: folders and files.
+        on_progress: called as the stages `walk` and `embed` advance.
+        options: fields of `dedupe.options.ScanOptions`; those of `WalkOptions` and `RunOptions`
+            have an effect.
+
+    Returns:
+        One row for each content: `contents.vectors` is (U, D) float32, each row of norm 1;
+        `contents.photos` lists the files of each row; `skipped` lists the files without a vector.
+
+    Raises:
+        UsageError, InputError, EncoderError, IndexFileError: as `scan`.
+    """
+    if not InputOptions(roots=roots).roots:
+        raise UsageError("give one folder or file at least: dedupe.embed_images('photos')")
+    chosen = build(ScanOptions, options)
+    run = chosen.run
+    manifest = open_manifest(run)
+    walked = walk_roots(roots, chosen.walk)
+    on_progress("walk", len(walked.files), len(walked.files))
+    with open_index(run.index, manifest.fingerprint) as index:
+        embedded = embed_files(
+            walked.files,
+            manifest=manifest,
+            open_encoder=lambda: open_run_encoder(run),
+            index=index,
+            workers=run.workers,
+            max_pixels=chosen.walk.max_pixels,
+            on_progress=on_progress,
+        )
+    return replace(embedded, skipped=(*walked.skipped, *embedded.skipped))
+
+
+def _number(groups: Iterable[Group]) -> tuple[Group, ...]:
+    """Number groups from 1 in their order, as a written report does."""
+    return tuple(replace(group, number=number) for number, group in enumerate(groups, start=1))
+
+
+def _list_damaged(contents: Contents) -> tuple[Skipped, ...]:
+    """List the files that were decoded with a warning, in the order of their paths."""
+    damaged = (p for files in contents.photos if files[0].facts.damage for p in files)
+    return tuple(
+        Skipped(photo.path, DAMAGED, photo.facts.damage)
+        for photo in sorted(damaged, key=lambda photo: os.fsencode(photo.path))
+    )
+
+
+def _spans_roots(group: Group) -> bool:
+    return any(d.photo.file.root != group.keeper.file.root for d in group.duplicates)
