@@ -296,7 +296,7 @@ class _Embedder:
         self._write()
 
     def _write(self) -> None:
-        """Store the files whose content is known in the index, and count them as finished."""
+        """Store the files with a known content in the index, and count them as finished."""
         with self._lock:
             ready: list[tuple[ImageFile, Content]] = []
             waiting: list[tuple[ImageFile, str]] = []

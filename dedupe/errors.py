@@ -68,7 +68,7 @@ class ReportError(DedupeError):
 
 
 class StaleReportError(DedupeError):
-    """A report whose files have changed since it was written."""
+    """A report with files that have changed since it was written."""
 
     exit_code = 7
 

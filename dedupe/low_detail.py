@@ -32,7 +32,7 @@ def measure_detail(pixels: NDArray[np.uint8]) -> float:
 
 
 def find_same_pixels(contents: Contents) -> Pairs:
-    """Pair the low-detail pictures whose full-size pixels are equal, at distance 0.
+    """Pair the low-detail pictures with equal full-size pixels, at distance 0.
 
     Returns:
         Pairs (first, other) for every group of equal pictures, sorted.

@@ -193,7 +193,7 @@ class SearchStats:
 class Star:
     """A keeper and the contents that repeat it."""
 
-    keeper: int  # row of the content whose best file stays
+    keeper: int  # row of the content; its best file stays
     duplicates: tuple[tuple[int, float], ...]
     """(row, distance to the keeper), ascending by row; the keeper's own row, at distance 0, if it
     has further files."""

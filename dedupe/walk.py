@@ -41,7 +41,7 @@ class Rules(TypedDict, total=False):
         include: globs; a file must match one of them, unless there are none. Folders need not.
         exclude: globs; what matches is left out, a folder with all below it. A glob that ends
             in `/` is for folders only. Wins over `include`.
-        hidden: also take files and folders whose names start with a dot.
+        hidden: also take files and folders with names that start with a dot.
         follow_symlinks: also take symlinked files, and enter symlinked folders, each folder once.
         min_size: leave out smaller files, in bytes.
         max_depth: how many levels to enter: 1 takes only what lies directly in a root.

@@ -18,7 +18,7 @@ def undo(
     ] = None,
     select: Annotated[
         list[str] | None,
-        typer.Option(help="Only files whose name or path matched.", metavar="GLOB"),
+        typer.Option(help="Only files with a matching name or path.", metavar="GLOB"),
     ] = None,
 ) -> None:
     """Restore every file of a run to its place."""

@@ -42,7 +42,7 @@ _RAW_BYTES = 384 << 20  # LibRaw's peak for the largest sensors, of 100 megapixe
 _LARGE = 1 << 24  # pixels of an image that Pillow squashes itself, to save memory
 _MOST_WEBP = PIXELS.total // 12  # pixels, see `dedupe.decode.memory`
 
-_loaded: set[str] = set()  # formats whose decoder was imported
+_loaded: set[str] = set()  # formats with an imported decoder
 _settings = threading.Lock()
 _silence = ("ignore", None, Warning, re.compile(r"PIL\."), 0)  # as filterwarnings stores it
 logging.getLogger("PIL").addHandler(logging.NullHandler())  # else Python prints its errors

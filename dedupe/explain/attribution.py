@@ -48,7 +48,7 @@ def contribute(head: Head, views: Views) -> Contributions:
     taken along the whole way from one picture to the other. One picture's part alone says little:
     the two cancel wherever the pictures agree, so lay one on the other (`lay_on`) and add them.
 
-    What the places of an enlarged middle add is told where they look, at places of the whole.
+    The shares of an enlarged middle are added at the places of the whole that it covers.
 
     Args:
         head: of the tower.

@@ -72,7 +72,7 @@ def view(encoder: KerasEncoder, pixels: NDArray[np.uint8], judge: Any = None) ->
     model, side = encoder.model, pixels.shape[1]
     head = _read_head(model)
     if head is not None:
-        # A backbone is a model of its own, whose output as such is no part of this one.
+        # A backbone is a model of its own; its own output is not part of this model.
         own = [layer for layer in model.layers if not isinstance(layer, keras.Model)]
         outputs = [getattr(layer, "output", None) for layer in own]
         spatial = [output for output in outputs if len(getattr(output, "shape", ())) == 4]
@@ -108,7 +108,7 @@ def _run(model: Any, maps: Any, pixels: NDArray[np.uint8]) -> tuple[Floats, Floa
 
 
 def add_looks(head: Head, views: Views, picture: int) -> Floats:
-    """The sum (D,) of what the looks see of a picture, whose direction is its embedding."""
+    """Return the sum (D,) float64 of both views of a picture; its direction is the embedding."""
     whole = head.embed(views.maps[picture])
     if views.middle is None:
         return whole
@@ -148,7 +148,7 @@ def _ends_so(head: Head, views: Views, vectors: Floats) -> bool:
 
 
 def _find_middle(model: Any, side: int) -> Floats:
-    """Return (3, 3) from x and y of the picture to those of the part that is looked at again."""
+    """Return the (3, 3) map from the picture to its enlarged middle, both in [0, 1]."""
     crops = [layer for layer in model.layers if isinstance(layer, keras.layers.Cropping2D)]
     (top, _), (left, _) = crops[0].cropping if crops else ((0, 0), (0, 0))
     x, y = side / (side - 2 * left), side / (side - 2 * top)
@@ -173,6 +173,6 @@ def _find_grid(layers: list[Any], side: int) -> Floats:
             before = max((smaller - 1) * stride + kernel - size, 0) // 2
         centre += step * ((kernel - 1) / 2 - before)
         step, size = step * stride, smaller
-    # Place i looks at pixel centre + step * i, whose middle is half a pixel further.
+    # Place i is at pixel centre + step * i; the middle of that pixel is half a pixel further.
     shift = -(centre + 0.5) / step
     return np.array([[side / step, 0, shift], [0, side / step, shift]])

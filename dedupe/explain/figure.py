@@ -45,8 +45,8 @@ def compare_places(explanation: Explanation, views: Views) -> Places:
         views: of its two pictures, in order.
 
     Returns:
-        Places whose `weighted` and `outside` add up to the square of the distance. Where a head was
-        trained beside the tower they stand as they are, and add up to what it takes from its logit.
+        Places; their `weighted` and `outside` add up to the square of the distance. If a head was
+        trained beside the tower, they add up to what the head takes from its logit.
     """
     first, second = views.maps
     if isinstance(views.head, Shares):

@@ -97,7 +97,7 @@ class _Stage:
 
 
 def _residual(stage: _Stage, explanation: Explanation, back: Matrix) -> tuple[Pixels, str]:
-    """Draw what is left of the outer picture less the inner one, and tell what is marked in it."""
+    """Draw the outer picture less the inner one, (H, W, 3) uint8, and return its legend."""
     alignment = explanation.comparison.alignment
     assert alignment is not None
     layers = alignment.layers
@@ -108,9 +108,9 @@ def _residual(stage: _Stage, explanation: Explanation, back: Matrix) -> tuple[Pi
     matrix = np.eye(2, 3) if explanation.first_is_outer else back
     panel = stage.blank()
     stage.put(panel, np.stack([grey] * 3, axis=2), matrix, layers.mask > 0)
-    told = f"B less A, {_LOUDER} times as strong, grey where they agree"
+    caption = f"B less A, {_LOUDER} times as strong, grey where they agree"
     if not explanation.fits:
-        return panel, told + "; next to nothing does"
+        return panel, caption + "; next to nothing does"
     legend = []
     for mask, colour, words in (
         (patches.foreign, RED, "red: another thing"),
@@ -120,7 +120,7 @@ def _residual(stage: _Stage, explanation: Explanation, back: Matrix) -> tuple[Pi
         if share:
             _mark(panel, stage.warp(mask.astype(np.uint8), matrix, cv2.INTER_NEAREST), colour)
             legend.append(f"{words}, {100 * share:.1f} %")
-    return panel, "; ".join([told, *(legend or ["nothing is odd"])])
+    return panel, "; ".join([caption, *(legend or ["nothing is odd"])])
 
 
 def _expect(layers: Layers, where: Any) -> Any:

@@ -120,7 +120,7 @@ class _Cover:
         return int(next(good))
 
     def _take(self, keeper: int, *, is_free: bool) -> Star:
-        """Form the star around a keeper, whose best file is either free or protected."""
+        """Form the star around a keeper; its best file is either free or protected."""
         others, distance = self._neighbours(keeper)
         members = [(int(self._row[keeper]), 0.0)] if self._free[keeper] > is_free else []
         open_ = self._free[others] > 0

@@ -70,7 +70,7 @@ class EmbeddingIndex:
 
         Args:
             path: the SQLite file; missing folders are created.
-            encoder: fingerprint of the encoder whose vectors are read and written.
+            encoder: fingerprint of the encoder; only its vectors are read and written.
             decoder: version of the decoder that made the pixels, likewise.
 
         Raises:

@@ -52,9 +52,9 @@ def prune(index: EmbeddingIndex, *, verifier: int, only: Collection[str] = ()) -
     A file is missing if the system reports so; that includes files of a drive that is not mounted.
 
     Args:
-        index: an open one, whose decoder's rows are kept; a scan may be using the same file.
-        verifier: version of the verifier whose verdicts are kept.
-        only: fingerprints of the encoders whose vectors are kept; empty for all encoders.
+        index: an open one; the rows of its decoder are kept. A scan may use the same file.
+        verifier: version of the verifier; its verdicts are kept.
+        only: fingerprints of encoders; their vectors are kept. Empty for all encoders.
 
     Raises:
         IndexFileError: the index cannot be written, for example on a full disk.

@@ -15,7 +15,7 @@ Array = NDArray[Any]
 Matrix = NDArray[np.float64]  # (2, 3), maps columns (x, y, 1)
 
 _SAME_FRAME = 0.012  # largest corner error of a whole-frame map, share of the longer side
-_TILE = 48  # edge of a tile whose displacement is measured, pixels of the coarser image
+_TILE = 48  # edge of a tile that is displaced as one, pixels of the coarser image
 _GRID = 4  # tiles a side
 _STEPS = 5
 _REACH = 2.0  # largest correction of one step, pixels

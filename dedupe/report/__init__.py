@@ -59,7 +59,7 @@ def write_report(
         format: None for the format that the name of the file ends in, see `choose_format`; `html`
             is for a person and cannot be read back.
         facts: lines of the head of an HTML page: what was scanned, when and how.
-        new_keepers: paths of the keepers whose groups come first in an HTML page.
+        new_keepers: paths of keepers; their groups come first in an HTML page.
 
     Raises:
         ReportError: the file cannot be written, or a reader would reject the report.

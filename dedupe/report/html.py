@@ -25,7 +25,7 @@ from dedupe.threads import map_threads
 from dedupe.types import Duplicate, Group, Photo, Report
 
 INLINE_GROUPS = 300
-"""The most groups whose thumbnails are written into the page itself."""
+"""The largest number of groups with thumbnails inside the page itself."""
 
 THUMBNAIL = 320  # longer side, pixels
 _FOLDER_MARK = ".dedupe-thumbnails"  # a file in every folder of thumbnails

@@ -1,4 +1,4 @@
-"""Find roots whose files an earlier report lists and which are all gone: an unmounted disk.
+"""Find roots that lost every file of an earlier report: an unmounted disk.
 
 Reads the names of files on disk. Does not know what becomes of the report.
 """

@@ -35,7 +35,7 @@ def find_matrix(keeper: Photo, duplicate: Photo, *, max_pixels: int) -> list[flo
 
 
 def to_pixels(matrix: FrameMatrix, keeper: Photo, duplicate: Photo) -> list[float]:
-    """Return a map between frames, whose sides are 1, as a map between pixels."""
+    """Return a map between frames with sides of 1 as a map between pixels, 9 floats by rows."""
     frames = np.reshape(np.array(matrix, np.float64), (3, 3))
     into = np.diag([keeper.width, keeper.height, 1.0])
     out_of = np.diag([1 / duplicate.width, 1 / duplicate.height, 1.0])

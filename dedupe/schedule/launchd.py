@@ -87,7 +87,7 @@ def remove(name: str) -> str:
 
 
 def jobs() -> list[Scheduled]:
-    """List the jobs whose property lists are there, by name."""
+    """List the jobs that have property lists, by name."""
     return [_read(path) for path in sorted(_path("any").parent.glob("dedupe.*.plist"))]
 
 

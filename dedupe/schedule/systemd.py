@@ -153,7 +153,7 @@ def remove(name: str) -> str:
 
 
 def jobs() -> list[Scheduled]:
-    """List the jobs whose units are there, by name."""
+    """List the jobs that have units, by name."""
     folder = _path("any", "timer").parent
     return [_read(path) for path in sorted(folder.glob("dedupe-*.timer"))]
 

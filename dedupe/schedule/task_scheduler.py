@@ -136,7 +136,7 @@ def remove(name: str) -> str:
 
 
 def jobs() -> list[Scheduled]:
-    """List the jobs whose definitions are there, by name."""
+    """List the jobs that have definitions, by name."""
     return [_read(path) for path in sorted(job_dir("any").parent.glob("*/task.xml"))]
 
 

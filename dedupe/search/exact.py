@@ -58,7 +58,7 @@ class NearestRows:
 
         Args:
             vectors: (N, D) float32, each of norm 1.
-            queries: (Q,) rows whose neighbours are collected.
+            queries: (Q,) rows, the neighbours of each are collected.
             limits: which neighbours count.
             drop_dense: list no neighbours of rows in dense neighbourhoods, and stop collecting
                 for a row as soon as it is certain to be in one.

@@ -103,7 +103,7 @@ class InvertedFile:
 
 
 def weigh_rows(row: Rows) -> NDArray[np.float64]:
-    """Return (P,) weights of pairs whose sum is 1 for each row.
+    """Return (P,) float64 weights of pairs; those of each row add up to 1.
 
     Args:
         row: (P,) the row of each pair.

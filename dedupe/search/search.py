@@ -185,7 +185,7 @@ class _Space:
 
         Args:
             pairs: found in `cells`.
-            represented: (N,) rows whose pairs were left out.
+            represented: (N,) bool, rows without their pairs.
         """
         row, other = self._sample_pairs(turn=1, skip=represented)
         left, right = np.minimum(row, other), np.maximum(row, other)
@@ -241,7 +241,7 @@ def _merge(neighbours: Sequence[Neighbours], count: int) -> Pairs:
 def _pairs_from(
     neighbours: Sequence[Neighbours], low: int, high: int
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Return (P,) keys, ascending, and distances of the pairs whose left row is in [low, high)."""
+    """Return (P,) keys, ascending, and distances of the pairs with a left row in [low, high)."""
     keys, distances = [np.empty(0, np.int64)], [np.empty(0, np.float32)]
     for part in neighbours:
         left = np.minimum(part.row, part.other)

@@ -25,7 +25,7 @@ ENCODER_MARKS = {
     "training/training.csv": ",".join(LOG_COLUMNS).encode(),
     "training/checkpoint.json": b'"plan": {',
 }
-"""Files that mark a folder as one of an encoder, also of one whose training was cut short."""
+"""Files that mark the folder of an encoder, also if its training was interrupted."""
 
 
 def make_encoder(
@@ -79,7 +79,7 @@ def make_encoder(
 
 
 def tower_of(start: Path | None) -> str | None:
-    """Name the tower whose weights a file holds, if the manifest of its encoder stands beside."""
+    """Return the tower of a weights file, from the manifest beside it; None without a manifest."""
     manifest = _read_beside(start) if start is not None else None
     return manifest.name if manifest is not None else None
 

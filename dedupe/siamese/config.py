@@ -91,8 +91,8 @@ class TrainingPlan:
             raise UsageError(f"tower {self.tower} takes one size only; give --small-share 0")
 
 
-# What suits a tower where nobody says otherwise: fields of its plan. A tower without a line takes
-# any size, so that it can see smaller views first.
+# The default fields of the plan of each tower. A tower without a line takes any size, so that it
+# can train on smaller views first.
 _SEED = {"loss": "binary", "learning_rate": 1e-3, "small_share": 0.0}
 RECIPES: dict[str, dict[str, Any]] = {
     "fovea": {"small_share": 0.0},

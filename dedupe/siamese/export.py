@@ -41,7 +41,7 @@ from dedupe.siamese.train import Trained
 Numbers = Literal["int8", "float16"]
 
 LOST = 0.02  # share of changed copies that integers may lose at `balanced` against floats
-_EXAMPLES = 300  # photos whose views tell the converter the ranges of the activations
+_EXAMPLES = 300  # photos for the converter, which measures the ranges of activations
 _IN_FLOATS = [  # operations that follow the convolutions of a tower
     *("MUL", "MEAN", "LOG", "EXP", "SQUARE", "SUM", "RSQRT", "SQRT", "MINIMUM", "MAXIMUM", "DIV"),
     *("POW", "FULLY_CONNECTED"),

@@ -173,7 +173,7 @@ def _channels(tower: Any) -> int:
     before = tower.layers[-2]
     if not isinstance(before, layers.Flatten):
         raise UsageError(
-            f"head spatial needs a tower whose embedding is its maps, as tiny; {tower.name} is none"
+            f"head spatial needs a tower with its maps as embedding, as tiny; {tower.name} has none"
         )
     return int(before.input.shape[-1])
 

@@ -78,7 +78,7 @@ def _slopes(picture: Array) -> tuple[Array, Array]:
 
 
 def _count_moved(source: Array, target: Array, patches: Array) -> float | None:
-    """Return the share in [0, 1] of the blocks in `patches` whose content is elsewhere in `target`.
+    """Return the share in [0, 1] of the blocks in `patches` that also occur in `target`.
 
     It is large if a thing moved, or if the place that it left was filled. None without blocks.
     """

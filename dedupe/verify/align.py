@@ -77,9 +77,9 @@ _STRAIGHT = Bend()
 class Alignment:
     """Two pictures that lie on each other."""
 
-    outer: Features  # the one whose pixels span more of the scene
+    outer: Features  # the picture with pixels that span more of the scene
     inner: Features
-    inliers: int  # distinct places whose features agree; 0 where whole frames were laid together
+    inliers: int  # distinct places with equal features; 0 if whole frames were aligned
     blur: float  # what both were smoothed with, the spread of a point in pixels
     layers: Layers  # both in the frame of the outer one
 
@@ -391,7 +391,7 @@ class Layers:
 
         Returns:
             (rows, columns, 2) float32 displacements in pixels, and (rows, columns) whether the
-            picture has the structure to tell.
+            picture has enough structure.
         """
         xx, xy, yy, xt, yt, share = (cv2.blur(q, (reach, reach)) for q in self._cells)
         det = xx * yy - xy * xy

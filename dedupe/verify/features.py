@@ -94,7 +94,7 @@ def _find_points(grey: Array) -> tuple[Array, Array]:
 
 
 def match(first: Features, second: Features, mirrored: bool) -> tuple[Array, Array]:
-    """Return the places (M, 2), (M, 2) of features whose nearest is much nearer than the next."""
+    """Return the places (M, 2), (M, 2) float32 of the features that pass the ratio test."""
     here, words_here = first.points
     there, words = second.points
     if mirrored:  # in a mirror, a descriptor's rows and directions run the other way

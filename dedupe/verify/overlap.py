@@ -1,7 +1,7 @@
 """What is left over where one picture lies on another: numbers, no judgement.
 
-A caption, a mark and another thing in the same place, a stretch of frame that the other picture
-does not show, a change of brightness or colour: all that tells a changed copy from another shot.
+A caption, a mark, another thing in the same place, a part of the frame that the other picture does
+not show, a change of brightness or colour. They separate a changed copy from another shot.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ _TONED = 0.25  # share of the colours of a toned picture that its tone leaves, a
 class Overlap:
     """How two pictures lie on each other under one affine map, and what that map leaves over."""
 
-    matrix: Matrix  # from the outer picture, whose pixels span more of the scene, to the inner one
-    inliers: int  # distinct places whose features agree; 0 where whole frames were laid together
+    matrix: Matrix  # from the outer picture, with pixels that span more, to the inner one
+    inliers: int  # distinct places with equal features; 0 if whole frames were aligned
     outer: float  # share of the outer picture that the inner one shows, in [0, 1]
     inner: float  # share of the inner picture that the outer one shows, in [0, 1]
     outer_framed: bool  # the rest of the outer picture is of one colour
     inner_framed: bool  # the rest of the inner picture is of one colour
     texture: float  # how much of the overlap has structure that can be compared, in [0, 1]
-    agreeing: float  # share of that structure whose windows correlate above 0.6, in [0, 1]
+    agreeing: float  # share of that structure in windows that correlate above 0.6, in [0, 1]
     displaced: float  # three quarters of the overlap lie closer than this to the map, pixels
     nonrigid: float  # the same of the smooth part of the displacement, pixels
     blur: float  # sharpness of the less sharp picture, the spread of a point in pixels
@@ -127,7 +127,7 @@ def _covered(picture: Features, quad: Array) -> tuple[float, bool]:
 
 
 def find_patches(layers: Layers, alike: Array | None = None) -> Patches:
-    """Find what does not correlate and whose brightness the rest of the overlap does not explain.
+    """Find the pixels that neither correlate nor follow the tone curve of the rest of the overlap.
 
     In a patch under a caption, a mark or a flat colour, the brightness of one picture is one linear
     function of the other's; where another thing stands, it is not.
@@ -250,7 +250,7 @@ def _is_mark(x: Array, y: Array) -> bool:
 
 
 def _on_one_line(x: Array, y: Array) -> float:
-    """Return the largest share of points within 12 of a line whose slope is from 0 to 0.9."""
+    """Return the largest share of points within 12 of a line with a slope from 0 to 0.9."""
     best = 0
     for slope in np.arange(0, 1, 0.1):
         counts = np.bincount(((y - slope * x + 256) / 8).astype(np.int32))

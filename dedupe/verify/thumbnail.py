@@ -1,7 +1,7 @@
 """Judge a pair by the thumbnails that the index keeps: the first level, without reading a file.
 
-Accepts photos whose frame was kept, turned or mirrored, if every place agrees to a fraction of a
-pixel; rejects small pictures that do not correlate. Everything else stays undecided.
+Accepts photos with a frame that was kept, turned or mirrored, if every place agrees to a fraction
+of a pixel; rejects small pictures that do not correlate. Everything else stays undecided.
 """
 
 from __future__ import annotations

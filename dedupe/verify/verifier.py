@@ -35,7 +35,7 @@ VERIFIER_VERSION = 7
 
 _LEADERS = 8  # contents that a content is compared with to find one of the same frame
 _HELD_THUMBNAILS = 16384  # thumbnails that are kept, 20 kB each
-_HELD = 2048  # pictures whose features are kept, 0.15 MB each
+_HELD = 2048  # pictures with features in memory, 0.15 MB each
 
 _FINE_BYTES = 256 << 20  # pixels of photos that were read with every pixel
 
@@ -134,8 +134,8 @@ class _FineCache:
 class Verifier:
     """Judges pairs of photos, and keeps the features of those it saw last.
 
-    A verdict does not depend on the number of workers or on what is remembered. A file that cannot
-    be read any more is nobody's copy.
+    A verdict does not depend on the number of workers or on what is remembered. A file that can
+    no longer be read is not a copy.
     """
 
     def __init__(

@@ -84,7 +84,7 @@ def test_a_head_that_needs_places_says_which_tower_has_them(tmp_path: Path) -> N
     result = run(tmp_path / "photos", "--out", tmp_path / "out", "--head", "spatial",
                  "--loss", "binary", "--side", "32", "--pairs", "2")  # fmt: skip
     assert result.exit_code == 2
-    assert "needs a tower whose embedding is its maps, as tiny" in result.stderr
+    assert "needs a tower with its maps as embedding, as tiny" in result.stderr
 
 
 def test_imagenet_weights_without_a_network_are_one_line(

@@ -23,8 +23,8 @@ def start_bytes(side: int | None) -> tuple[Any, Any]:
 def centred(x: Any) -> Any:
     """Take the mean of the training images from features (B, D), and divide by their deviation.
 
-    Positive features share one direction; normalised as they are, they leave little of the sphere
-    to tell photos apart, and training barely starts.
+    Positive features share one direction. If they are normalised as they are, they use a small part
+    of the sphere, and training barely starts.
     """
     return layers.BatchNormalization(momentum=0.98, center=False, scale=False)(x)
 
