@@ -81,6 +81,11 @@ def _count_moved(source: Array, target: Array, patches: Array) -> float | None:
     """Return the share in [0, 1] of the blocks in `patches` that also occur in `target`.
 
     It is large if a thing moved, or if the place that it left was filled. None without blocks.
+
+    Args:
+        source: (H, W) float32, the picture with the addition.
+        target: (H, W) float32, the other picture.
+        patches: (H, W) bool, the added content.
     """
     source, target = (cv2.blur(picture, (2, 2))[::2, ::2].copy() for picture in (source, target))
     inside = cv2.erode(patches.astype(np.uint8), np.ones((3, 3), np.uint8))[::2, ::2]

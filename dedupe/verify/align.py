@@ -63,7 +63,7 @@ class Bend:
         return np.asarray(u * scale[:, None] * half + centre)
 
     def square(self, size: tuple[int, int]) -> NDArray[np.float64]:
-        """Return the 3 x 3 matrix of the perspective alone, pixels to pixels."""
+        """Return the (3, 3) matrix of the perspective alone, pixels to pixels."""
         (x, y), half = (np.array(size) - 1) / 2, math.hypot(*size) / 2
         to_unit = np.array([[1 / half, 0, -x / half], [0, 1 / half, -y / half], [0, 0, 1]])
         tilt = np.array([[1, 0, 0], [0, 1, 0], [self.px, self.py, 1]])
@@ -90,7 +90,7 @@ class Alignment:
 
     @property
     def square(self) -> NDArray[np.float64]:
-        """The 3 x 3 map from the outer picture to the inner one, perspective included."""
+        """The (3, 3) map from the outer picture to the inner one, perspective included."""
         tilt = self.layers.bend.square(self.layers.size)
         return np.asarray(np.vstack([self.matrix, [0, 0, 1]]) @ tilt)
 
@@ -171,7 +171,13 @@ def _corners(layers: Layers, matrix: Matrix, bend: Bend) -> Array:
 def _fit_perspective(
     here: Array, there: Array, size: tuple[int, int]
 ) -> tuple[Matrix, Bend] | None:
-    """Return the perspective on which most matches agree, split into affine map and bend."""
+    """Return the perspective on which most matches agree, split into affine map and bend.
+
+    Args:
+        here: (M, 2) float32 places in the outer picture, pixels.
+        there: (M, 2) float32 places in the inner picture, pixels.
+        size: width and height of the outer picture.
+    """
     found, _ = cv2.findHomography(here, there, cv2.USAC_MAGSAC, _REACH, maxIters=2000)
     if found is None:
         return None
@@ -320,7 +326,7 @@ class Layers:
         self.mean_b, self.std_b = self._normalise(self.b)
 
     def warp(self, picture: Array) -> Array:
-        """Return a picture of the inner frame, at the inner size, in the outer frame."""
+        """Return a picture (h, w) of the inner frame in the outer frame, (H, W), same dtype."""
         edge = cv2.BORDER_REPLICATE
         if self.bend.is_none:
             return np.asarray(
@@ -373,7 +379,7 @@ class Layers:
         return np.asarray(at @ self.matrix[:, :2].T + self.matrix[:, 2])
 
     def _normalise(self, picture: Array) -> tuple[Array, Array]:
-        """Return the mean and the spread of each window."""
+        """Return the mean and the spread of each window, (H, W) float32 levels each."""
         inside = picture * self.mask
         mean = _box(inside) / self.count
         return mean, np.sqrt(np.maximum(_box(picture * inside) / self.count - mean * mean, 0))
@@ -495,6 +501,13 @@ def smooth_part(moved: Array, firm: Array) -> float:
     """Return how far a smooth field of displacement, cubic in x and y, moves the overlap.
 
     Noise has no such field; another point of view, another lens or a moved subject has.
+
+    Args:
+        moved: (rows, columns, 2) float32 displacements, pixels.
+        firm: (rows, columns) bool, cells with a displacement that can be measured.
+
+    Returns:
+        The upper quartile of its length, pixels; 0 with fewer than 30 firm cells.
     """
     if firm.sum() < 30:
         return 0.0
@@ -505,10 +518,12 @@ def smooth_part(moved: Array, firm: Array) -> float:
 
 
 def _blur(grey: Array, sigma: float) -> Array:
+    """Return a picture (H, W) after a Gaussian filter of `sigma` pixels, float32."""
     return np.asarray(cv2.GaussianBlur(grey.astype(np.float32), (0, 0), sigma))
 
 
 def _box(values: Array) -> Array:
+    """Return the mean over the window around each pixel, (H, W) float32."""
     return np.asarray(cv2.blur(values, (_WINDOW, _WINDOW), borderType=cv2.BORDER_REFLECT))
 
 
@@ -521,7 +536,7 @@ def outline(grey: Array, matrix: Matrix) -> Array:
 
 
 def fill(grey: Array, quad: Array) -> Array:
-    """Return a mask of the shape of `grey`, 1 inside the corners and 0 outside."""
+    """Return a mask (H, W) uint8 of the shape of `grey`: 1 inside the corners (4, 2), else 0."""
     inside = np.zeros(grey.shape, np.uint8)
     cv2.fillConvexPoly(inside, np.rint(quad * 16).astype(np.int32), (1,), shift=4)
     return inside

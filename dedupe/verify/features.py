@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[Any]  # what OpenCV takes and gives; shapes are said where they matter
+Array = NDArray[Any]  # of OpenCV; each function states shape and dtype
 
 SIDE = 320  # longer side of the working size, pixels
 _POINT_SIDES = (160, SIDE)  # longer sides at which points are looked for, the second if need be
@@ -79,6 +79,7 @@ class Features:
 
 
 def _find_points(grey: Array) -> tuple[Array, Array]:
+    """Return places (K, 2) float32 and descriptors (K, 128) uint8 of a picture (H, W) uint8."""
     sift = cv2.SIFT.create(nfeatures=_POINTS, contrastThreshold=0.02)
     for side in _POINT_SIDES:
         small = _stretch_contrast(_resize(grey, side))
@@ -114,6 +115,7 @@ def match(first: Features, second: Features, mirrored: bool) -> tuple[Array, Arr
 
 
 def _resize(pixels: Array, side: int) -> Array:
+    """Scale (H, W) or (H, W, 3) uint8 to a longer side of `side`, no side below 16 pixels."""
     height, width = pixels.shape[:2]
     scale = side / max(height, width)
     size = (max(16, round(width * scale)), max(16, round(height * scale)))
@@ -124,6 +126,7 @@ def _resize(pixels: Array, side: int) -> Array:
 
 
 def _stretch_contrast(grey: Array) -> Array:
+    """Return (H, W) uint8 with weak contrast stretched to levels 16 to 236."""
     low, high = np.percentile(grey, [1, 99])
     if not 4 < high - low < 200:
         return grey

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from dedupe.types import FrameMatrix
 from dedupe.verify.features import Array
 
-Pixels = NDArray[np.uint8]
+Pixels = NDArray[np.uint8]  # (H, W, 3) RGB or (H, W) grey
 Square = NDArray[np.float64]  # (3, 3), maps columns (x, y, 1)
 
 FINE_SIDE = 1400  # longest side, pixels: a line of print on A4 is then 17 pixels high
@@ -91,7 +91,7 @@ def order_pair(
 
 
 def _to_pixels(picture: Pixels) -> Square:
-    """Return the matrix from a frame, x and y in [0, 1], to pixels."""
+    """Return the (3, 3) matrix from a frame, x and y in [0, 1], to pixels."""
     height, width = picture.shape[:2]
     return np.array([[width, 0, -0.5], [0, height, -0.5], [0, 0, 1]], np.float64)
 
@@ -101,12 +101,22 @@ def _zoom(square: Square) -> float:
 
 
 def _grey(pixels: Pixels) -> Array:
+    """Return the smoothed brightness of a picture, (H, W) float32 in levels."""
     grey = pixels if pixels.ndim == 2 else cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
     return np.asarray(cv2.GaussianBlur(grey.astype(np.float32), (0, 0), _BLUR))
 
 
 def warp(other: Pixels, square: Square, base: Pixels) -> tuple[Pixels, NDArray[np.bool_]]:
-    """Return `other` in the frame of `base`, and where it has pixels."""
+    """Return `other` in the frame of `base`, and its coverage.
+
+    Args:
+        other: (h, w, 3) RGB or (h, w) grey.
+        square: map from pixels of `base` to pixels of `other`.
+        base: (H, W, 3) RGB or (H, W) grey; only its size is read.
+
+    Returns:
+        (H, W, 3) or (H, W) uint8, and (H, W) bool: `other` covers this pixel.
+    """
     size = base.shape[1::-1]
     warped = cv2.warpPerspective(
         other, square, size, flags=_INWARDS, borderMode=cv2.BORDER_REPLICATE
@@ -118,7 +128,13 @@ def warp(other: Pixels, square: Square, base: Pixels) -> tuple[Pixels, NDArray[n
 
 
 def _refine(a: Array, b: Array, mask: NDArray[np.bool_]) -> Square | None:
-    """Return the affine map of `a` onto `b` on which most windows agree; None if few do."""
+    """Return the affine map of `a` onto `b` on which most windows agree; None if few do.
+
+    Args:
+        a: (H, W) float32 levels.
+        b: (H, W) float32 levels.
+        mask: (H, W) bool, both pictures show this pixel.
+    """
     places, shifts = _find_shifts(a, b, mask)
     if len(places) < _LEAST:
         return None

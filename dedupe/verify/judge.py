@@ -197,7 +197,7 @@ def _map_frames(alignment: Alignment, first: Features) -> FrameMatrix:
 
 
 def _to_pixels(picture: Features) -> NDArray[Any]:
-    """Return the 3 x 3 matrix from a frame, x and y in [0, 1], to pixels at the working size."""
+    """Return the (3, 3) matrix from a frame, x and y in [0, 1], to pixels at the working size."""
     height, width = picture.grey.shape
     return np.array([[width, 0, -0.5], [0, height, -0.5], [0, 0, 1]], np.float64)
 

@@ -120,7 +120,7 @@ class _Comparison:
         self.spread_a, self.spread_b = windows.a, windows.b * self.gain
 
     def _match_blur(self) -> tuple[Array, Array, _Windows]:
-        """Smooth the sharper picture until both correlate best."""
+        """Smooth the sharper picture until both correlate best; return both (H, W) float32."""
         best = self.pair.a, self.pair.b, self._correlate(self.pair.a, self.pair.b)
         sharpness = best[2].sharpness()
         if sharpness >= _SHARP:
@@ -134,7 +134,9 @@ class _Comparison:
         return best
 
     def _correlate(self, a: Array, b: Array) -> _Windows:
-        def box(values: Array) -> Array:
+        """Correlate two pictures (H, W) float32 at every window of the grid."""
+
+        def box(values: Array) -> Array:  # (H, W) float32, mean over each window
             return np.asarray(cv2.blur(values, (_WINDOW, _WINDOW)))
 
         a, b = a - a.mean(), b - b.mean()  # float32 loses less
@@ -168,7 +170,7 @@ class _Comparison:
         return Details(common, count, *counts, *owned, box, int(firm.sum()), least)
 
     def _find_conflicts(self, doubtful: Mask) -> Mask:
-        """Return the windows of the grid that correlate at no shift, bool."""
+        """Return the windows (rows, columns) of `doubtful` that correlate at no shift, bool."""
         rows, columns = np.nonzero(doubtful)
         worst = np.argsort(self.alike[rows, columns], kind="stable")[:_SHIFTED]
         conflicts = np.zeros(doubtful.shape, bool)
@@ -183,6 +185,9 @@ class _Comparison:
 
         The outline of what a picture owns is an edge in it. In the other picture, the edges there
         are no stronger than around.
+
+        Args:
+            windows: (rows, columns) bool of the grid.
         """
         centres = np.zeros(self.a.shape, np.uint8)
         centres[self.grid] = windows
@@ -216,7 +221,12 @@ class _Comparison:
 
 
 def _measure_tone(windows: _Windows, firm: Mask) -> tuple[float, float]:
-    """Return the contrast of `a` over that of `b`, and the spread of the noise in levels."""
+    """Return the contrast of `a` over that of `b`, and the spread of the noise in levels.
+
+    Args:
+        windows: of the pair.
+        firm: (rows, columns) bool, windows with the same structure in both pictures.
+    """
     if firm.sum() < 5:
         return 1.0, 2.0
     gain = float(np.clip(np.median(windows.a[firm] / windows.b[firm]), 1 / 3, 3))
@@ -226,7 +236,14 @@ def _measure_tone(windows: _Windows, firm: Mask) -> tuple[float, float]:
 
 
 def _compare_edges(picture: Array, outline: Mask, around: Mask, rest: Mask) -> float:
-    """Return the mean slope along an outline over the mean of the slopes around and in the rest."""
+    """Return the mean slope along an outline over the mean of the slopes around and in the rest.
+
+    Args:
+        picture: (H, W) float32 levels.
+        outline: (H, W) bool.
+        around: (H, W) bool, pixels of windows that differ, off the outline.
+        rest: (H, W) bool, all shared pixels off the outline.
+    """
     slopes = [cv2.Sobel(picture, -1, *axes) / 4 for axes in ((1, 0), (0, 1))]
     edges = cv2.dilate(cv2.magnitude(*slopes), np.ones((3, 3), np.uint8))
     others = [

@@ -109,14 +109,24 @@ def _find_clear(overlay: Array) -> Array:
 
 
 def _in_cells(clear: Array, firm: Array) -> Array:
-    """Return which cells are clear for the most part, of the shape of `firm`, bool."""
+    """Return which cells are clear for the most part, (rows, columns) bool as `firm`.
+
+    Args:
+        clear: (H, W) bool, pixels.
+        firm: (rows, columns) bool, cells; only its shape is read.
+    """
     rows, columns = firm.shape
     share = cv2.resize(clear.astype(np.float32), (columns, rows), interpolation=cv2.INTER_AREA)
     return np.asarray(share > 0.5)
 
 
 def _covered(picture: Features, quad: Array) -> tuple[float, bool]:
-    """Return which share of a picture lies in `quad`, and whether the rest is of one colour."""
+    """Return which share of a picture lies in `quad`, and whether the rest is of one colour.
+
+    Args:
+        picture: of the size (H, W).
+        quad: (4, 2) float32 corners, pixels.
+    """
     area, _ = cv2.intersectConvexConvex(quad, outline(picture.grey, np.eye(2, 3)))
     share = min(1.0, area / picture.grey.size)
     inside = cv2.dilate(fill(picture.grey, quad), np.ones((5, 5), np.uint8))
@@ -134,7 +144,7 @@ def find_patches(layers: Layers, alike: Array | None = None) -> Patches:
 
     Args:
         layers: the two pictures on each other.
-        alike: what `layers.correlate()` gives, where it is at hand.
+        alike: (H, W) float32 of `layers.correlate()`; None to compute it.
     """
     alike = layers.correlate() if alike is None else alike
     shared = layers.mask > 0
@@ -175,6 +185,10 @@ def _loses_highlights(layers: Layers, tone: tuple[Array, Array]) -> bool:
     """Return whether the brighter picture is white where the other one has structure.
 
     Only then can a gain be another exposure: without a loss it can be taken back.
+
+    Args:
+        layers: the two pictures, aligned.
+        tone: (T,) float64 ascending levels of the outer picture, and (T,) of the inner one.
     """
     brighter = len(tone[0]) > 0 and tone[1].mean() > tone[0].mean()
     bright, dark = (layers.b, layers.a) if brighter else (layers.a, layers.b)
@@ -188,8 +202,12 @@ def _loses_highlights(layers: Layers, tone: tuple[Array, Array]) -> bool:
 def _exposure(dark: Array, bright: Array) -> float:
     """Return how strong a change of brightness is: 1 for a gain of 1.5, or a gamma of 0.5.
 
-    A gain, clipped at white, is what a camera does between two exposures; people shift sliders
-    less far, or bend the curve and leave white where it is.
+    A camera changes the gain between two exposures, clipped at white. An editor changes it less, or
+    bends the curve and keeps white.
+
+    Args:
+        dark: (T,) float64 levels of one picture, T at most 16.
+        bright: (T,) float64 levels of the other picture at the same places.
     """
     if len(dark) and bright.mean() < dark.mean():
         dark, bright = bright, dark
@@ -250,7 +268,12 @@ def _is_mark(x: Array, y: Array) -> bool:
 
 
 def _on_one_line(x: Array, y: Array) -> float:
-    """Return the largest share of points within 12 of a line with a slope from 0 to 0.9."""
+    """Return the largest share of points within 12 of a line with a slope from 0 to 0.9.
+
+    Args:
+        x: (N,) float32 levels.
+        y: (N,) float32 levels.
+    """
     best = 0
     for slope in np.arange(0, 1, 0.1):
         counts = np.bincount(((y - slope * x + 256) / 8).astype(np.int32))
@@ -286,6 +309,10 @@ def _spread_colours(opponents: Array, rgb: Array) -> float:
     """Return the spread of the colours; of a toned grey picture, what the tone does not explain.
 
     In a sepia or duotone picture both colour differences are linear in the brightness.
+
+    Args:
+        opponents: (N, 2) float64 colour differences, each of mean 0.
+        rgb: (N, 3) float64 levels of the same pixels.
     """
     spread = float(np.sqrt((opponents * opponents).mean()))
     light = rgb.mean(axis=1) - rgb.mean()

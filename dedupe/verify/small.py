@@ -68,6 +68,7 @@ def compare_small(first: Pixels, second: Pixels, matrix: FrameMatrix) -> Residua
 
 
 def _compare(first: Pixels, second: Pixels, matrix: FrameMatrix) -> Residual:
+    """Compare (H, W, 3) and (h, w, 3) RGB under one map between their frames."""
     base, other, square, _ = order_pair(first, second, matrix)
     warped, mask = warp(other, square, base)
     if not mask.any():
@@ -89,6 +90,7 @@ def _compare(first: Pixels, second: Pixels, matrix: FrameMatrix) -> Residual:
 
 
 def _light(rgb: Pixels) -> Array:
+    """Return the smoothed brightness of (H, W, 3) RGB, (H, W) float32 in levels."""
     grey = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY).astype(np.float32)
     return np.asarray(cv2.GaussianBlur(grey, (0, 0), 0.8))
 
@@ -99,9 +101,17 @@ def _split(rgb: Array) -> Array:
 
 
 def _exceed(a: Array, b: Array) -> Array:
-    """Return how far each value lies outside the range around it in the other, both ways."""
+    """Return how far each value lies outside the range around it in the other, both ways.
 
-    def outside(values: Array, others: Array) -> Array:
+    Args:
+        a: (H, W) or (H, W, C) float32 levels.
+        b: of the shape of `a`.
+
+    Returns:
+        Of the shape of `a`, >= 0: the smaller of both ways.
+    """
+
+    def outside(values: Array, others: Array) -> Array:  # (H, W) or (H, W, C), >= 0
         low, high = cv2.erode(others, _RING), cv2.dilate(others, _RING)
         return np.maximum(np.maximum(values - high, low - values), 0)
 
@@ -128,9 +138,14 @@ def _match_tones(a: Array, b: Array, mask: NDArray[np.bool_]) -> Array:
 
 
 def _refine(a: Array, b: Array, mask: NDArray[np.bool_]) -> NDArray[np.float64] | None:
-    """Return the affine map, 3 x 3, that brings `b` closest to `a`; None if it helps nothing.
+    """Return the affine map (3, 3) that brings `b` closest to `a`; None without improvement.
 
     Gauss-Newton steps on brightness (Lucas and Kanade 1981).
+
+    Args:
+        a: (H, W) float32 levels.
+        b: (H, W) float32 levels.
+        mask: (H, W) bool, both pictures show this pixel.
     """
     height, width = a.shape
     y, x = np.mgrid[:height, :width].astype(np.float32)

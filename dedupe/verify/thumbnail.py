@@ -84,7 +84,7 @@ def judge_thumbnails(first: Thumbnail, second: Thumbnail) -> Verdict | None:
 
 
 def _orient(values: Array, turns: int, mirrored: bool) -> Array:
-    """Turn by quarters, counter-clockwise, then mirror left to right."""
+    """Turn (S, S) or (S, S, 3) by quarters, counter-clockwise, then mirror left to right."""
     turned = np.rot90(values, turns)
     return turned[:, ::-1] if mirrored else turned
 
@@ -99,7 +99,7 @@ def _turn(picture: Thumbnail, turns: int, mirrored: bool) -> Thumbnail:
 
 
 def _correlate(first: Array, second: Array) -> float:
-    """Return the largest correlation at shifts of up to `_SHIFT` pixels."""
+    """Return the largest correlation of two (64, 64) float32 at shifts of up to `_SHIFT`."""
     inner = np.ascontiguousarray(second[_SHIFT:-_SHIFT, _SHIFT:-_SHIFT])
     return float(cv2.matchTemplate(first, inner, cv2.TM_CCOEFF_NORMED).max())
 
@@ -192,6 +192,7 @@ def _has_same_colours(first: Thumbnail, second: Thumbnail) -> bool:
 
 
 def _opponents(colour: Array) -> Array:
+    """Return the two colour differences of (16, 16, 3) RGB, (256, 2) float32 of mean 0."""
     rgb = colour.reshape(-1, 3).astype(np.float32)
     pairs = np.stack([rgb[:, 0] - rgb[:, 1], rgb[:, :2].mean(axis=1) - rgb[:, 2]], axis=1)
     return np.asarray(pairs - pairs.mean(axis=0))

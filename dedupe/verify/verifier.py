@@ -72,7 +72,7 @@ def load_thumbnail(photo: Photo, *, side: int, max_pixels: int = DEFAULT_MAX_PIX
 def decode_small(
     data: bytes, width: int, height: int, *, max_pixels: int = DEFAULT_MAX_PIXELS
 ) -> NDArray[np.uint8]:
-    """Decode a picture of `width` x `height` as `load_pixels` does a photo."""
+    """Decode a picture of `width` x `height` as `load_pixels` does a photo, (H, W, 3) RGB."""
     if max(width, height) <= 2 * SIDE:
         return decode(data, max_pixels=max_pixels).pixels
     picture = decode(data, side=SIDE, max_pixels=max_pixels)
@@ -110,6 +110,7 @@ class _FineCache:
     """The photos read last with every pixel, `_FINE_BYTES` at most. Safe to use from threads."""
 
     def __init__(self, load: Callable[[Photo], NDArray[np.uint8]]) -> None:
+        """Start empty; `load` returns (H, W, 3) RGB with every pixel."""
         self._load = load
         self._lock = threading.Lock()
         self._pixels: OrderedDict[str, NDArray[np.uint8]] = OrderedDict()  # by digest
@@ -152,14 +153,14 @@ class Verifier:
 
         Args:
             photos: what the rows are.
-            load: gives a photo's RGB pixels, at least `SIDE` on the longer side where it has them;
-                raises `dedupe.decode.read.Unreadable`. Called from several threads.
-            load_fine: gives a photo's RGB pixels, all of them; raises and is called as `load`.
+            load: returns a photo as (H, W, 3) RGB, the longer side `SIDE` pixels or more if the
+                file has them; raises `dedupe.decode.read.Unreadable`. Called from several threads.
+            load_fine: returns every pixel, (H, W, 3) RGB; raises and is called as `load`.
             workers: threads; None for one per core.
             load_thumbnail: makes the thumbnail of a photo that the index does not hold, see
                 `dedupe.decode.thumbnail`; raises `Unreadable`. None to skip the level of
                 thumbnails.
-            remembered: where verdicts are looked up and kept; None to do without.
+            remembered: index of verdicts, read and written; None for no index.
         """
         self._photos = photos
         self._load = load
