@@ -74,6 +74,7 @@ def read_tables(data: bytes, width: int, height: int, orientation: int = 1) -> J
 
 
 def _read_steps(body: bytes, tables: dict[int, NDArray[np.float32]]) -> None:
+    """Add the tables of a DQT segment to `tables`, (8, 8) steps by number."""
     at = 0
     while at < len(body):
         wide, number = body[at] >> 4, body[at] & 15

@@ -131,6 +131,7 @@ def covered_tiles(
 
 
 def _spread(low: float, high: float, count: int, size: int) -> Array:
+    """Return up to `count` evenly spaced positions from low to high, (K,) float64 pixels."""
     if high < low:
         return np.array([(low + high) / 2])
     return np.linspace(low, high, max(1, min(count, int((high - low) / size) + 2)))
@@ -166,7 +167,7 @@ def refine(first: Array, second: Array, matrix: Matrix) -> tuple[Matrix, float]:
 
 
 def _corner_shift(first: Array, moved: Matrix, matrix: Matrix) -> float:
-    """Return how far two maps lie apart at the corners, pixels of `first`."""
+    """Return the distance of two maps at the corners of `first` (H, W, C), pixels of `first`."""
     height, width = first.shape[:2]
     corners = np.array([[0, width, 0, width], [0, 0, height, height], [1, 1, 1, 1]], float)
     zoom = np.sqrt(abs(np.linalg.det(matrix[:, :2])))
@@ -206,12 +207,14 @@ def _simple_maps(
 
 
 def _tiles(first: Array, second: Array, matrix: Matrix) -> list[tuple[int, int]]:
+    """Return corners of tiles of `first` (H, W, C) that `second` (h, w, C) covers, x and y."""
     sizes = (second.shape[1], second.shape[0]), (first.shape[1], first.shape[0])
     size = _TILE if min(first.shape[:2]) >= 3 * _TILE else 24
     return covered_tiles(*sizes, matrix, size=size, grid=_GRID)
 
 
 def _luma(tile: Array) -> Array:
+    """Return the luma of a tile (S, S, C) of 1 or 3 channels, (S, S) float32."""
     if tile.shape[-1] == 1:
         return np.asarray(tile[..., 0], np.float32)
     return np.asarray(tile @ np.array([0.299, 0.587, 0.114], np.float32))
@@ -220,6 +223,7 @@ def _luma(tile: Array) -> Array:
 def _pair(
     first: Array, second: Array, matrix: Matrix, x: int, y: int, size: int
 ) -> tuple[Array, Array]:
+    """Return luma of a tile in both images, (S, S) float32, the second in tones of the first."""
     here = _luma(first[y : y + size, x : x + size].astype(np.float32))
     there = _luma(sample(second, matrix, x, y, size))
     gain = float(((there - there.mean()) * (here - here.mean())).sum())
@@ -269,7 +273,16 @@ def _step(first: Array, second: Array, matrix: Matrix) -> tuple[Matrix, float]:
 
 
 def _climb(first: Array, second: Array, matrix: Matrix) -> tuple[Matrix, float]:
-    """Improve a map until a step no longer lowers the residual."""
+    """Improve a map until a step no longer lowers the residual.
+
+    Args:
+        first: (H, W, C) uint8.
+        second: (h, w, C) uint8.
+        matrix: map from `first` to `second`.
+
+    Returns:
+        The best map and its residual in [0, 255].
+    """
     best, least = matrix, 255.0
     for _ in range(_STEPS + 1):
         moved, reached = _step(first, second, matrix)

@@ -80,7 +80,16 @@ def compare_scene(source: Source, target: Source, matrix: Matrix) -> dict[str, f
 
 
 def sample_whole(source: Array, matrix: Matrix, size: tuple[int, int]) -> Array:
-    """Return `source` in the frame of a target of width and height `size`, float32."""
+    """Return `source` in the frame of a target.
+
+    Args:
+        source: (h, w, 3) uint8.
+        matrix: map from the target to the source, pixel-edge coordinates.
+        size: width and height of the target.
+
+    Returns:
+        (H, W, 3) float32 in [0, 255].
+    """
     shift = matrix[:, 2] + matrix[:, :2] @ [0.5, 0.5] - 0.5
     small = np.hstack([matrix[:, :2], shift[:, None]])
     return np.asarray(
@@ -95,7 +104,16 @@ def sample_whole(source: Array, matrix: Matrix, size: tuple[int, int]) -> Array:
 
 
 def _match_tones(p: Array, t: Array, where: Array) -> Array:
-    """Return `p` through the curve of medians that brings it to `t`."""
+    """Return `p` after the tone curve that fits it to `t`, by weighted means in 16 bins.
+
+    Args:
+        p: (H, W) float32 levels.
+        t: (H, W) float32 levels.
+        where: (H, W) bool, pixels that the curve is fitted on.
+
+    Returns:
+        (H, W) float32.
+    """
     level, y = np.clip(p[where], 0, 255).astype(np.uint8), t[where]
     weight = np.ones(len(y), np.float32)
     curve = np.arange(256, dtype=np.float32)
@@ -114,6 +132,7 @@ def _match_tones(p: Array, t: Array, where: Array) -> Array:
 
 
 def _gradient(grey: Array) -> Array:
+    """Return the change of (H, W) levels across two pixels, (H, W) float32."""
     grey = np.asarray(grey, np.float32)
     return np.asarray(
         cv2.magnitude(cv2.Sobel(grey, -1, 1, 0, scale=0.25), cv2.Sobel(grey, -1, 0, 1, scale=0.25))
@@ -121,8 +140,10 @@ def _gradient(grey: Array) -> Array:
 
 
 def _extreme(values: Array) -> float:
+    """Return the share of (N,) levels near black or white, in [0, 1]."""
     return float(((values < 8) | (values > 247)).mean())
 
 
 def _saturation(rgb: Array) -> float:
+    """Return the mean range of the channels of (N, 3) RGB, in [0, 255]."""
     return float((rgb.max(1) - rgb.min(1)).mean())

@@ -94,23 +94,34 @@ def _log(value: float) -> float:
 
 
 def _to_ycc(rgb: Array) -> Array:
+    """Return luma and two colour differences of RGB (K, S, S, 3), of the same shape."""
     r, g, b = rgb[..., 0], rgb[..., 1], rgb[..., 2]
     y = 0.299 * r + 0.587 * g + 0.114 * b
     return np.stack([y, (b - y) * 0.564, (r - y) * 0.713], -1)
 
 
 def _misfit(luma: Array, t: Array) -> float:
+    """Return the median over tiles of the error of luma (K, S, S) to `t` (K, S, S, 3), levels."""
     m = _MARGIN
     return float(np.median(np.abs(luma - t[..., 0])[:, m:-m:2, m:-m:2].mean((1, 2))))
 
 
 def _differs_in_colour(p: Array, t: Array) -> bool:
+    """Return whether one set of tiles (K, S, S, 3) has much more colour than the other."""
     a, b = (float(np.abs(x[:, ::4, ::4, 1:]).mean()) for x in (p, t))
     return max(a, b) > 1.5 * min(a, b) + 2
 
 
 def _tone(p: Array, t: Array) -> Array:
-    """Fit luma of the target as a curve of a mix of the source's colours."""
+    """Fit luma of the target as a curve of a mix of the source's colours.
+
+    Args:
+        p: (K, S, S, 3) float32 luma and colour differences of the source.
+        t: the same of the target.
+
+    Returns:
+        (K, S, S) float32 luma of the source in the tones of the target.
+    """
     m = _MARGIN
     x = p[:, m:-m:3, m:-m:3].reshape(-1, 3) - np.array([128, 0, 0], np.float32)
     y = t[:, m:-m:3, m:-m:3, 0].ravel()
@@ -129,13 +140,30 @@ def _tone(p: Array, t: Array) -> Array:
 
 
 def _apply_curve(x: Array, at: Array, to: Array) -> Array:
-    """Apply a piecewise linear curve, in steps of a quarter of a level."""
+    """Apply a piecewise linear curve, in steps of a quarter of a level.
+
+    Args:
+        x: levels, any shape.
+        at: (N,) ascending levels.
+        to: (N,) levels of the curve at `at`.
+
+    Returns:
+        float32 of the shape of `x`.
+    """
     table = np.interp(np.arange(-256, 1536) / 4, at, to).astype(np.float32)
     return np.asarray(table[np.clip(np.rint(x * 4).astype(np.int32) + 256, 0, 1791)])
 
 
 def _tone_channels(before: Array, after: Array) -> Array:
-    """Fit each colour channel of the target as a curve of the same channel; return luma."""
+    """Fit each colour channel of the target as a curve of the same channel; return luma.
+
+    Args:
+        before: (K, S, S, 3) float32 RGB of the source.
+        after: (K, S, S, 3) float32 RGB of the target.
+
+    Returns:
+        (K, S, S) float32.
+    """
     m = _MARGIN
     keep = np.ones(len(before), bool)
     out = np.zeros_like(before)
@@ -157,7 +185,15 @@ def _tone_channels(before: Array, after: Array) -> Array:
 
 
 def _level_curve(x: Array, y: Array) -> tuple[Array, Array]:
-    """Return the curve of means of `y` at each level of `x`, smoothed where levels are rare."""
+    """Return the curve of means of `y` at each level of `x`; rare levels are merged.
+
+    Args:
+        x: (N,) levels of the source.
+        y: (N,) levels of the target.
+
+    Returns:
+        (M,) float64 ascending levels, and (M,) float64 levels of the curve there.
+    """
     level = np.clip(np.rint(x), 0, 255).astype(int)
     count = np.bincount(level, minlength=256).astype(float)
     total = np.bincount(level, weights=y, minlength=256)
@@ -222,7 +258,14 @@ def _blocks(tiles: Array) -> Array:
 
 
 def _lattice(raw: Array, fil: Array, ty: Array, target: Source) -> dict[str, float]:
-    """Compare residuals with the rounding of the target's coding."""
+    """Compare residuals with the rounding of the target's coding.
+
+    Args:
+        raw: (K, S, S) residual of the toned source.
+        fil: (K, S, S) residual of the toned and filtered source.
+        ty: (K, S, S) luma of the target.
+        target: with its coding.
+    """
     out: dict[str, float] = {"known": 0.0, "lossless": 0.0}
     if target.tables is not None:
         q = target.tables.luma
@@ -266,9 +309,15 @@ def _lattice(raw: Array, fil: Array, ty: Array, target: Source) -> dict[str, flo
 
 
 def _residual_shape(fil: Array, predicted: Array, ty: Array) -> dict[str, float]:
-    """Measure whether what the prediction lacks follows the structure of the picture."""
+    """Measure whether the residual of the prediction follows the structure of the picture.
 
-    def energy(x: Array) -> Array:
+    Args:
+        fil: (K, S, S) residual.
+        predicted: (K, S, S) luma.
+        ty: (K, S, S) luma of the target.
+    """
+
+    def energy(x: Array) -> Array:  # (K, S, S) to (K, B), without the mean of each block
         b = _blocks(x)
         return np.asarray((b**2).sum((2, 3)) - b[:, :, 0, 0] ** 2)
 
@@ -304,7 +353,7 @@ def _residual_shape(fil: Array, predicted: Array, ty: Array) -> dict[str, float]
 
 
 def _local(t: Array, what: Any) -> Array:
-    """Return the 5 x 5 minimum or maximum of each tile."""
+    """Return the 5 x 5 minimum or maximum of each tile, (K, S, S)."""
     return np.stack([what(x, _FIVE) for x in t])
 
 
@@ -312,7 +361,12 @@ _FIVE = np.ones((5, 5), np.uint8)
 
 
 def _chroma(p: Array, t: Array) -> dict[str, float]:
-    """Residual of the target's colours after a linear map of the source's."""
+    """Measure the residual of the target's colours after a linear map of the source's.
+
+    Args:
+        p: (K, 32, 32, 3) luma and colour differences of the source.
+        t: the same of the target.
+    """
     a = p.reshape(*p.shape[:1], 8, 4, 8, 4, 3).mean((2, 4)).reshape(-1, 3)
     b = t.reshape(*t.shape[:1], 8, 4, 8, 4, 3).mean((2, 4)).reshape(-1, 3)[:, 1:]
     known = np.concatenate([a - [128, 0, 0], np.ones((len(a), 1))], 1)
@@ -333,13 +387,19 @@ _U = np.hypot(*np.mgrid[0:SIZE, 0:SIZE]) / SIZE  # frequency of DCT terms, 1 at 
 
 
 def _bands(p: Array, t: Array, zoom: float) -> dict[str, float]:
-    """Compare energy in bands of frequency, target against source."""
+    """Compare energy in bands of frequency, target against source.
+
+    Args:
+        p: (K, S, S) luma of the source.
+        t: (K, S, S) luma of the target.
+        zoom: pixels of the source for each pixel of the target.
+    """
     window = np.hanning(SIZE + 2)[1:-1].astype(np.float32)
     window = window[:, None] * window
     fp = np.median([cv2.dct((x - x.mean()) * window) ** 2 for x in p], axis=0)
     ft = np.median([cv2.dct((x - x.mean()) * window) ** 2 for x in t], axis=0)
 
-    def band(f: Array, low: float, high: float) -> float:
+    def band(f: Array, low: float, high: float) -> float:  # f is (S, S) energy
         return float(f[(low <= _U) & (high > _U)].mean()) + 0.02
 
     base = np.log2(band(ft, 0.06, 0.2) / band(fp, 0.06, 0.2))
@@ -360,7 +420,7 @@ def _bands(p: Array, t: Array, zoom: float) -> dict[str, float]:
 
 
 def _flat_noise(ty: Array) -> float:
-    """Noise of the flattest quarter of the blocks: log2 of the high-frequency rms."""
+    """Return log2 of the 20 % quantile of the high-frequency rms of the blocks of (K, S, S)."""
     b = _blocks(ty)
     high = np.sqrt((b[..., 4:, 4:] ** 2).mean((2, 3))).ravel()
     return float(np.log2(np.quantile(high, 0.2) + 0.05))
