@@ -30,7 +30,7 @@ _COMPRESSION, _STRIPS, _TILES = 259, (273, 279), (324, 325)  # tags of TIFF: off
 _PLANES = 284  # 1: the channels of a pixel lie together
 _UNCOMPRESSED, _DEFLATE = 1, (8, 32946)
 
-Bytes = NDArray[np.uint8]
+Bytes = NDArray[np.uint8]  # (N,)
 
 
 def find_damage(image: Image.Image, data: bytes) -> str:
@@ -120,11 +120,13 @@ def _find_long_runs(values: Bytes, stride: int) -> Iterator[tuple[int, int]]:
 
 
 def _differs(neighbours: Bytes, value: np.uint8) -> bool:
+    """Return whether enough bytes (N,) around a run differ from its value."""
     far = np.abs(neighbours.astype(np.int16) - int(value)) > _OTHER
     return len(far) >= _LEAST and bool(far.mean() >= _MOSTLY)
 
 
 def _longest_run(flags: NDArray[np.bool_]) -> int:
+    """Return the length of the longest run of true values in (N,) flags."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(np.int8)))
     return int((edges[1::2] - edges[::2]).max(initial=0))
 

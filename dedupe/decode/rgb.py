@@ -81,7 +81,7 @@ def _to_eight_bits(image: Image.Image) -> Image.Image:
 
 
 def _find_range(values: NDArray[np.generic]) -> tuple[float, float]:
-    """Return the values of black and white, as `to_rgb` describes."""
+    """Return the values of black and white of grey (H, W), as `to_rgb` describes."""
     finite = values[np.isfinite(values)] if values.dtype.kind == "f" else values
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
     for ceiling in (1.0, 255.0, 65535.0):
