@@ -156,7 +156,9 @@ def _find_middle(model: Any, side: int) -> Floats:
 
 
 def _find_grid(layers: list[Any], side: int) -> Floats:
-    """Find where the centre of each place's receptive field lies, from the strides of the layers.
+    """Return the (2, 3) map from the picture, x and y in [0, 1], to column and row of a place.
+
+    The centre of the receptive field of a place follows from the strides of the layers.
 
     "same" padding adds less at the top and left, so that with even sizes the centres lie half a
     place further right and down than a division of the picture into tiles would have it.

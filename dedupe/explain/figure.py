@@ -169,10 +169,12 @@ def _caption_shares(shares: Shares) -> str:
 
 
 def _enlarge(square: Pixels) -> Pixels:
+    """Resize a picture to (TILE, TILE, 3)."""
     return np.asarray(cv2.resize(square, (TILE, TILE), interpolation=cv2.INTER_CUBIC), np.uint8)
 
 
 def _bytes(values: Floats) -> Pixels:
+    """Scale values in [0, 1], (R, C) or (R, C, 3), to uint8 of the same shape."""
     return np.rint(255 * values).astype(np.uint8)
 
 

@@ -84,10 +84,11 @@ def between_places(
 
 
 def _to_unit(size: tuple[int, int]) -> Floats:
-    """From pixels, counted from the centre of the first, to [0, 1]."""
+    """Return the (3, 3) map from pixels, counted from the centre of the first, to [0, 1]."""
     width, height = size
     return np.array([[1 / width, 0, 0.5 / width], [0, 1 / height, 0.5 / height], [0, 0, 1]])
 
 
 def square(matrix: Floats) -> Floats:
+    """Return the (3, 3) form of a (2, 3) map."""
     return np.vstack([matrix, [0, 0, 1]])

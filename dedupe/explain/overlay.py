@@ -73,6 +73,7 @@ class _Stage:
         )
 
     def blank(self) -> Pixels:
+        """Return a grey panel, (H, W, 3)."""
         return np.full((*self.shape, 3), GREY, np.uint8)
 
     def put(self, panel: Pixels, pixels: Pixels, matrix: Matrix, where: Any = None) -> None:
@@ -91,6 +92,7 @@ class _Stage:
     def outline(
         self, panel: Pixels, seen: Seen, matrix: Matrix, colour: Colour, width: int
     ) -> None:
+        """Draw the frame of a picture that `matrix` (2, 3) takes to the first picture."""
         corners = outline(seen.features.grey, matrix) @ self.place[:, :2].T + self.place[:, 2]
         points = np.rint(corners * 16).astype(np.int32)
         cv2.polylines(panel, [points], True, colour, width, cv2.LINE_AA, shift=4)
@@ -150,13 +152,13 @@ def _mark(panel: Pixels, mask: Any, colour: Colour) -> None:
 
 
 def _working(seen: Seen) -> Pixels:
-    """Return the colours of a picture at the size of its features."""
+    """Return the colours of a picture at the size of its features, (H, W, 3)."""
     how = cv2.INTER_AREA if seen.pixels.shape[1] > seen.size[0] else cv2.INTER_CUBIC
     return np.asarray(cv2.resize(seen.pixels, seen.size, interpolation=how), np.uint8)
 
 
 def _fit(pixels: Pixels) -> Pixels:
-    """Bring a picture into a panel of the second row, centred."""
+    """Centre a picture (H, W, 3) in a panel of the second row, (h, PANEL, 3)."""
     height, width = pixels.shape[:2]
     scale = min(PANEL / width, _TALLEST / height)
     size = (max(1, round(scale * width)), max(1, round(scale * height)))
