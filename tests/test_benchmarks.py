@@ -58,7 +58,7 @@ def photos(tmp_path: Path) -> Path:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="asks the system what a child used")
-def test_the_benchmark_of_a_scan_races_the_limit_and_tells_where_time_goes(
+def test_the_benchmark_of_a_scan_races_the_limit_and_prints_the_time_of_each_stage(
     photos: Path, tmp_path: Path
 ) -> None:
     plot = tmp_path / "plot.png"

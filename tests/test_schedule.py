@@ -280,7 +280,7 @@ def test_a_crontab_that_cannot_be_read_is_not_written(machine: Machine) -> None:
     assert machine.crontab.read_text() == "1 1 * * * mine\n"
 
 
-def test_systemd_is_told_of_a_timer_and_of_its_end(machine: Machine) -> None:
+def test_a_timer_is_enabled_and_disabled_in_systemd(machine: Machine) -> None:
     machine.start_user_bus()
 
     hint = systemd.install(a_job("x"))
@@ -303,7 +303,7 @@ def test_systemd_is_told_of_a_timer_and_of_its_end(machine: Machine) -> None:
     ]
 
 
-def test_without_a_user_bus_units_are_written_and_the_rest_is_told(machine: Machine) -> None:
+def test_without_a_user_bus_units_are_written_and_the_rest_is_reported(machine: Machine) -> None:
     hint = systemd.install(a_job())
     assert "systemctl --user enable --now dedupe-nightly.timer" in hint
     assert len(list(machine.units.iterdir())) == 2
@@ -353,7 +353,7 @@ def test_systemd_comes_first_where_it_answers_and_cron_else(machine: Machine) ->
 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="there, launchd is the one")
-def test_a_machine_without_any_scheduler_is_told_so(
+def test_a_machine_without_any_scheduler_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path / "nowhere"))

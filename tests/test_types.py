@@ -64,7 +64,7 @@ def test_the_time_a_scan_took_does_not_make_another_report() -> None:
 
 
 @pytest.mark.parametrize(("left", "right"), [([1], [0]), ([0, 2], [1, 2])])
-def test_a_pair_whose_left_is_not_smaller_cannot_be_built(
+def test_a_pair_with_a_left_that_is_not_smaller_cannot_be_built(
     left: list[int], right: list[int]
 ) -> None:
     with pytest.raises(ValueError, match="left < right"):

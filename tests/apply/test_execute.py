@@ -205,7 +205,7 @@ def test_ctrl_c_leaves_what_undo_and_resume_can_mend(tmp_path: Path, stage: str)
 
 
 @pytest.mark.parametrize("back", [False, True])
-def test_a_photo_whose_place_was_taken_after_a_kill_is_not_forgotten(
+def test_a_photo_with_its_place_taken_after_a_kill_is_not_forgotten(
     tmp_path: Path, back: bool
 ) -> None:
     step = at("rename", raising(KeyboardInterrupt()))

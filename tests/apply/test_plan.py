@@ -231,7 +231,7 @@ def test_two_photos_that_share_a_sidecar_take_it_once(tmp_path: Path) -> None:
     assert plan_actions(report, move_to=str(tmp_path / "out")).actions == ()
 
 
-def test_a_sidecar_stays_with_a_photo_whose_group_is_left_alone(tmp_path: Path) -> None:
+def test_a_sidecar_stays_with_a_photo_of_a_group_that_is_skipped(tmp_path: Path) -> None:
     keepers = write_photo(tmp_path / "k1.jpg", b"1"), write_photo(tmp_path / "k2.jpg", b"2")
     shared = write_photo(tmp_path / "c.heic", b"3"), write_photo(tmp_path / "c.jpg", b"4")
     (tmp_path / "c.mov").write_bytes(b"movie")
@@ -300,7 +300,7 @@ def test_only_the_same_bytes_become_a_link(tmp_path: Path, kind: ActionKind) -> 
     assert [path for path, _ in plan.staying] == [str(tmp_path / "c.jpg")]
 
 
-def test_a_group_whose_keeper_and_duplicate_are_ignored_by_now_is_refused(tmp_path: Path) -> None:
+def test_a_group_with_keeper_and_duplicate_ignored_since_is_refused(tmp_path: Path) -> None:
     keeper = write_photo(tmp_path / "p/a.jpg", b"a")
     b, c = write_photo(tmp_path / "p/b.jpg", b"b"), write_photo(tmp_path / "p/c.jpg", b"c")
     report = a_report(a_group(keeper, b, c))

@@ -196,7 +196,7 @@ def test_part_of_a_run_can_be_undone(report: Path, photos: Path) -> None:
     assert snapshot(photos) == before
 
 
-def test_a_damaged_journal_of_another_run_is_told_and_does_not_stand_in_the_way(
+def test_a_damaged_journal_of_another_run_is_reported_and_does_not_block(
     report: Path, photos: Path
 ) -> None:
     run("apply", report, "--move-to", photos.parent / "out")
@@ -220,7 +220,7 @@ def test_what_would_not_hold_for_a_resumed_run_is_refused(options: list[str]) ->
     assert "give nothing beside it" in result.stderr
 
 
-def test_who_interrupts_is_told_how_to_go_on(
+def test_an_interrupt_prints_how_to_continue(
     report: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupt(*_: object, **__: object) -> None:

@@ -63,7 +63,7 @@ def test_scan_writes_the_groups_to_the_report_and_changes_no_photo(archive: Path
     assert snapshot(archive) == before
 
 
-def test_scan_tells_what_it_found(archive: Path) -> None:
+def test_scan_prints_its_results(archive: Path) -> None:
     result = run("scan", archive, "--report", archive.parent / "r.csv")
 
     assert "4 images in" in result.stdout
@@ -132,7 +132,7 @@ def test_every_page_of_help_fits_eighty_columns(monkeypatch: pytest.MonkeyPatch)
         assert max(map(len, lines)) <= 80, verb
 
 
-def test_verbose_tells_how_the_pairs_were_found(archive: Path) -> None:
+def test_verbose_prints_how_the_pairs_were_found(archive: Path) -> None:
     told = run("scan", archive, "--report", archive / "r.csv", "--no-index", "--verbose")
     assert "contents: each with all others" in told.stderr
     stats = SearchStats(1_000_000, 4000, 90, 0.99617, 12_345, 200, 150)

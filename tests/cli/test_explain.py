@@ -37,7 +37,7 @@ def turned(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_copy_is_told_with_all_that_speaks_for_it(cat: Path, turned: Path) -> None:
+def test_a_copy_is_reported_with_its_evidence(cat: Path, turned: Path) -> None:
     result = run(cat, turned)
 
     assert result.exit_code == 0
@@ -54,7 +54,7 @@ def test_a_copy_is_told_with_all_that_speaks_for_it(cat: Path, turned: Path) -> 
     assert all(len(line) <= 100 for line in lines[2:])
 
 
-def test_two_views_of_one_thing_are_told_as_another_shot_and_why() -> None:
+def test_two_views_of_one_thing_are_reported_as_another_shot_with_the_reason() -> None:
     result = run(PHOTOS / "motorcycle_left.png", PHOTOS / "motorcycle_right.png")
 
     assert result.exit_code == 0
@@ -63,7 +63,7 @@ def test_two_views_of_one_thing_are_told_as_another_shot_and_why() -> None:
     assert re.fullmatch(words, verdict)
 
 
-def test_pictures_with_nothing_in_common_are_told_so(cat: Path, tmp_path: Path) -> None:
+def test_pictures_with_nothing_in_common_are_reported(cat: Path, tmp_path: Path) -> None:
     Image.new("RGB", (300, 200), "grey").save(tmp_path / "grey.png")
     result = run(cat, tmp_path / "grey.png")
 

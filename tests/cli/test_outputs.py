@@ -72,7 +72,7 @@ def test_the_index_command_opens_no_photo(photos: Path) -> None:
     assert contents(photos) == before
 
 
-def test_a_job_whose_report_would_replace_a_photo_is_not_installed(photos: Path) -> None:
+def test_a_job_with_a_report_that_would_replace_a_photo_is_not_installed(photos: Path) -> None:
     words = ("--at", "02:30", "--kind", "cron", "--print", photos, "--", "--report", "A.jpg")
     result = run("schedule", "install", *words)
     assert (result.exit_code, result.stdout) == (2, "")

@@ -51,7 +51,7 @@ def test_brief_leaves_stdout_to_the_report(photos: Path) -> None:
     assert re.fullmatch(LINE + "\n", result.stderr)
 
 
-def test_brief_tells_how_to_take_a_move_back(photos: Path) -> None:
+def test_brief_prints_how_to_undo_a_move(photos: Path) -> None:
     result = run("scan", photos, "--brief", "--move-to", "aside")
     found = re.fullmatch(LINE + r"; moved 1 file to \S+ \(dedupe undo (\S+)\)\n", result.stdout)
     assert found is not None
@@ -63,7 +63,7 @@ def test_quiet_and_brief_do_not_go_together(photos: Path) -> None:
     assert run("scan", photos, "--brief", "--quiet").exit_code == 2
 
 
-def test_a_summary_tells_a_program_everything(photos: Path, tmp_path: Path) -> None:
+def test_a_summary_contains_every_field_for_a_program(photos: Path, tmp_path: Path) -> None:
     began = datetime.now(UTC).replace(microsecond=0)
 
     run("scan", "photos", "--quiet", "--summary", "s.json", "--move-to", "aside")
@@ -106,7 +106,7 @@ def test_a_summary_is_there_also_when_moves_failed(photos: Path, tmp_path: Path)
     assert (found["acted"]["files"], found["acted"]["failed"]) == (0, 1)
 
 
-def test_what_is_new_is_told_where_that_was_asked(photos: Path, tmp_path: Path) -> None:
+def test_new_groups_are_reported_if_requested(photos: Path, tmp_path: Path) -> None:
     run("scan", photos, "--quiet")
     save(draw(2), photos / "c (1).jpg")
 

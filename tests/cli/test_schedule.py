@@ -286,7 +286,7 @@ def wait_for(file: Path, process: subprocess.Popen[str]) -> None:
         time.sleep(0.005)
 
 
-def test_a_second_run_is_told_of_the_first_and_a_killed_one_locks_nobody_out(
+def test_a_second_run_reports_the_first_and_a_killed_run_leaves_no_lock(
     photos: Path, state: Path
 ) -> None:
     run("schedule", "install", "--at", "2:30", photos, "--kind", "cron")

@@ -311,7 +311,7 @@ def test_what_is_no_picture_is_refused_with_its_reason(data: bytes, reason: str)
 
 
 @pytest.mark.parametrize("module", ["pillow_heif", "pillow_jxl"])
-def test_a_format_whose_plugin_is_missing_is_unsupported(
+def test_a_format_with_a_missing_plugin_is_unsupported(
     module: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, module, None)

@@ -35,7 +35,7 @@ def with_exif() -> bytes:
 
 
 @pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": 0}])
-def test_the_header_tells_the_size(options: dict[str, Any]) -> None:
+def test_the_header_contains_the_size(options: dict[str, Any]) -> None:
     assert jpeg.measure(encode(**options)) == (400, 240)
     assert jpeg.measure(encode(PHOTO.convert("L"), **options)) == (400, 240)
 
@@ -98,7 +98,7 @@ def test_a_file_of_several_pictures_is_not_plain() -> None:
 
 
 @pytest.mark.parametrize("data", [b"", b"\xff\xd8", b"\xff\xd8\xff\xdb\0"])
-def test_a_file_whose_segments_lead_nowhere_is_not_plain(data: bytes) -> None:
+def test_a_file_with_segments_that_lead_nowhere_is_not_plain(data: bytes) -> None:
     assert not is_plain(data)
 
 

@@ -62,7 +62,7 @@ def test_a_damaged_raw_file_is_rejected(part: float) -> None:
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
-def test_a_tiff_whose_first_image_is_a_preview_is_a_raw_file(order: str) -> None:
+def test_a_tiff_with_a_preview_as_first_image_is_a_raw_file(order: str) -> None:
     magic = b"II*\0" if order == "<" else b"MM\0*"
     head = magic + struct.pack(f"{order}I", 8)
     assert sniff(head + struct.pack(f"{order}HHHII", 1, 254, 4, 1, 1)) == "RAW"

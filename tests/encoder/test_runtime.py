@@ -153,7 +153,7 @@ def test_a_cpu_runs_litert_unless_keras_is_asked_for() -> None:
 
 
 @pytest.mark.parametrize("installed", [False, True])
-def test_auto_takes_a_gpu_whose_driver_and_libraries_are_installed(
+def test_auto_takes_a_gpu_with_driver_and_libraries_installed(
     installed: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(encoders, "_gpu_installed", lambda: installed)

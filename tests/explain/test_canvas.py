@@ -68,6 +68,6 @@ def test_a_figure_is_named_as_what_it_is() -> None:
         check_out("why.jpg")
 
 
-def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_a_missing_folder_is_reported(tmp_path: Path) -> None:
     with pytest.raises(ReportError, match="cannot write"):
         write(a_figure(), str(tmp_path / "no" / "why.png"))

@@ -169,7 +169,7 @@ def test_a_place_that_is_the_same_in_both_has_no_share(signet: Any) -> None:
     assert np.abs(places[1:]).max() > 1e-4
 
 
-def test_a_tower_whose_maps_end_in_something_else_cannot_be_drawn_and_says_so(
+def test_a_tower_with_maps_that_end_in_something_else_is_rejected(
     tmp_path: Path,
 ) -> None:
     pixels = keras.Input((32, 32, 3), dtype="uint8")

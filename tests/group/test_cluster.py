@@ -113,7 +113,7 @@ def test_a_pair_at_distance_0_is_a_pair() -> None:
     assert group(Graph("ab", near("ab", distance=0))) == {"a": {"b": 0.0}}
 
 
-def test_the_middle_of_a_chain_stands_for_both_ends() -> None:
+def test_the_middle_of_a_chain_is_the_keeper_of_both_ends() -> None:
     assert group(Graph("abc", near("ab", "bc"))) == {"b": {"a": 0.25, "c": 0.25}}
 
 
@@ -127,12 +127,12 @@ def test_the_middle_of_a_chain_with_few_pixels_does_not_take_a_large_end() -> No
     assert group(graph) == {"a": {"b": 0.25}}
 
 
-def test_the_middle_of_a_chain_with_half_the_pixels_stands_for_both_ends() -> None:
+def test_the_middle_of_a_chain_with_half_the_pixels_is_the_keeper_of_both_ends() -> None:
     graph = Graph("abc", near("ab", "bc"), pixels={"a": 200, "b": 100, "c": 100})
     assert group(graph) == {"b": {"a": 0.25, "c": 0.25}}
 
 
-def test_rules_choose_among_those_that_stand_for_nearly_all() -> None:
+def test_rules_choose_among_those_that_cover_nearly_all() -> None:
     clique = near("ab", "ac", "bc")
     for order in ("abc", "bca", "cab"):
         assert set(group(Graph(order, clique))) == {order[0]}
@@ -148,7 +148,7 @@ def test_a_framed_copy_with_slightly_more_pixels_does_not_become_the_keeper() ->
     assert group(graph) == {"o": dict.fromkeys(copies, 0.25)}
 
 
-def test_a_file_that_stands_for_many_others_elsewhere_does_not_become_the_keeper() -> None:
+def test_a_file_that_covers_many_others_elsewhere_does_not_become_the_keeper() -> None:
     of_middle, elsewhere = "bcdefghijkl", "nopqrstuv"
     graph = Graph(f"bm{of_middle[1:]}{elsewhere}", star("m", of_middle) | star("b", elsewhere))
     assert group(graph) == {"m": dict.fromkeys(of_middle, 0.25)}
@@ -159,7 +159,7 @@ def test_protected_files_are_never_duplicates() -> None:
     assert group(graph) == {"b": {"a": 0.25}}
 
 
-def test_a_protected_file_comes_before_one_that_stands_for_more() -> None:
+def test_a_protected_file_comes_before_a_file_that_covers_more() -> None:
     graph = Graph("pabcd", near("pa") | star("a", "bcd"), protected=frozenset("p"))
     assert group(graph) == {"p": {"a": 0.25}}
 
@@ -284,7 +284,7 @@ def test_random_clouds_keep_the_promise_at_scale(seed: int) -> None:
     assert all(distance[s.keeper, row] < 0.06 for s in stars for row, _ in s.duplicates)
 
 
-def test_a_file_worth_more_is_no_keeper_if_it_does_not_stand_for_all() -> None:
+def test_a_file_worth_more_is_not_the_keeper_if_it_does_not_cover_all() -> None:
     """As a framed copy: it has more pixels than the original, and less in common with the rest."""
     others = [*"cdefghijklmnopq"]
     near_all = star("a", others[:-1]) | star("b", ["a", *others])

@@ -81,7 +81,7 @@ def test_every_rule_is_tested_and_every_default_is_a_rule() -> None:
     assert set(DEFAULT_RULES) <= set(RULES)
 
 
-def test_the_first_rule_that_tells_two_files_apart_decides() -> None:
+def test_the_first_rule_that_distinguishes_two_files_decides() -> None:
     large_and_young = photo(A, size=9, mtime_ns=9)
     small_and_old = photo(B, size=1, mtime_ns=1)
     photos = [large_and_young, small_and_old]
@@ -89,7 +89,7 @@ def test_the_first_rule_that_tells_two_files_apart_decides() -> None:
     assert ordered(photos, "most-pixels", "oldest", "largest") == [B, A]
 
 
-def test_what_no_rule_tells_apart_comes_in_the_order_of_path_bytes() -> None:
+def test_files_that_no_rule_distinguishes_come_in_the_order_of_path_bytes() -> None:
     names = ["/p/\udce9.jpg", "/p/b.jpg", "/p/\u00e9.jpg", "/p/a.jpg"]
     expected = ["/p/a.jpg", "/p/b.jpg", "/p/\u00e9.jpg", "/p/\udce9.jpg"]
     assert ordered([photo(name) for name in names], "largest") == expected
@@ -153,7 +153,7 @@ def test_an_unknown_rule_is_refused(rules: list[str]) -> None:
         check_rules(rules)
 
 
-def test_the_reason_is_the_rule_that_told_the_keeper_from_the_best_of_the_others() -> None:
+def test_the_reason_is_the_rule_that_distinguishes_the_keeper_from_the_next_best() -> None:
     keeper = photo(A, width=200, size=9)
     by_pixels, by_bytes = photo(B, width=100), photo("/p/c.jpg", width=200, size=8)
     assert explain_choice(keeper, [by_pixels], DEFAULT_RULES) == "most-pixels"

@@ -301,7 +301,7 @@ def test_an_index_that_is_damaged_while_it_is_written_is_built_anew(tmp_path: Pa
         assert known(index, FILE) == {"/p/a.jpg": plain(content())}
 
 
-def test_an_index_whose_table_names_are_damaged_is_set_aside(tmp_path: Path) -> None:
+def test_an_index_with_damaged_table_names_is_set_aside(tmp_path: Path) -> None:
     path = tmp_path / "index.sqlite"
     remember_many(tmp_path)
     data = path.read_bytes().replace(b"CREATE TABLE verdicts", b"CRXATE TABLE verdicts")

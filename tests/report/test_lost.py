@@ -17,6 +17,6 @@ def test_a_root_without_any_of_its_listed_files_is_lost(tmp_path: Path) -> None:
     assert find_lost_roots(a_report(here, gone), roots) == {str(tmp_path / "away"): 2}
 
 
-def test_a_root_whose_name_begins_like_that_of_another_lost_nothing() -> None:
+def test_a_root_with_the_name_of_another_as_prefix_lost_nothing() -> None:
     earlier = a_report(a_group(a_photo("/photos-2/a"), a_photo("/photos-2/b")))
     assert find_lost_roots(earlier, ["/photos"]) == {}

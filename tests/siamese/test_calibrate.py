@@ -146,7 +146,7 @@ def test_identical_images_are_copies_and_probability_falls_with_distance(
     assert falling == sorted(falling, reverse=True)
 
 
-def test_the_head_tells_copies_from_other_photos() -> None:
+def test_the_head_separates_copies_from_other_photos() -> None:
     rng = np.random.default_rng(0)
     true = rng.uniform(0, 0.5, 200).astype(np.float32)
     false = rng.uniform(0.4, 1.2, 200).astype(np.float32)

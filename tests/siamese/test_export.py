@@ -74,7 +74,7 @@ def test_floats_of_litert_and_keras_agree_to_a_thousandth(floats: Exported) -> N
     assert np.abs(distances[0] - distances[1]).max() < 1e-3
 
 
-def test_integers_take_half_the_room_and_still_tell_pictures_apart(
+def test_integers_take_half_the_size_and_still_separate_pictures(
     integers: Exported, floats: Exported
 ) -> None:
     folder, manifest = integers

@@ -139,7 +139,7 @@ def test_the_spread_is_the_root_mean_square_distance_from_the_mean() -> None:
     assert float(spread(rows)) == pytest.approx(by_hand, rel=1e-5)
 
 
-def test_pair_accuracy_counts_the_rows_whose_nearest_other_row_is_their_twin() -> None:
+def test_pair_accuracy_counts_the_rows_with_their_other_view_as_nearest_row() -> None:
     found = unit(np.array([[1, 0], [-1, 0], [1, 0.1], [-1, 0.1]]))
     swapped = unit(np.array([[1, 0], [1, 0.1], [-1, 0], [-1, 0.1]]))
     # Found from the first photo's first view and from the second photo's second view only.

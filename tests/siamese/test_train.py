@@ -227,7 +227,7 @@ def test_a_damaged_checkpoint_is_refused(tmp_path: Path, text: str) -> None:
 
 
 @pytest.mark.parametrize("size", [None, 0, 5000])
-def test_a_checkpoint_whose_weights_are_cut_off_or_gone_is_refused(
+def test_a_checkpoint_with_truncated_or_missing_weights_is_refused(
     tmp_path: Path, uninterrupted: Run, size: int | None
 ) -> None:
     shutil.copy(uninterrupted.folder / "checkpoint.json", tmp_path)
@@ -280,7 +280,7 @@ def test_training_stops_when_every_embedding_is_the_same_point(tmp_path: Path) -
         run(tmp_path, replace(PLAN, tower="constant"))
 
 
-def test_a_tower_is_refused_that_needs_its_batch_to_tell_photos_apart(tmp_path: Path) -> None:
+def test_a_tower_that_separates_photos_by_its_batch_only_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CollapseError, match="nearly one point at step 8"):
         run(tmp_path, replace(PLAN, tower="unsettled"))
 

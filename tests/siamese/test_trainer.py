@@ -52,7 +52,7 @@ def test_every_loss_falls_while_tiny_trains(loss: str) -> None:
     assert np.mean(values[-8:]) < 0.8 * np.mean(values[:8])
 
 
-def test_training_in_bfloat16_keeps_weights_in_float32_and_tells_nobody_else() -> None:
+def test_training_in_bfloat16_keeps_weights_in_float32_and_the_global_policy() -> None:
     plan = plan_for("fovea", side=32, embedding=16, pairs=8, steps=30, precision="bfloat16")
     trainer = build_trainer(plan)
     assert trainer.tower(PHOTOS[:2, :32, :32]).dtype == "bfloat16"

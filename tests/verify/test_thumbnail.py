@@ -55,7 +55,7 @@ COPIES: dict[str, tuple[Change, str]] = {
 
 
 @pytest.mark.parametrize("name", COPIES)
-def test_a_copy_whose_frame_is_kept_is_accepted(name: str) -> None:
+def test_a_copy_with_its_frame_kept_is_accepted(name: str) -> None:
     change, how = COPIES[name]
     verdict = judge(photo(), change(photo()))
     assert verdict is not None

@@ -354,17 +354,17 @@ def test_only_copies_are_called_copies_whatever_the_workers(
     assert copies(verdicts) == {(0, 1): "cropped to 64 %", (2, 3): "mirrored"}
 
 
-def test_a_vanished_file_is_nobodys_copy(photos: list[Photo]) -> None:
+def test_a_vanished_file_is_not_a_copy(photos: list[Photo]) -> None:
     Path(photos[1].path).unlink()
     assert list(copies(Verifier(photos).judge(ALL))) == [(2, 3)]
 
 
-def test_a_file_with_another_content_by_now_is_nobodys_copy(photos: list[Photo]) -> None:
+def test_a_file_with_another_content_since_is_not_a_copy(photos: list[Photo]) -> None:
     photo("coffee").save(photos[3].path)
     assert list(copies(Verifier(photos).judge(ALL))) == [(0, 1)]
 
 
-def test_what_is_remembered_is_not_looked_at_again(photos: list[Photo], index: Index) -> None:
+def test_a_stored_verdict_is_not_computed_again(photos: list[Photo], index: Index) -> None:
     first = Verifier(photos, remembered=index).judge(ALL)
     again = Verifier(photos, remembered=index, load=refuse).judge(ALL)
     backwards = Verifier(photos, remembered=index, load=refuse).judge([(b, a) for a, b in ALL])
