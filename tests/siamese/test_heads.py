@@ -158,7 +158,7 @@ def test_elsewhere_the_distance_is_the_plain_one() -> None:
 
 def test_a_spatial_head_needs_an_embedding_that_is_maps() -> None:
     residual = build_tower("residual", side=32, embedding=16)
-    with pytest.raises(UsageError, match="whose embedding is its maps, as tiny; residual is none"):
+    with pytest.raises(UsageError, match="with its maps as embedding, as tiny; residual has none"):
         build_head("spatial", residual)
 
 
