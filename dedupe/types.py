@@ -231,7 +231,7 @@ class Duplicate:
     photo: Photo
     distance: float  # to the keeper, Euclidean, in [0, 2]
     kind: Kind
-    how: str = ""  # what was done to the picture, where it is known: "turned 90"
+    how: str = ""  # what was done to the picture, if known: "turned 90"
     matrix: FrameMatrix | None = field(default=None, compare=False)  # its frame -> keeper's
     sidecars: tuple[str, ...] = ()  # names in its folder of files that belong to it, sorted
 

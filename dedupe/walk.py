@@ -272,7 +272,7 @@ class _Search:
         return self._rules.hidden or not name.startswith(".")
 
     def _is_main(self, name: str) -> bool:
-        """Return whether a file is an image of which others can be sidecars."""
+        """Return whether a file is an image that can have sidecars."""
         return self._is_image(name) and _split(name)[1] not in self._rules.sidecars
 
     def _is_sidecar(self, name: str, shots: set[str]) -> bool:

@@ -215,7 +215,7 @@ def read_decisions(path: Path, report_path: Path, report: Report) -> DecisionLog
 def apply_decisions(report: Report, decided: Mapping[int, GroupDecision]) -> Report:
     """Return the report of the accepted groups, with their decided keepers and duplicates.
 
-    A group that is not accepted, or of which no file is removed, is left out, and so is a file that
+    A group that is not accepted, or loses no file, is left out, and so is a file that
     is neither the keeper nor removed. If another file than the report's became the keeper, the
     other duplicates retain their distances to the old keeper: a person compared the files.
     """

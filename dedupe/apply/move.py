@@ -164,7 +164,7 @@ def _copy_and_remove(attempt: Attempt, state: FileState, target: str, check: Che
 
 
 def _recover_target(state: FileState, target: str) -> bool:
-    """Recover a move of which neither the source nor the backup is left."""
+    """Recover a move if its source and its backup are gone."""
     there = status_of(target)
     if there is not None and has_content(target, state.digest):
         return True

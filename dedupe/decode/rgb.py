@@ -11,7 +11,7 @@ _BACKGROUNDS = (
     *((255, 255, 255), (0, 0, 0), (128, 128, 128)),
     *((255, 0, 0), (0, 255, 0), (0, 0, 255)),
 )
-_SAMPLES = 1 << 18  # pixels of which the background is chosen
+_SAMPLES = 1 << 18  # pixels that the choice of the background reads
 _INVISIBLE = 16  # largest alpha of a pixel that counts as clear
 _NEAR = 48  # levels within which a pixel has the colour of a background
 _HARDLY = 0.01  # share of the visible pixels that may have it

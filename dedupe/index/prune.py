@@ -102,7 +102,7 @@ def _delete_encoders(connection: sqlite3.Connection, decoder: int, only: Collect
 
 
 def _delete_pairs(connection: sqlite3.Connection) -> None:
-    """Delete the pairs of roots of which one is missing."""
+    """Delete the pairs of sets of roots with a missing root."""
     stored = [roots for (roots,) in connection.execute("SELECT DISTINCT roots FROM pairs")]
     gone = [(roots,) for roots in stored if any(_is_missing(root) for root in roots.split(b"\0"))]
     connection.executemany("DELETE FROM pairs WHERE roots = ?", gone)

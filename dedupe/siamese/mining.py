@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from dedupe.siamese.dataset import PhotoArray, squash
 
-LookAlikes = NDArray[np.int64]  # (N, K) photo numbers; a photo's own number where it has fewer
+LookAlikes = NDArray[np.int64]  # (N, K) photo numbers, padded with a photo's own number
 
 _REPEAT = 0.5  # distance below which two photos may be copies, which are no negatives
 _BLOCK = 256

@@ -96,7 +96,7 @@ class Alignment:
 
 
 def align_frames(first: Features, second: Features) -> Alignment | None:
-    """Lay one whole frame on the other, turned or mirrored where that fits best.
+    """Align one whole frame with the other, turned or mirrored if that fits best.
 
     Cheap, as it needs no points of interest. None where the two do not look alike so.
     """

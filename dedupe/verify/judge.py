@@ -45,7 +45,7 @@ class Comparison:
     """A verdict on two pictures and what it rests on."""
 
     verdict: Verdict
-    alignment: Alignment | None = None  # how they lie on each other; None where they do not
+    alignment: Alignment | None = None  # how they are aligned; None if they are not
     overlap: Overlap | None = None  # None where `alignment` is
     details: Details | Residual | None = None  # None if the verdict needed none
 

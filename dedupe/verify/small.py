@@ -55,7 +55,7 @@ class Residual:
 
 
 def compare_small(first: Pixels, second: Pixels, matrix: FrameMatrix) -> Residual:
-    """Compare two pictures of which one is small, at the resolution of the less resolved one.
+    """Compare two pictures at the resolution of the less resolved one; at least one is small.
 
     Args:
         first: (H, W, 3) RGB, every pixel.

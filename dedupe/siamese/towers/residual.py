@@ -12,7 +12,7 @@ from dedupe.siamese.towers.layers import centred, on_sphere, start
 
 GEM_FLOOR = 1e-6  # added to the mean of the cubes, so that its root has a gradient
 _MIDDLE = 1 / 2  # share of each side that the second look of `fovea` sees
-MIDDLE_WEIGHT = 0.5  # of the second look's vector, where that of the first counts 1
+MIDDLE_WEIGHT = 0.5  # weight of the vector of the middle; that of the whole has 1
 
 
 def _generalized_mean(features: Any) -> Any:

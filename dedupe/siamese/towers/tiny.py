@@ -23,7 +23,7 @@ CELL = 6  # places of a map that are averaged into one, each way
 def tiny(
     side: int | None, embedding: int, *, activation: str = "tanh", cell: int | None = CELL
 ) -> Any:
-    """Build the 194-parameter tower, of which 168 are here: twice 3 filters of 3 x 3 x 3 and bias.
+    """Build the tower of 194 parameters; 168 are here: twice 3 filters of 3 x 3 x 3 and bias.
 
     At 128 pixels: conv (126, 126, 3), pool (63, 63, 3), conv (61, 61, 3), pool (30, 30, 3), average
     pool (5, 5, 3). Averaging is linear: the difference of averages is the average of differences.
