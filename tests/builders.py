@@ -1,4 +1,4 @@
-"""Builders of the values that tests share; each gives a valid value unless told otherwise."""
+"""Builders of the values that tests share; each gives a valid value by default."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def encode(image: Image.Image, form: str = "JPEG", **options: Any) -> bytes:
 
 
 def an_original(seed: int = 3, **options: Any) -> bytes:
-    """Return the bytes of a photo: a JPEG of quality 88 unless told otherwise."""
+    """Return the bytes of a photo: a JPEG of quality 88 by default."""
     return encode(draw_scene(seed), **({"quality": 88} | options))
 
 

@@ -12,7 +12,7 @@ _LETTERS = {_SHORT: "H", _LONG: "I", _RATIONAL: "I", _SIGNED_RATIONAL: "i"}
 
 
 def dng(orientation: int = 1) -> bytes:
-    """Return a DNG whose red grows to the right and whose blue grows downwards."""
+    """Return a DNG with red that grows to the right and blue that grows downwards."""
     y, x = np.mgrid[:HEIGHT, :WIDTH]
     is_red, is_blue = (y % 2 == 0) & (x % 2 == 0), (y % 2 == 1) & (x % 2 == 1)
     sensor = np.where(is_red, x * 8, np.where(is_blue, y * 10, 1500)).astype("<u2").tobytes()

@@ -32,7 +32,7 @@ from dedupe.types import Pairs
 
 
 def a_file(name: str, folder: str = "/p") -> KnownFile:
-    """A file whose name is its content."""
+    """A file with its name as content."""
     return KnownFile(digest_bytes(name.encode()), f"{folder}/{name}")
 
 

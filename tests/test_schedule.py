@@ -218,7 +218,7 @@ def test_systemd_reads_the_command_as_it_was_meant(tmp_path: Path) -> None:
 
     found = re.search("Command Line: (.*)$", answer.stdout + answer.stderr, re.MULTILINE)
     if not found:
-        pytest.skip("this systemd-analyze does not tell what it read")
+        pytest.skip("this systemd-analyze does not print what it read")
     script = r'printf "%s\0" ' + found[1]  # it quotes as a shell does
     ran = subprocess.run(["/bin/sh", "-c", script], capture_output=True, check=True)
     read = ran.stdout.decode().split("\0")[:-1]

@@ -6,7 +6,7 @@
 
 `make` draws each kind in several layouts, each layout with two to five contents, and true copies of
 some. OUT/truth.csv has file, kind, set (tuning or held-out), picture and edit ("" for the picture
-itself). `score` prints, for each kind, the files whose removal would lose a unique picture, and
+itself). `score` prints, for each kind, the files with a unique picture that would be removed, and
 the share of true copies that are in a group with another file of their picture. Fonts come from
 matplotlib and, if present, /usr/share/fonts; photos come from sample_data.
 """

@@ -1,4 +1,4 @@
-"""Run a program once and tell what it took."""
+"""Run a program once and return its time and memory."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ R = TypeVar("R")
 DIMENSION = 128
 SCENES, ALIKE, FADING = 2000, 0.7, 22  # see `imitate`; fitted to 25,189 photos
 COPIES = 0.1  # share of the rows that are copies
-SAMPLED = 1000  # rows whose neighbours are also found by brute force
+SAMPLED = 1000  # rows with neighbours that are also found by brute force
 FOUND = ("recall", "a row", "itself", "copies")
 CROWD = ("a row", "represented", "groups", "largest")
 _PART = 1 << 16
@@ -104,7 +104,7 @@ def frames(count: int, rng: np.random.Generator) -> Vectors:
 
 
 def measure_cost(work: Callable[[], R]) -> tuple[R, Cost]:
-    """Run some work and tell what it took; the peak is that of the process since it began."""
+    """Run some work and return its time and memory, the peak of the process since it began."""
     Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # forget the peak so far
     before, began, worked = _memory("VmRSS"), time.perf_counter(), time.process_time()
     result = work()

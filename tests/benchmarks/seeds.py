@@ -5,14 +5,14 @@
     python tests/benchmarks/seeds.py signet --loss contrastive --side 64 --steps 400
 
 Photos: half of the pairs are two photos, half a photo and a copy of it; the second picture of every
-pair is turned by +-10 degrees and zoomed by +-10 %, as what comes in at the edges must not tell.
+pair is turned by +-10 degrees and zoomed by +-10 %, so that the edges carry no information.
 A quarter of the photos, chosen by content, is never trained on; 2,000 pairs of them are judged.
 
 Words: a pair is the same word by the same hand twice, the same word by another hand, or another
 word by the same hand (half, a quarter, a quarter); hands and words were never trained on.
 
 `accuracy` is that of the head's probability at 0.5, `auc` the share of (same, different) pairs of
-pairs whose distances stand in that order, `identical` the least probability of a picture
+pairs with distances in that order, `identical` the least probability of a picture
 and itself, `spread` the root mean square distance of the embeddings from their mean.
 """
 

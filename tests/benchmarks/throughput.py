@@ -3,11 +3,11 @@
     python tests/benchmarks/throughput.py PHOTOS [--rounds 3] [--peers PYTHON] [--plot out.png]
 
 Every round runs each contender once, in a fresh process, one after another, so that a busy machine
-slows all of them down alike; the table tells the median of each and its ratio to the limit, which
+slows all of them down alike; the table lists the median of each and its ratio to the limit, which
 is to read every file and decode it to the encoder's square or more (JPEG at the smallest DCT scale
 that covers 96 pixels, through libjpeg-turbo), on as many threads as there are cores, and nothing
 else. PYTHON is the interpreter of an environment in which imagehash, czkawka or fastdup is
-installed; those that are not are left out. A second table tells where the time of a scan goes, in
+installed; those that are not are left out. A second table lists the time of each stage, in
 seconds of processor time, all threads together.
 """
 

@@ -1,4 +1,4 @@
-"""`dedupe scan --new-only`: the terminal tells what is new, the report holds everything."""
+"""`dedupe scan --new-only`: the terminal lists what is new, the report contains everything."""
 
 from __future__ import annotations
 

@@ -100,7 +100,7 @@ def test_an_encoder_is_not_trained_into_a_folder_of_photos(photos: Path) -> None
 
 @pytest.fixture
 def mounted(tmp_path: Path) -> Path:
-    """A folder with a photo and its copy, scanned, whose report and summary are on disk."""
+    """A scanned folder with a photo and its copy, with report and summary on disk."""
     disk = tmp_path / "disk"
     disk.mkdir()
     Image.fromarray(draw_photo(1)).save(disk / "a.jpg")

@@ -21,7 +21,7 @@ NEEDS_FULL = pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /d
 
 @pytest.fixture
 def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A photo and its copy, in a folder whose name has letters beyond Latin-1."""
+    """A photo and its copy, in a folder with letters beyond Latin-1 in its name."""
     folder = tmp_path / "été 沙"
     folder.mkdir()
     Image.fromarray(draw_photo(1)).save(folder / "a.jpg")

@@ -190,7 +190,7 @@ def test_litert_on_a_gpu_is_a_mistake_of_usage() -> None:
         open_encoder(device="gpu", runtime="litert")
 
 
-# A device whose memory runs out
+# A device that runs out of memory
 
 
 class ResourceExhaustedError(Exception):

@@ -36,7 +36,7 @@ def tower() -> Any:
 
 @pytest.fixture(scope="module")
 def judge(tower: Any) -> Any:
-    """A head whose weights differ from square to square."""
+    """A head with weights that differ from square to square."""
     head = build_head("spatial", tower)
     head.get_layer("head").set_weights([np.linspace(-1, 2, 25), np.array(0.4)])
     return head
@@ -100,7 +100,7 @@ def test_maps_are_those_before_they_are_averaged_and_look_where_the_grid_says(
 
 
 def test_only_what_changed_takes_from_the_certainty(encoder: KerasEncoder, judge: Any) -> None:
-    """The right-hand lower corner, of which normalisation tells the rest a little."""
+    """The right-hand lower corner; normalisation spreads a little of it to the rest."""
     pixels = np.repeat(draw_photos(1, side=128), 2, axis=0)
     pixels[1, 104:, 104:] = 255 - pixels[1, 104:, 104:]
     places = shares_of(encoder, pixels, judge).places

@@ -134,7 +134,7 @@ def test_groups_apart_are_confirmed_as_if_each_round_formed_all_of_them(
 
 
 def test_chains_of_any_length_are_one_group_to_form() -> None:
-    """Pairs in the least helpful order, among others that are nobody's business."""
+    """Pairs in the least helpful order, among pairs of other groups."""
     scenes = [0] * 60
     places = np.random.default_rng(1).permutation(60).tolist()
     stars, _ = confirm(all_within(places, 1.5), Judge(scenes))

@@ -110,7 +110,7 @@ def test_progress_counts_the_rows_that_are_not_searched() -> None:
 def bounded(
     vectors: Vectors, threshold: float, alike: float, most: int, rank: Sequence[int] | None = None
 ) -> Listed:
-    """The pairs of a bounded search, as the docstring tells it."""
+    """The pairs of a bounded search, as the docstring defines them."""
     place = list(rank if rank is not None else range(len(vectors)))
     distances = {(left, right): d for left, right, d in double_loop(vectors, threshold)}
     near: list[dict[int, float]] = [{} for _ in vectors]
@@ -118,7 +118,7 @@ def bounded(
         near[left][right] = near[right][left] = distance
     full = [row for row, others in enumerate(near) if len(others) > most]
     crowded = [r for r in full if sum(d <= alike for d in near[r].values()) > most // 2]
-    stands: dict[int, int] = {}  # row of a crowd -> the one that stands for it, or itself
+    stands: dict[int, int] = {}  # row of a crowd -> its representative, or itself
     for row in sorted(crowded, key=place.__getitem__):
         if row not in stands:
             free = [r for r in crowded if near[row].get(r, 3) <= alike and r not in stands]

@@ -44,7 +44,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> str:
 def made(
     photos: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Path, Manifest, list[int]]]:
-    """An encoder whose making was stopped between training and calibration, and went on."""
+    """An encoder that was interrupted between training and calibration, and resumed."""
     folder = tmp_path_factory.mktemp("made") / "encoder"
     steps: list[int] = []
     with pytest.MonkeyPatch.context() as patch:

@@ -120,7 +120,7 @@ def backbone_of(tower: Any) -> Any:
 
 
 def test_a_tower_saved_and_loaded_gives_the_same_answers(tmp_path: Path) -> None:
-    """The flaw of resnet50: two towers apart, whose loaded copy knew nothing of sameness."""
+    """The flaw of resnet50: two separate towers, and a loaded copy that finds no pair the same."""
     tower = build_tower("resnet50", side=32, embedding=8)
     tower.save(tmp_path / "tower.keras")
     again = keras.saving.load_model(tmp_path / "tower.keras", compile=False)

@@ -52,7 +52,7 @@ def small(side: int | None, embedding: int) -> Any:
 
 
 def constant(side: int | None, embedding: int) -> Any:
-    """A tower whose last layer gives every picture the same vector."""
+    """A tower with a last layer that gives every picture the same vector."""
     pixels = keras.Input((side, side, 3), dtype="uint8")
     x = layers.GlobalAveragePooling2D()(ops.cast(pixels, "float32"))
     x = layers.Dense(embedding, kernel_initializer="zeros", bias_initializer="ones")(x)
@@ -60,7 +60,7 @@ def constant(side: int | None, embedding: int) -> Any:
 
 
 def unsettled(side: int | None, embedding: int) -> Any:
-    """A tower that tells pictures apart with the help of a batch's own statistics only."""
+    """A tower that separates pictures only by the statistics of their batch."""
     pixels = keras.Input((side, side, 3), dtype="uint8")
     x = layers.GlobalAveragePooling2D()(ops.cast(pixels, "float32") / 255.0)
     x = layers.Dense(embedding, bias_initializer=keras.initializers.Constant(100.0))(x)
@@ -69,7 +69,7 @@ def unsettled(side: int | None, embedding: int) -> Any:
 
 
 def broken(side: int | None, embedding: int) -> Any:
-    """A tower whose weights are not numbers."""
+    """A tower with weights that are not numbers."""
     pixels = keras.Input((side, side, 3), dtype="uint8")
     x = layers.GlobalAveragePooling2D()(ops.cast(pixels, "float32"))
     return keras.Model(pixels, layers.Dense(embedding, bias_initializer=_nan)(x))

@@ -38,7 +38,7 @@ def test_half_of_the_pairs_show_one_photo_and_half_show_two() -> None:
     assert pairs[:5] == [(0, 0), (1, 1), (2, 2), (3, 3), (4, 4)]
     assert pairs[5:] == [(0, 1), (1, 2), (2, 3), (3, 4), (4, 0)]
     assert same.tolist() == [1] * 5 + [0] * 5
-    assert (second >= 10).all()  # what a view is like tells nothing
+    assert (second >= 10).all()  # a view does not reveal its photo
 
 
 @pytest.mark.parametrize("loss", LOSSES)
@@ -102,7 +102,7 @@ def test_after_a_loss_of_embeddings_a_finished_run_has_its_head(tmp_path: Path) 
 
 
 def test_a_head_fitted_afterwards_draws_the_line_where_the_embeddings_are() -> None:
-    """Pairs of one photo at 0.1, of two at 0.3: what no weights before training tell apart."""
+    """Pairs of one photo at 0.1, of two at 0.3: untrained weights do not separate them."""
     angles = np.cumsum([0, 0.3, 0.3, 0.3])
     rows = [np.stack([np.cos(a), np.sin(a)], axis=1) for a in (angles, angles + 0.1)]
     embeddings = np.concatenate(rows).astype(np.float32)

@@ -54,7 +54,7 @@ def scatter(axes: Any, look: Rng, content: Rng) -> None:
 
 
 def signal(axes: Any, look: Rng, content: Rng) -> None:
-    """A smooth curve whose frequency, phase and height differ a little."""
+    """A smooth curve; its frequency, phase and height differ a little."""
     x = np.linspace(0, 10, 300)
     f, p, h = (float(content.uniform(low, high)) for low, high in ((1, 1.6), (0, 1), (0.6, 1)))
     axes.plot(x, h * np.sin(f * x + p), linewidth=float(look.uniform(0.8, 3)))

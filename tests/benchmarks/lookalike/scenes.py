@@ -81,7 +81,7 @@ def portrait(look: Rng, content: Rng) -> Image.Image:
 
 
 def labelled_thing(look: Rng, content: Rng) -> Image.Image:
-    """A photo of a parcel or machine whose label has another code."""
+    """A photo of a parcel or machine; its label has another code."""
     size = _frame(look)
     image = photo(look, size)
     high = max(14, size[1] // 16)

@@ -165,7 +165,7 @@ def recoloured_sprite(look: Rng, content: Rng) -> Image.Image:
 
 
 def walker(look: Rng, content: Rng) -> Image.Image:
-    """A figure whose arms and legs swing."""
+    """A figure with arms and legs that swing."""
     side = int(look.choice([32, 48, 64])) * _SCALE
     image, draw = page((side, side))
     skin, cloth, thick = colour(look, 120, 256), colour(look), side // 12
