@@ -114,7 +114,7 @@ class Sheet:
 
 
 def _wrap(text: str, width: int, size: int) -> list[str]:
-    """Break text into lines of at most `width` pixels; a word that is longer stands alone."""
+    """Break text into lines of at most `width` pixels; a longer word gets its own line."""
     font = ImageFont.load_default(size)
     lines: list[str] = []
     for paragraph in text.split("\n"):

@@ -41,7 +41,7 @@ class Head:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Middle:
-    """What a tower that looks twice sees of the enlarged middle of the pictures."""
+    """The last maps of the enlarged middle of the pictures, of a tower with two views."""
 
     maps: Floats  # (B, R, C, K), >= 0
     grid: Floats  # as that of `Views`
@@ -49,7 +49,7 @@ class Middle:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Views:
-    """The last maps of a tower for some pictures, and where in the picture each place looks."""
+    """The last maps of a tower for some pictures, and the position of each place in the picture."""
 
     maps: Floats  # (B, R, C, K); >= 0 where GeM pools them
     head: Head | Shares
@@ -139,7 +139,7 @@ def _read_head(model: Any) -> Head | None:
 
 
 def _ends_so(head: Head, views: Views, vectors: Floats) -> bool:
-    """Whether head and looks make the tower's vectors (B, D)."""
+    """Return whether head and views give the vectors (B, D) of the tower."""
     if views.maps.shape[3] != len(head.kernel):
         return False
     made = np.stack([add_looks(head, views, picture) for picture in range(len(views.maps))])

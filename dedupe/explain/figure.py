@@ -179,7 +179,7 @@ def _bytes(values: Floats) -> Pixels:
 
 
 def _spread(values: NDArray[Any], grid: Floats) -> NDArray[Any]:
-    """Enlarge (R, C, ...) to a tile, every place where in the picture it looks."""
+    """Enlarge (R, C, ...) to a tile, each place at its position in the picture."""
     at = (np.arange(TILE) + 0.5) / TILE
     rows, columns = values.shape[:2]
     y = np.clip(np.rint(grid[1, 1] * at + grid[1, 2]), 0, rows - 1).astype(np.int64)

@@ -34,7 +34,7 @@ class Shares:
 
     @property
     def probability(self) -> float | None:
-        """That the two are the same, as the head says; None without one."""
+        """Probability of the head that the two are the same; None without a head."""
         if self.bias is None:
             return None
         return 1 / (1 + math.exp(float(self.places.sum()) - self.bias))

@@ -37,7 +37,7 @@ class Forest:
 
 @functools.cache
 def load_forest() -> Forest:
-    """Return the forest that comes with dedupe; `weights/manifest.json` says how it was fitted."""
+    """Return the forest that comes with dedupe; `weights/manifest.json` records its fit."""
     folder = importlib.resources.files("dedupe.provenance") / "weights"
     with np.load(io.BytesIO((folder / "forest.npz").read_bytes())) as arrays:
         return Forest(

@@ -85,7 +85,7 @@ def tower_of(start: Path | None) -> str | None:
 
 
 def _origin(start: Path) -> dict[str, Any]:
-    """How the weights that training started from were made, if their manifest stands beside."""
+    """Return the training of the weights at the start, by their manifest; else the file name."""
     manifest = _read_beside(start)
     return manifest.training if manifest is not None else {"file": start.name}
 

@@ -122,5 +122,5 @@ def plan_for(tower: str, **chosen: Any) -> TrainingPlan:
 
 
 def takes_any_size(tower: str) -> bool:
-    """Whether a tower can see smaller views first."""
+    """Whether a tower can train on smaller views first."""
     return tower not in RECIPES

@@ -60,7 +60,7 @@ def load_photos(
 
 
 def squash(photo: PhotoArray, side: int) -> PhotoArray:
-    """Return one photo, (H, W, 3), as a tower sees it: (side, side, 3), averaged over areas."""
+    """Return one photo, (H, W, 3), as input of a tower: (side, side, 3), averaged over areas."""
     return np.asarray(cv2.resize(photo, (side, side), interpolation=cv2.INTER_AREA), np.uint8)
 
 

@@ -1,4 +1,4 @@
-"""Find the look-alikes of each photo: the negatives that a batch of random photos seldom holds."""
+"""Find the look-alikes of each photo, negatives that are rare in a random batch."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _BLOCK = 256
 
 
 def find_look_alikes(tower: Any, photos: PhotoArray, *, side: int, count: int = 16) -> LookAlikes:
-    """Return the nearest other photos of every photo, as `tower` sees them.
+    """Return the nearest other photos of every photo, by the vectors of `tower`.
 
     Args:
         tower: uint8 (B, side, side, 3) -> unit vectors (B, D).

@@ -203,7 +203,7 @@ def _start(first: Features, second: Features, matrix: Matrix, places: int) -> Al
 
 
 def _settle(alignment: Alignment) -> Alignment:
-    """Improve a map until it stands still."""
+    """Improve a map until a step moves no corner by more than `_STILL` pixels."""
     outer, inner, layers = alignment.outer, alignment.inner, alignment.layers
     for _ in range(_STEPS):
         better = layers.improve()
@@ -267,7 +267,7 @@ def _fit_points(first: Features, second: Features) -> tuple[Matrix | None, int]:
 
 
 def _guess(first: Features, second: Features) -> Matrix | None:
-    """Return the best of the eight ways to lay a frame on a frame, if the two look alike so."""
+    """Return the best of eight maps of a frame onto a frame; None if none correlates."""
     side = 24
     a, b = (
         _blur(cv2.resize(f.grey, (side, side), interpolation=cv2.INTER_AREA), 1.0)

@@ -1,4 +1,4 @@
-"""The features of one picture: what a comparison needs to know, found once and used many times.
+"""Compute the features of one picture, once for many comparisons.
 
 Points of interest with RootSIFT descriptors (Lowe 2004; Arandjelović and Zisserman 2012), and the
 picture itself at a working size, in which the longer side is `SIDE`. Knows nothing of files, and
@@ -29,7 +29,7 @@ _REVERSED = (8 - np.arange(8)) % 8  # SIFT's eight directions, seen in a mirror
 
 
 class Features:
-    """What comparing needs to know of one picture, about 0.15 MB. Safe to use from many threads."""
+    """The features of one picture, about 0.15 MB. Safe to use from many threads."""
 
     def __init__(
         self,

@@ -58,7 +58,7 @@ def load_pixels(photo: Photo, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> NDArra
 
 
 def load_thumbnail(photo: Photo, *, side: int, max_pixels: int = DEFAULT_MAX_PIXELS) -> bytes:
-    """Make the thumbnail of a photo from the square of `side` pixels that the encoder sees.
+    """Make the thumbnail of a photo from the square of `side` pixels that the encoder gets.
 
     Raises:
         Unreadable: the file is gone, is no picture, or no longer has the photo's digest.

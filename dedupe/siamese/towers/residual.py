@@ -1,4 +1,4 @@
-"""The towers of our own: a residual network of a million parameters that looks once or twice."""
+"""Build our own towers: a residual network of a million parameters, with one view or two."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def residual(side: int | None, embedding: int) -> Any:
 
 
 def fovea(side: int, embedding: int) -> Any:
-    """Build the residual network that looks twice: at the picture, and at its middle enlarged.
+    """Build the residual network with two views: the picture, and its enlarged middle.
 
     A deep crop resembles the middle of its photo more than the whole. The vector is the direction
     of the sum of both, the middle counting half: one vector still, of twice the work. The weights
