@@ -273,7 +273,9 @@ def _create_copy(attempt: Attempt) -> str:
     temporary = attempt.temporary(file.path)
     metadata = Metadata(**attempt.forward["metadata"])
     try:
-        inode = copy_exclusively(keeper, temporary, digest=file.digest, metadata=metadata)
+        inode = copy_exclusively(
+            keeper, temporary, digest=file.digest, metadata=metadata, private=True
+        )
     except OSError as error:
         if error.errno == errno.EIO and not _leads_to(keeper, file.digest):
             words = f"{keeper!r} no longer has its bytes"

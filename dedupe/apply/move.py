@@ -142,7 +142,9 @@ def _rename(attempt: Attempt, state: FileState, target: str, check: Check) -> No
 
 def _copy_and_remove(attempt: Attempt, state: FileState, target: str, check: Check) -> None:
     temporary, backup = attempt.temporary(target), attempt.backup(state.path)
-    inode = copy_exclusively(state.path, temporary, digest=state.digest, metadata=None)
+    inode = copy_exclusively(
+        state.path, temporary, digest=state.digest, metadata=None, private=True
+    )
     try:
         attempt.note(copied=inode)
         rename_exclusively(temporary, target, on_copy=attempt.note_copy)
@@ -159,7 +161,8 @@ def _copy_and_remove(attempt: Attempt, state: FileState, target: str, check: Che
             put_back(backup, state.path, on_copy=attempt.note_copy)
             raise
     except OSError:
-        system.unlink(target)
+        if _has(target, state.digest):  # else another program saved a file there
+            system.unlink(target)
         raise
 
 

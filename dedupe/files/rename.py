@@ -15,9 +15,8 @@ import errno
 import os
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 
-from dedupe.files.copy import copy_exclusively
+from dedupe.files.copy import copy_exclusively, is_prefix
 from dedupe.files.digest import digest_file
 from dedupe.files.replace import sync_folder
 from dedupe.files.state import FileState, describe_change, require_unchanged, status_of
@@ -45,7 +44,8 @@ def rename_exclusively(source: str, target: str, *, on_copy: OnCopy = _ignore) -
         on_copy: called if the file system needs an exclusive copy.
 
     Raises:
-        FileExistsError: the target exists.
+        FileExistsError: the target exists, or another program saved a file there meanwhile, which
+            is left as it is; the source has its own name.
         OSError: also EXDEV if the two lie on different file systems.
     """
     try:
@@ -69,7 +69,7 @@ def rename_exclusively(source: str, target: str, *, on_copy: OnCopy = _ignore) -
         sync_folder(os.path.dirname(target))
         system.unlink(source)
     except OSError:
-        system.unlink(target)
+        _take_back(source, target)
         raise
 
 
@@ -89,7 +89,7 @@ def recover_rename(source: str, target: str, *, copied: bool) -> bool:
     if os.path.samestat(here, there) and here.st_nlink > 1:  # else one name by two paths
         system.unlink(source)
         return True
-    if copied and _is_prefix(target, source):  # also a whole copy may lack its metadata
+    if copied and is_prefix(target, source):  # also a whole copy may lack its metadata
         system.unlink(target)
     return False
 
@@ -154,23 +154,17 @@ def put_back(backup: str, path: str, *, on_copy: OnCopy = _ignore) -> None:
         raise OSError(errno.EBUSY, words, path) from error
 
 
+def _take_back(source: str, target: str) -> None:
+    """Remove the second name or the copy of a file, unless another program saved a file there."""
+    with suppress(OSError):
+        here, there = os.lstat(source), os.lstat(target)
+        whole = here.st_size == there.st_size and is_prefix(target, source)
+        if os.path.samestat(here, there) or whole:
+            system.unlink(target)
+
+
 def _copy(source: str, target: str) -> None:
     if os.path.islink(source):
         system.symlink(os.readlink(source), target)
     else:
         copy_exclusively(source, target, digest=digest_file(source), metadata=None)
-
-
-def _is_prefix(part: str, whole: str) -> bool:
-    """Return whether the bytes of a regular file are the first bytes of another."""
-    if os.path.islink(part) or os.path.islink(whole):
-        return (
-            os.path.islink(part)
-            and os.path.islink(whole)
-            and os.readlink(part) == os.readlink(whole)
-        )
-    with Path(part).open("rb") as short, Path(whole).open("rb") as long:
-        while chunk := short.read(1 << 20):
-            if long.read(len(chunk)) != chunk:
-                return False
-    return True

@@ -10,6 +10,14 @@ from dataclasses import dataclass, replace
 from dedupe.files.digest import digest_file
 
 
+class OvertakenError(FileExistsError):
+    """Another program saved a file at a path to which a photo was being copied."""
+
+    def __init__(self, path: str) -> None:
+        words = "another program saved a file at its path while it was copied there"
+        super().__init__(errno.EEXIST, words, path)
+
+
 @dataclass(frozen=True, slots=True)
 class FileState:
     """A regular file as it was when an action on it was planned."""
@@ -80,7 +88,7 @@ def has_content(path: str, digest: str) -> bool:
 
 def describe_error(error: OSError) -> str:
     """Return the words of the system for an error, in one line, without the path."""
-    if isinstance(error, FileExistsError):
+    if isinstance(error, FileExistsError) and not isinstance(error, OvertakenError):
         return "its path is taken by another file"
     return error.strerror or str(error)
 

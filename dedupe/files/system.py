@@ -66,14 +66,23 @@ class SystemCalls:
         """Remove an empty folder."""
         self._call("rmdir", path, lambda: os.rmdir(path))
 
-    def create(self, path: str, mode: int = 0o600) -> int:
-        """Create a file and return its descriptor; raises FileExistsError if the path exists."""
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    def create(self, path: str, mode: int = 0o600, *, append: bool = False) -> int:
+        """Create a file and return its descriptor; raises FileExistsError if the path exists.
+
+        Args:
+            append: write behind what the file then holds. Blocks cannot be shared with it.
+        """
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+        flags |= os.O_APPEND if append else 0
         return int(self._call("create", path, lambda: os.open(path, flags, mode)))
 
     def write(self, descriptor: int, data: bytes | memoryview, subject: str) -> int:
         """Write to a descriptor; return how many bytes were written, which may be fewer."""
         return int(self._call("write", subject, lambda: os.write(descriptor, data)))
+
+    def truncate(self, descriptor: int, size: int, path: str) -> None:
+        """Cut a file off behind a number of bytes."""
+        self._call("truncate", path, lambda: os.ftruncate(descriptor, size))
 
     def sync(self, descriptor: int, subject: str) -> None:
         """Flush a file or a folder to disk."""

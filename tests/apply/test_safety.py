@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from builders import a_group, a_report, snapshot, write_photo
-from faults import Died, at, faults, without
+from faults import Died, at, both, faults, without
 from pictures import draw, save
 
 from dedupe.apply.execute import Outcome, apply_plan, resume
@@ -271,6 +271,73 @@ def test_undo_works_on_a_disk_without_exclusive_rename_and_without_links(
         assert list(snapshot(tmp_path / "photos")) == [keeper.path]
         assert undo(last_run(tmp_path)).failed == ()
     assert snapshot(tmp_path / "photos") == before
+
+
+def save_in_place(path: Path) -> None:
+    with path.open("r+b") as file:
+        file.truncate()
+        file.write(b"saved by an editor")
+
+
+def save_by_a_new_file(path: Path) -> None:
+    path.with_name("editor").write_bytes(b"saved by an editor")
+    path.with_name("editor").replace(path)
+
+
+@pytest.mark.parametrize("save", [save_in_place, save_by_a_new_file])
+@pytest.mark.parametrize("call", ["write", "change", "sync"])
+@pytest.mark.parametrize("kind", ["move", "delete", "trash"])
+def test_what_an_editor_saves_stays_while_undo_copies_the_photo_back(
+    tmp_path: Path,
+    kind: ActionKind,
+    call: str,
+    save: Callable[[Path], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    keeper = write_photo(tmp_path / "photos/a.jpg", b"same" * 99)
+    duplicate = write_photo(tmp_path / "photos/b.jpg", b"same" * 99)
+    place = Path(duplicate.path)
+    saved: list[str] = []
+
+    def edit(name: str, subject: str) -> None:
+        if (name, subject) == (call, duplicate.path) and not saved:
+            saved.append(subject)
+            save(place)
+
+    with faults(before=without("rename", "link")):
+        plan = plan_for(kind, tmp_path, keeper, duplicate)
+        with start_journal(tmp_path / "runs", kind=kind, move_to=plan.move_to) as journal:
+            assert apply_plan(plan, journal).done == plan.actions
+    away = [path for path in tmp_path.rglob("b.jpg") if path.read_bytes() == b"same" * 99]
+    with faults(before=both(edit, without("rename", "link"))):
+        [failed] = undo(last_run(tmp_path)).failed
+    assert failed.reason == "another program saved a file at its path while it was copied there"
+    for _ in range(2):  # a second undo leaves it as well
+        assert place.read_bytes() == b"saved by an editor"
+        assert sorted(os.listdir(tmp_path / "photos")) == ["a.jpg", "b.jpg"]
+        assert [path.read_bytes() for path in away] == [b"same" * 99] * (kind != "delete")
+        undo(last_run(tmp_path))
+
+
+@pytest.mark.parametrize("save", [save_in_place, save_by_a_new_file])
+def test_what_an_editor_saves_stays_if_the_disk_fails_after_the_copy(
+    tmp_path: Path, save: Callable[[Path], None]
+) -> None:
+    keeper = write_photo(tmp_path / "photos/a.jpg", b"same" * 99)
+    duplicate = write_photo(tmp_path / "photos/b.jpg", b"same" * 99)
+    act(tmp_path, plan_for("move", tmp_path, keeper, duplicate))
+
+    def fail(call: str, subject: str) -> None:
+        if (call, subject) == ("sync", str(tmp_path / "photos")):
+            save(Path(duplicate.path))
+            raise OSError(errno.EIO, "Input/output error", subject)
+
+    with faults(before=both(fail, without("rename", "link"))):
+        [failed] = undo(last_run(tmp_path)).failed
+    assert failed.reason == "Input/output error"
+    assert Path(duplicate.path).read_bytes() == b"saved by an editor"
+    assert (tmp_path / "out/b.jpg").read_bytes() == b"same" * 99
 
 
 class ExFat:
