@@ -53,7 +53,7 @@ def test_every_option_is_declared_once() -> None:
     ("options", "words"),
     [
         ({"keep": "oldest"}, "keep must be a list of strings, not 'oldest'"),
-        ({"keep": ["prettiest"]}, "keep 'prettiest' is unknown; choose from most-pixels"),
+        ({"keep": ["prettiest"]}, "keep 'prettiest' is unknown; choose from original, most-pixels"),
         ({"sensitivity": "mild"}, "sensitivity 'mild' is unknown; choose from strict, balanced"),
         ({"threshold": 3}, "threshold must be from 0 to 2, not 3"),
         ({"threshold": "0.5"}, "threshold must be a number, not '0.5'"),

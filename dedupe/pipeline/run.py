@@ -10,11 +10,13 @@ from typing import Unpack
 
 from dedupe.apply.sidecars import list_sidecars
 from dedupe.embed import Embedded, embed_files
+from dedupe.encoder.manifest import Manifest
 from dedupe.encoder.threshold import choose_threshold, narrow
 from dedupe.errors import UsageError
 from dedupe.files.paths import StrPath
 from dedupe.group.keep import arrange_files
 from dedupe.ignored import find_ignored
+from dedupe.index.embedding_index import EmbeddingIndex
 from dedupe.low_detail import list_low_detail
 from dedupe.options import InputOptions, ScanKeywords, ScanOptions, build
 from dedupe.pipeline.resources import (
@@ -31,6 +33,7 @@ from dedupe.provenance.examiner import Examiner
 from dedupe.search.limits import SearchLimits
 from dedupe.types import Contents, Group, Progress, Report, Skipped, Statistics, no_progress
 from dedupe.verify.judge import SAME_FRACTION
+from dedupe.walk import Walked
 
 DAMAGED = "damaged"  # reason of a file that was decoded with a warning
 
@@ -74,15 +77,7 @@ def find_duplicates(
     walked = walk_roots(roots, files)
     on_progress("walk", len(walked.files), len(walked.files))
     with open_index(run.index, manifest.fingerprint) as index:
-        embedded = embed_files(
-            walked.files,
-            manifest=manifest,
-            open_encoder=lambda: open_run_encoder(run),
-            index=index,
-            workers=run.workers,
-            max_pixels=files.max_pixels,
-            on_progress=on_progress,
-        )
+        embedded = _embed(walked, options, manifest, index, on_progress)
         contents = arrange_files(embedded.contents, chosen.keep, is_protected)
         if chosen.verify and chosen.threshold is None and not chosen.sensitivity:
             limit = narrow(manifest, contents.files)
@@ -110,7 +105,6 @@ def find_duplicates(
     return Report(
         groups=_number(list_sidecars(g for g in groups if not chosen.across or _spans_roots(g))),
         skipped=(
-            *walked.skipped,
             *embedded.skipped,
             *list_low_detail(contents, grouped),
             *_list_damaged(contents),
@@ -155,15 +149,27 @@ def embed_images(
     walked = walk_roots(roots, chosen.walk)
     on_progress("walk", len(walked.files), len(walked.files))
     with open_index(run.index, manifest.fingerprint) as index:
-        embedded = embed_files(
-            walked.files,
-            manifest=manifest,
-            open_encoder=lambda: open_run_encoder(run),
-            index=index,
-            workers=run.workers,
-            max_pixels=chosen.walk.max_pixels,
-            on_progress=on_progress,
-        )
+        return _embed(walked, chosen, manifest, index, on_progress)
+
+
+def _embed(
+    walked: Walked,
+    options: ScanOptions,
+    manifest: Manifest,
+    index: EmbeddingIndex | None,
+    on_progress: Progress,
+) -> Embedded:
+    """Embed the files of a walk; what the walk skipped is listed first."""
+    run = options.run
+    embedded = embed_files(
+        walked.files,
+        manifest=manifest,
+        open_encoder=lambda: open_run_encoder(run),
+        index=index,
+        workers=run.workers,
+        max_pixels=options.walk.max_pixels,
+        on_progress=on_progress,
+    )
     return replace(embedded, skipped=(*walked.skipped, *embedded.skipped))
 
 

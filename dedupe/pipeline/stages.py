@@ -89,7 +89,7 @@ def group_pairs(
     order = order_contents(contents, rules, _involved(contents, pairs))
     pixels = _pixels(contents, rules)
 
-    def form_stars(some: Pairs, rows: NDArray[np.bool_]) -> list[Star]:
+    def form_stars(some: Pairs, rows: NDArray[np.bool_]) -> list[Star]:  # rows: (U,)
         return cluster(some, contents, order[rows[order]], pixels=pixels)
 
     verdicts: dict[RowPair, Verdict] = {}

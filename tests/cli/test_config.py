@@ -100,7 +100,7 @@ def test_paths_are_absolute_and_the_home_is_known(
         ("[scan]\nkeep = 'oldest'", "there is no option 'scan'"),
         ("config = 'other.toml'", "there is no option 'config'"),
         ("keep = 1", "'keep' must be a list of strings, not 1"),
-        ("keep = 'prettiest'", "'keep' 'prettiest' is unknown; choose from most-pixels"),
+        ("keep = 'prettiest'", "'keep' 'prettiest' is unknown; choose from original, most-pixels"),
         ("report = ''", "'report' must not be empty"),
         ("no-index = 1", "'no-index' must be true or false, not 1"),
         ("min-size = '10 parsecs'", "'min-size': '10 parsecs' is not a size"),

@@ -46,10 +46,10 @@ def captioned(image: Image.Image) -> Image.Image:
     return image
 
 
-def moved(image: Image.Image) -> Image.Image:
-    """A scene into which another one came, and nothing else changed."""
+def moved(image: Image.Image, place: tuple[int, int] = (200, 40)) -> Image.Image:
+    """A scene with a thing at a place, in pixels of its upper left corner."""
     image = image.copy()
-    image.paste(drawn(8).resize((80, 60)), (200, 40))
+    image.paste(drawn(8).resize((80, 60)), place)
     return image
 
 
@@ -130,9 +130,9 @@ def test_both_pictures_are_coloured_alike(tmp_path: Path) -> None:
     assert (first.min(), first.max()) == (0, 1)
 
 
-def test_a_caption_is_marked_in_amber_and_another_thing_in_red(tmp_path: Path) -> None:
+def test_a_caption_is_marked_in_amber_and_a_moved_thing_in_red(tmp_path: Path) -> None:
     caption = drawing(tmp_path, scenes(), captioned(scenes()))
-    thing = drawing(tmp_path, drawn(), moved(drawn()))
+    thing = drawing(tmp_path, moved(drawn()), moved(drawn(), (60, 150)))
     assert coloured(caption, AMBER) > 50 > coloured(caption, RED)
     assert coloured(thing, RED) > 50 > coloured(thing, AMBER)
 
