@@ -45,7 +45,8 @@ def scan(
 ) -> Report:
     """Find near-duplicate images below `roots`. Changes no photo.
 
-    The same input gives the same report, for any number of workers and any state of the index.
+    The same input gives the same report, for any number of workers, with or without an index. An
+    index of other contents as well can change the score or the words of a composed verdict.
 
     Args:
         roots: folders and files.

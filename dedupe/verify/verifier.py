@@ -135,8 +135,8 @@ class _FineCache:
 class Verifier:
     """Judges pairs of photos, and keeps the features of those it saw last.
 
-    A verdict does not depend on the number of workers or on what is remembered. A file that can
-    no longer be read is not a copy.
+    A verdict does not depend on the number of workers. One that follows from two others can have
+    another score or other words if an index contains more of them. An unreadable file has no copy.
     """
 
     def __init__(
