@@ -97,9 +97,10 @@ def decode_all(folder: str) -> None:
 def find_stages(folder: str) -> dict[str, float]:
     """Return the processor seconds of the stages of a scan that does not verify."""
     import dedupe
-    from dedupe import embed, pipeline
+    from dedupe import embed
     from dedupe.encoder import runtime
     from dedupe.files import digest
+    from dedupe.pipeline import resources, stages
 
     spent: dict[str, float] = {}
 
@@ -115,11 +116,11 @@ def find_stages(folder: str) -> dict[str, float]:
 
         setattr(owner, name, timed)
 
-    clock(pipeline, "walk", "walk", time.process_time)
+    clock(resources, "walk", "walk", time.process_time)
     clock(embed, "read", "read", time.thread_time)
     clock(digest, "digest_bytes", "digest", time.thread_time)
     clock(embed, "decode", "decode", time.thread_time)
-    clock(pipeline, "find_candidates", "search", time.process_time)
+    clock(stages, "find_candidates", "search", time.process_time)
     clock(runtime.LiteRTEncoder, "embed", "embed", time.thread_time)  # runs in its caller's thread
     began = time.process_time()
     dedupe.scan(folder, index=None, verify=False)
