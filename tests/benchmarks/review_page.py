@@ -158,10 +158,8 @@ def open_page(session: Session, *, scheme: str = "light") -> Iterator[Any]:
     ready.wait(30)
     with sync_playwright() as started:
         browser = started.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
-        page = browser.new_page(
-            viewport={"width": 1280, "height": 800},
-            color_scheme=scheme,  # type: ignore[arg-type]
-        )
+        look: Any = {"viewport": {"width": 1280, "height": 800}, "color_scheme": scheme}
+        page = browser.new_page(**look)
         page.goto(addresses[0])
         page.wait_for_selector("body[data-painted]", timeout=60_000)
         yield page
