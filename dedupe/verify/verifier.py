@@ -51,10 +51,7 @@ def load_pixels(photo: Photo, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> NDArra
     Raises:
         Unreadable: the file is gone, is no picture, or no longer has the photo's digest.
     """
-    data = read(photo.path)
-    if digest_bytes(data) != photo.digest:
-        raise Unreadable("vanished", "another content is in its place")
-    return decode_small(data, photo.width, photo.height, max_pixels=max_pixels)
+    return decode_small(_read_content(photo), photo.width, photo.height, max_pixels=max_pixels)
 
 
 def load_thumbnail(photo: Photo, *, side: int, max_pixels: int = DEFAULT_MAX_PIXELS) -> bytes:
@@ -63,10 +60,8 @@ def load_thumbnail(photo: Photo, *, side: int, max_pixels: int = DEFAULT_MAX_PIX
     Raises:
         Unreadable: the file is gone, is no picture, or no longer has the photo's digest.
     """
-    data = read(photo.path)
-    if digest_bytes(data) != photo.digest:
-        raise Unreadable("vanished", "another content is in its place")
-    return make_thumbnail(decode(data, side=side, max_pixels=max_pixels).pixels)
+    pixels = decode(_read_content(photo), side=side, max_pixels=max_pixels).pixels
+    return make_thumbnail(pixels)
 
 
 def decode_small(
@@ -87,10 +82,15 @@ def load_every_pixel(photo: Photo, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> N
     Raises:
         Unreadable: as `load_pixels` does.
     """
+    return decode(_read_content(photo), max_pixels=max_pixels).pixels
+
+
+def _read_content(photo: Photo) -> bytes:
+    """Read the file of a photo, whose bytes must still have its digest; else raise Unreadable."""
     data = read(photo.path)
     if digest_bytes(data) != photo.digest:
         raise Unreadable("vanished", "another content is in its place")
-    return decode(data, max_pixels=max_pixels).pixels
+    return data
 
 
 def _content_pair(photos: Sequence[Photo], left: int, right: int) -> Digests:
