@@ -13,9 +13,10 @@ import stat
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TypedDict, Unpack
+from typing import ClassVar
 
 from dedupe.errors import InputError
+from dedupe.setting import Checked, option
 from dedupe.types import ImageFile, Skipped
 
 _NOTHING: Mapping[str, tuple[str, str]] = MappingProxyType({})
@@ -34,36 +35,33 @@ class Walked:
     skipped: tuple[Skipped, ...]  # sorted by the bytes of their paths
 
 
-class Rules(TypedDict, total=False):
-    """Which files and folders `walk` takes; by default all but names that start with a dot.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WalkRules(Checked):
+    """Which files and folders `walk` takes.
 
-    Attributes:
-        include: globs; a file must match one of them, unless there are none. Folders need not.
-        exclude: globs; what matches is left out, a folder with all below it. A glob that ends
-            in `/` is for folders only. Wins over `include`.
-        hidden: also take files and folders with names that start with a dot.
-        follow_symlinks: also take symlinked files, and enter symlinked folders, each folder once.
-        min_size: leave out smaller files, in bytes.
-        max_depth: how many levels to enter: 1 takes only what lies directly in a root.
-        one_file_system: stay on the device that each root lies on.
+    A file must match one glob of `include`, unless there is none; folders need not. What matches
+    `exclude`, which wins, is left out, a folder with all below it; a glob that ends in `/` is for
+    folders only.
     """
 
-    include: Sequence[str]
-    exclude: Sequence[str]
-    hidden: bool
-    follow_symlinks: bool
-    min_size: int
-    max_depth: int | None
-    one_file_system: bool
+    PANEL: ClassVar = "Files to scan"
+
+    include: Sequence[str] = option((), "Only names or paths that match.", metavar="GLOB")
+    exclude: Sequence[str] = option((), "No names or paths that match.", metavar="GLOB")
+    hidden: bool = option(False, "Include names that start with a dot.")
+    follow_symlinks: bool = option(False, "Enter linked folders.")  # each folder once
+    min_size: int = option(0, "Skip smaller files: bytes, or 10kB.", low=0, unit="bytes")
+    max_depth: int | None = option(None, "Levels of folders to enter.", low=1)  # 1: the roots only
+    one_file_system: bool = option(False, "Stay on the file system of each root.")
 
 
 def walk(
     roots: Sequence[str | os.PathLike[str]],
+    rules: WalkRules = WalkRules(),
     *,
     extensions: frozenset[str],
     sidecars: frozenset[str] = frozenset(),
     unsupported: Mapping[str, tuple[str, str]] = _NOTHING,
-    **rules: Unpack[Rules],
 ) -> Walked:
     """List every image file below `roots`, by extension, without opening any.
 
@@ -77,11 +75,11 @@ def walk(
     Args:
         roots: files and folders, also symlinks to such. A root that is a file is taken whatever
             its extension and even when hidden; globs and `min_size` hold for it too.
+        rules: which files and folders are left out.
         extensions: which files are images, lower case, without the dot.
         sidecars: extensions of files that are left out if an image of the same name lies beside
             them: the raw file of a photo.
         unsupported: extensions of files that are listed as skipped, with reason and detail.
-        rules: which files and folders are left out, see `Rules`.
 
     Returns:
         Absolute paths (as given: symlinks are not resolved), and folders and files that could
@@ -123,37 +121,28 @@ def _compile(globs: Iterable[str]) -> re.Pattern[str] | None:
 
 @dataclass(frozen=True, slots=True)
 class _Rules:
-    """The options of `walk`, with globs compiled; None matches nothing."""
+    """The rules of a walk, with globs compiled; None matches nothing."""
 
+    given: WalkRules
     include: re.Pattern[str] | None  # None matches every file
     exclude: re.Pattern[str] | None
     exclude_folders: re.Pattern[str] | None
-    hidden: bool
-    follow_symlinks: bool
-    min_size: int
-    max_depth: int | None
-    one_file_system: bool
     extensions: frozenset[str]
     sidecars: frozenset[str]
     unsupported: Mapping[str, tuple[str, str]]
 
 
 def _compile_rules(
-    rules: Rules,
+    rules: WalkRules,
     extensions: frozenset[str],
     sidecars: frozenset[str],
     unsupported: Mapping[str, tuple[str, str]],
 ) -> _Rules:
-    include, exclude = rules.get("include", ()), rules.get("exclude", ())
     return _Rules(
-        include=_compile(include) if include else None,
-        exclude=_compile(glob for glob in exclude if not glob.endswith("/")),
-        exclude_folders=_compile(glob.rstrip("/") for glob in exclude),
-        hidden=rules.get("hidden", False),
-        follow_symlinks=rules.get("follow_symlinks", False),
-        min_size=rules.get("min_size", 0),
-        max_depth=rules.get("max_depth"),
-        one_file_system=rules.get("one_file_system", False),
+        given=rules,
+        include=_compile(rules.include),
+        exclude=_compile(glob for glob in rules.exclude if not glob.endswith("/")),
+        exclude_folders=_compile(glob.rstrip("/") for glob in rules.exclude),
         extensions=extensions,
         sidecars=sidecars,
         unsupported=unsupported,
@@ -236,7 +225,7 @@ class _Search:
         if identity in self._entered:
             return False
         self._entered.add(identity)
-        return not self._rules.one_file_system or status.st_dev == self._device
+        return not self._rules.given.one_file_system or status.st_dev == self._device
 
     def _list(self, folder: _Folder) -> None:
         with os.scandir(folder.path) as listing:
@@ -246,7 +235,7 @@ class _Search:
         for entry in entries:
             try:
                 is_link = entry.is_symlink()
-                if is_link and not self._rules.follow_symlinks:
+                if is_link and not self._rules.given.follow_symlinks:
                     continue
                 linked = is_link or folder.linked
                 if entry.is_dir():
@@ -269,7 +258,7 @@ class _Search:
         stem, _, extension = name.rpartition(".")
         if not stem or extension.lower() not in self._rules.extensions:
             return False
-        return self._rules.hidden or not name.startswith(".")
+        return self._rules.given.hidden or not name.startswith(".")
 
     def _is_main(self, name: str) -> bool:
         """Return whether a file is an image that can have sidecars."""
@@ -282,14 +271,14 @@ class _Search:
     def _is_unsupported(self, entry: os.DirEntry[str]) -> bool:
         if _split(entry.name)[1] not in self._rules.unsupported:
             return False
-        is_shown = self._rules.hidden or not entry.name.startswith(".")
+        is_shown = self._rules.given.hidden or not entry.name.startswith(".")
         return is_shown and self._wants_file(entry.path, entry.stat())
 
     def _wants_folder(self, entry: os.DirEntry[str], depth: int) -> bool:
         rules = self._rules
-        if rules.max_depth is not None and depth >= rules.max_depth:
+        if rules.given.max_depth is not None and depth >= rules.given.max_depth:
             return False
-        if not rules.hidden and entry.name.startswith("."):
+        if not rules.given.hidden and entry.name.startswith("."):
             return False
         return not self._matches(rules.exclude_folders, entry.path)
 
@@ -311,9 +300,9 @@ class _Search:
 
     def _wants_file(self, path: str, status: os.stat_result) -> bool:
         rules = self._rules
-        if not stat.S_ISREG(status.st_mode) or status.st_size < rules.min_size:
+        if not stat.S_ISREG(status.st_mode) or status.st_size < rules.given.min_size:
             return False
-        if rules.one_file_system and status.st_dev != self._device:
+        if rules.given.one_file_system and status.st_dev != self._device:
             return False
         if rules.include and not self._matches(rules.include, path):
             return False

@@ -21,10 +21,8 @@ from dedupe.options import (
     ScanKeywords,
     ScanOptions,
     WalkOptions,
-    build,
-    parse_size,
-    settings_of,
 )
+from dedupe.setting import build, parse_size, settings_of
 
 EVERY = (InputOptions, ScanOptions, ActionOptions, ReportOptions, JobOptions)
 

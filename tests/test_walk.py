@@ -7,6 +7,7 @@ import itertools
 import os
 import socket
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +17,20 @@ from hypothesis import strategies as st
 
 from dedupe.errors import InputError
 from dedupe.types import ImageFile, Skipped
-from dedupe.walk import Walked
+from dedupe.walk import Walked, WalkRules
 from dedupe.walk import walk as walk_roots
 
 Scandir = Callable[[str], "contextlib.AbstractContextManager[Iterator[os.DirEntry[str]]]"]
 
 
 EXTENSIONS = frozenset({"jpg", "jpeg", "png", "heic"})
+RULES = fields(WalkRules)
 
 
 def walk(roots: Sequence[Path | str], **options: Any) -> Walked:
     """Walk `roots` for files of EXTENSIONS, or of those given."""
-    return walk_roots(roots, **{"extensions": EXTENSIONS, **options})
+    rules = {field.name: options.pop(field.name) for field in RULES if field.name in options}
+    return walk_roots(roots, WalkRules(**rules), **{"extensions": EXTENSIONS, **options})
 
 
 def plant(root: Path, *names: str) -> None:

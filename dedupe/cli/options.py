@@ -13,7 +13,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from dedupe.errors import UsageError
-from dedupe.options import Setting, build, settings_of
+from dedupe.setting import Setting, build, settings_of
 
 R = TypeVar("R")
 _METAVARS: dict[type, str] = {int: "N", float: "NUMBER", str: "NAME", tuple: "NAME"}

@@ -89,13 +89,7 @@ def find_protection(places: Sequence[StrPath]) -> Callable[[str], bool] | None:
 def walk_roots(roots: Sequence[StrPath], files: WalkOptions) -> Walked:
     return walk(
         roots,
-        include=files.include,
-        exclude=files.exclude,
-        hidden=files.hidden,
-        follow_symlinks=files.follow_symlinks,
-        min_size=files.min_size,
-        max_depth=files.max_depth,
-        one_file_system=files.one_file_system,
+        files,
         extensions=supported_extensions(),
         sidecars=RAW_EXTENSIONS,
         unsupported=unsupported_extensions(),

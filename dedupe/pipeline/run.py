@@ -18,7 +18,7 @@ from dedupe.group.keep import arrange_files
 from dedupe.ignored import find_ignored
 from dedupe.index.embedding_index import EmbeddingIndex
 from dedupe.low_detail import list_low_detail
-from dedupe.options import InputOptions, ScanKeywords, ScanOptions, build
+from dedupe.options import InputOptions, ScanKeywords, ScanOptions
 from dedupe.pipeline.resources import (
     find_protection,
     list_empty_roots,
@@ -31,6 +31,7 @@ from dedupe.pipeline.resources import (
 from dedupe.pipeline.stages import find_pairs, group_pairs
 from dedupe.provenance.examiner import Examiner
 from dedupe.search.limits import SearchLimits
+from dedupe.setting import build
 from dedupe.types import Contents, Group, Progress, Report, Skipped, Statistics, no_progress
 from dedupe.verify.judge import SAME_FRACTION
 from dedupe.walk import Walked

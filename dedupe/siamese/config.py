@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from dedupe.errors import UsageError
-from dedupe.options import option
+from dedupe.setting import option
 
 if TYPE_CHECKING:
     from dedupe.siamese.towers import Backbone
