@@ -62,16 +62,16 @@ def scan(
         if job.lock:
             stack.enter_context(hold_lock(Path(job.lock)))
         earlier = read_earlier(path) if output.new_only or output.page else None
-        found = _find(roots, options, action)
+        found = _find(inputs, options, action)
         if not output.allow_empty:
             check_roots(path, found.statistics.empty_roots)
         _write(found, output, acts=action.kind is not None)
         if output.page:
-            _write_page(found, earlier, output, roots)
+            _write_page(found, earlier, output, inputs)
         run = Run(found, path, roots, new=new_since(earlier, found) if output.new_only else None)
         show_report(found, path, new=run.new, groups=output.groups_shown)
         try:
-            run = _act(run, action, options)
+            run = _act(run, inputs, action, options)
         finally:  # the summary of the scan is written, also if the action failed
             if job.summary:
                 write_summary(os.fspath(job.summary), summarise(run, clock=clock))
@@ -98,7 +98,7 @@ def check_scan(
         ReportError: an output cannot be written.
         ApplyError: files cannot be moved to the folder of --move-to.
     """
-    if not inputs.roots:
+    if inputs.is_empty:
         raise UsageError("say what to scan: dedupe scan FOLDER..., or `roots` in a --config file")
     choose_format(output.report, output.format)
     paths = {
@@ -114,14 +114,14 @@ def check_scan(
         check_move_to(os.fspath(action.move_to))
 
 
-def _find(roots: list[str], options: ScanOptions, action: ActionOptions) -> Report:
+def _find(inputs: InputOptions, options: ScanOptions, action: ActionOptions) -> Report:
     from dedupe.pipeline import find_duplicates  # loads SciPy and OpenCV: not for --help
 
-    aside = _globs_of(action.move_to, roots)
+    aside = _globs_of(action.move_to, [os.fspath(root) for root in inputs.roots])
     walk = replace(options.walk, exclude=(*options.walk.exclude, *aside))
     with console.progress(_STAGES) as on_progress:
         found = find_duplicates(
-            roots,
+            inputs,
             replace(options, walk=walk),
             on_progress=on_progress,
         )
@@ -153,11 +153,11 @@ def _write(found: Report, output: ReportOptions, *, acts: bool) -> None:
 
 
 def _write_page(
-    found: Report, earlier: Report | None, output: ReportOptions, roots: list[str]
+    found: Report, earlier: Report | None, output: ReportOptions, inputs: InputOptions
 ) -> None:
     """Write the HTML page; groups that the earlier report does not list come first."""
     fresh = new_since(earlier, found).groups if earlier else ()
-    scanned = ", ".join(map(os.path.abspath, roots))
+    scanned = ", ".join(map(os.path.abspath, inputs.places))
     write_report(
         found,
         os.fspath(output.page or ""),
@@ -170,7 +170,7 @@ def _write_page(
     )
 
 
-def _act(run: Run, action: ActionOptions, options: ScanOptions) -> Run:
+def _act(run: Run, inputs: InputOptions, action: ActionOptions, options: ScanOptions) -> Run:
     """Do with the duplicates what the action says, if there are any."""
     if not (action.kind and run.report.groups):
         return run
@@ -180,7 +180,7 @@ def _act(run: Run, action: ActionOptions, options: ScanOptions) -> Run:
         run.report,
         action,
         report_path=run.path,
-        roots=run.roots,
+        roots=run.roots if inputs.files_from is None else (),  # listed files may lie anywhere
         ignored=options.duplicates.ignored,
     )
     return replace(run, applied=applied)

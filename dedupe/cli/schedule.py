@@ -214,11 +214,13 @@ def _check(options: Mapping[str, Any]) -> None:
     if action.delete and not action.yes:
         raise UsageError("--delete in a job needs --yes: a job cannot ask a question")
     duplicates = scan_options.duplicates
+    if options["inputs"].files_from == "-":
+        raise UsageError("--files-from - in a job has nothing to read: name a file")
     manifest = read_manifest(Path(scan_options.run.encoder))
     choose_threshold(
         manifest, duplicates.sensitivity, duplicates.threshold, verify=duplicates.verify
     )
-    for place in (*options["inputs"].roots, *duplicates.protect):
+    for place in (*options["inputs"].places, *duplicates.protect):
         if not os.path.exists(place):
             raise InputError(f"cannot schedule a scan of {place}: it does not exist")
 

@@ -26,6 +26,23 @@ class InputOptions(Checked):
     roots: Sequence[StrPath] = option(
         (), "Folders and files.", is_path=True, argument=True, metavar="PATH"
     )
+    files_from: StrPath | None = option(
+        None,
+        "Read paths of files to scan from this file, or - for stdin: lines, NUL-separated names, "
+        "or TABLE.parquet:COLUMN.",
+        is_path=True,
+        metavar="FILE",
+    )
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing to scan is named."""
+        return not self.roots and self.files_from is None
+
+    @property
+    def places(self) -> Sequence[StrPath]:
+        """The roots, and the list of files if there is one."""
+        return (*self.roots, *(() if self.files_from is None else (self.files_from,)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

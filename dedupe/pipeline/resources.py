@@ -19,10 +19,10 @@ from dedupe.encoder.runtime import choose_engine, open_encoder
 from dedupe.errors import InputError
 from dedupe.files.paths import USER_FILE, StrPath, UserFile, is_below
 from dedupe.index.embedding_index import EmbeddingIndex, default_index_path
-from dedupe.options import RunOptions, ScanOptions, WalkOptions
+from dedupe.options import InputOptions, RunOptions, ScanOptions, WalkOptions
 from dedupe.types import Contents, ImageFile
 from dedupe.verify.verifier import Verifier, load_every_pixel, load_pixels, load_thumbnail
-from dedupe.walk import Walked, walk
+from dedupe.walk import Walked, read_list, walk
 
 
 def open_manifest(run: RunOptions) -> Manifest:
@@ -86,10 +86,11 @@ def find_protection(places: Sequence[StrPath]) -> Callable[[str], bool] | None:
     return is_protected
 
 
-def walk_roots(roots: Sequence[StrPath], files: WalkOptions) -> Walked:
+def walk_inputs(inputs: InputOptions, files: WalkOptions) -> Walked:
     return walk(
-        roots,
+        inputs.roots,
         files,
+        listed=read_list(inputs.files_from) if inputs.files_from is not None else (),
         extensions=supported_extensions(),
         sidecars=RAW_EXTENSIONS,
         unsupported=unsupported_extensions(),

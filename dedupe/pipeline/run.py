@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Unpack
 
@@ -26,7 +26,7 @@ from dedupe.pipeline.resources import (
     open_manifest,
     open_run_encoder,
     open_verifier,
-    walk_roots,
+    walk_inputs,
 )
 from dedupe.pipeline.stages import find_pairs, group_pairs
 from dedupe.provenance.examiner import Examiner
@@ -41,6 +41,7 @@ DAMAGED = "damaged"  # reason of a file that was decoded with a warning
 
 def scan(
     *roots: StrPath,
+    files_from: StrPath | None = None,
     on_progress: Progress = no_progress,
     **options: Unpack[ScanKeywords],
 ) -> Report:
@@ -51,32 +52,34 @@ def scan(
 
     Args:
         roots: folders and files.
+        files_from: a list of more files, see `dedupe.walk.read_list`; a missing one is skipped.
         on_progress: called as stages advance.
         options: fields of `dedupe.options.ScanOptions`, which documents each.
 
     Raises:
         UsageError: no roots, or an option is unknown or out of range.
-        InputError: a root or a protected path does not exist, or the file of ignored pairs is
-            damaged.
+        InputError: a root or a protected path does not exist, the list of files cannot be read,
+            or the file of ignored pairs is damaged.
         EncoderError: the encoder cannot be used.
         IndexFileError: the index cannot be used.
     """
-    if not InputOptions(roots=roots).roots:
+    inputs = InputOptions(roots=roots, files_from=files_from)
+    if inputs.is_empty:
         raise UsageError("scan needs one folder or file at least: dedupe.scan('photos')")
-    return find_duplicates(roots, build(ScanOptions, options), on_progress=on_progress)
+    return find_duplicates(inputs, build(ScanOptions, options), on_progress=on_progress)
 
 
 def find_duplicates(
-    roots: Sequence[StrPath], options: ScanOptions, *, on_progress: Progress = no_progress
+    inputs: InputOptions, options: ScanOptions, *, on_progress: Progress = no_progress
 ) -> Report:
-    """Find near-duplicate images below `roots`, as `scan` does, with options as a value."""
+    """Find near-duplicate images, as `scan` does, with options as values."""
     began = time.perf_counter()
     files, chosen, run = options.walk, options.duplicates, options.run
     manifest = open_manifest(run)
     limit = choose_threshold(manifest, chosen.sensitivity, chosen.threshold, verify=chosen.verify)
     is_protected = find_protection(chosen.protect)
     ignored = find_ignored(chosen.ignored)
-    walked = walk_roots(roots, files)
+    walked = walk_inputs(inputs, files)
     on_progress("walk", len(walked.files), len(walked.files))
     with open_index(run.index, manifest.fingerprint) as index:
         embedded = _embed(walked, options, manifest, index, on_progress)
@@ -88,7 +91,7 @@ def find_duplicates(
             chosen.keep,
             limits=SearchLimits(limit, SAME_FRACTION * limit if chosen.verify else limit),
             index=index,
-            roots=roots,
+            roots=inputs.places,
             workers=run.workers,
             on_progress=on_progress,
         )
@@ -117,7 +120,7 @@ def find_duplicates(
             contents.files,
             embedded.reused,
             time.perf_counter() - began,
-            list_empty_roots(roots, walked.files),
+            list_empty_roots(inputs.roots, walked.files),
             found.stats,
         ),
     )
@@ -125,6 +128,7 @@ def find_duplicates(
 
 def embed_images(
     *roots: StrPath,
+    files_from: StrPath | None = None,
     on_progress: Progress = no_progress,
     **options: Unpack[ScanKeywords],
 ) -> Embedded:
@@ -132,6 +136,7 @@ def embed_images(
 
     Args:
         roots: folders and files.
+        files_from: as `scan`.
         on_progress: called as the stages `walk` and `embed` advance.
         options: fields of `dedupe.options.ScanOptions`; those of `WalkOptions` and `RunOptions`
             have an effect.
@@ -143,12 +148,13 @@ def embed_images(
     Raises:
         UsageError, InputError, EncoderError, IndexFileError: as `scan`.
     """
-    if not InputOptions(roots=roots).roots:
+    inputs = InputOptions(roots=roots, files_from=files_from)
+    if inputs.is_empty:
         raise UsageError("give one folder or file at least: dedupe.embed_images('photos')")
     chosen = build(ScanOptions, options)
     run = chosen.run
     manifest = open_manifest(run)
-    walked = walk_roots(roots, chosen.walk)
+    walked = walk_inputs(inputs, chosen.walk)
     on_progress("walk", len(walked.files), len(walked.files))
     with open_index(run.index, manifest.fingerprint) as index:
         return _embed(walked, chosen, manifest, index, on_progress)

@@ -25,6 +25,7 @@ VANISHED = "vanished"
 DENIED = "permission denied"
 READ_ERROR = "read error"
 BROKEN_LINK = "broken link"
+NOT_REGULAR = "not a regular file"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,7 @@ def walk(
     roots: Sequence[str | os.PathLike[str]],
     rules: WalkRules = WalkRules(),
     *,
+    listed: Sequence[str | os.PathLike[str]] = (),
     extensions: frozenset[str],
     sidecars: frozenset[str] = frozenset(),
     unsupported: Mapping[str, tuple[str, str]] = _NOTHING,
@@ -76,6 +78,8 @@ def walk(
         roots: files and folders, also symlinks to such. A root that is a file is taken whatever
             its extension and even when hidden; globs and `min_size` hold for it too.
         rules: which files and folders are left out.
+        listed: files that are taken as roots that are files are. If one is missing or is no file,
+            it is skipped. Their root is `len(roots)`.
         extensions: which files are images, lower case, without the dot.
         sidecars: extensions of files that are left out if an image of the same name lies beside
             them: the raw file of a photo.
@@ -93,6 +97,8 @@ def walk(
     skipped: set[Skipped] = set()
     for position, root in enumerate(roots):
         _Search(compiled, position, os.path.abspath(root), found, skipped).run()
+    for path in listed:
+        _Search(compiled, len(roots), os.path.abspath(path), found, skipped).take_listed()
     return Walked(
         files=tuple(file for _, _, file in sorted(found.values(), key=_path_bytes)),
         skipped=tuple(sorted(skipped, key=lambda skip: (os.fsencode(skip.path), skip.reason))),
@@ -198,10 +204,30 @@ class _Search:
         if stat.S_ISDIR(status.st_mode):
             self._search_tree()
         elif stat.S_ISREG(status.st_mode):
-            self._cut = len(os.path.dirname(self._root).rstrip(os.sep)) + 1
-            self._take(self._root, status, linked=os.path.islink(self._root))
+            self._take_root(status)
         else:
             raise InputError(f"cannot scan {self._root!r}: it is neither a file nor a folder.")
+
+    def take_listed(self) -> None:
+        """Take the root if it is a file; skip it if not."""
+        try:
+            status = os.stat(self._root)
+        except (FileNotFoundError, NotADirectoryError) as error:
+            self._skip(self._root, VANISHED, error)
+        except OSError as error:
+            denied = isinstance(error, PermissionError)
+            self._skip(self._root, DENIED if denied else READ_ERROR, error)
+        else:
+            self._device = status.st_dev
+            if stat.S_ISREG(status.st_mode):
+                self._take_root(status)
+            else:
+                self._skipped.add(Skipped(self._root, NOT_REGULAR))
+
+    def _take_root(self, status: os.stat_result) -> None:
+        """Take the root, which is a file."""
+        self._cut = len(os.path.dirname(self._root).rstrip(os.sep)) + 1
+        self._take(self._root, status, linked=os.path.islink(self._root))
 
     def _search_tree(self) -> None:
         self._folders.append(_Folder(self._root, 1, linked=False))
