@@ -15,7 +15,8 @@ cd "$(dirname "$0")/.." || exit 9
 if [ -f refusal ]; then cat refusal >&2; exit 1; fi
 if [ -f killer ] && [ "$1" != -l ]; then kill -9 "$PPID"; fi
 case "$1" in
--l) if [ -f crontab ]; then cat crontab; else echo "no crontab for $USER" >&2; exit 1; fi ;;
+-l) if [ -f crontab ]; then cat crontab; else echo "no crontab for $USER" >&2; exit 1; fi
+    if [ -f pause ]; then sleep "$(cat pause)"; fi ;;
 -) cat > crontab ;;
 *) cat "$1" > installed && mv installed crontab ;;
 esac
@@ -62,6 +63,10 @@ class Machine:
         """Kill each program that installs a crontab, before anything of it is read."""
         (self.folder / "answered").unlink(missing_ok=True)
         (self.folder / "killer").touch()
+
+    def pause_after_reading(self, seconds: float) -> None:
+        """Let other processes act between reading and writing the crontab."""
+        (self.folder / "pause").write_text(str(seconds))
 
     def refuse(self, words: str) -> None:
         """Let every change fail from here on, with these words."""

@@ -18,7 +18,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from schedulers import Machine, set_up
 
-from dedupe.errors import ScheduleError, UsageError
+from dedupe.errors import LockedError, ScheduleError, UsageError
+from dedupe.files.lock import hold_lock
 from dedupe.schedule import (
     Job,
     Scheduled,
@@ -257,6 +258,56 @@ def test_a_crontab_survives_a_kill_while_it_is_written(machine: Machine, verb: s
     while not machine.has_answered and time.monotonic() < deadline:
         pass
     assert machine.crontab.read_text().startswith("7 7 * * * mine\n")
+
+
+INSTALL = """
+import sys
+from dedupe.schedule import Job, cron
+print("ready", flush=True)
+sys.stdin.readline()
+cron.install(Job(sys.argv[1], 3, 4, False, ("/x",)))
+"""
+
+
+def test_two_installs_at_once_keep_the_lines_of_both(machine: Machine) -> None:
+    machine.crontab.write_text("7 7 * * * mine\n")
+    machine.pause_after_reading(0.3)
+    names = ["first", "second", "third"]
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", INSTALL, name], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        for name in names
+    ]
+    for process in started:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+    for process in started:
+        assert process.stdin is not None
+        process.stdin.write(b"go\n")
+        process.stdin.flush()
+    for process in started:
+        process.communicate()
+
+    assert [process.returncode for process in started] == [0, 0, 0]
+    assert machine.crontab.read_text().startswith("7 7 * * * mine\n")
+    assert sorted(job.name for job in cron.jobs()) == names
+
+
+def test_a_crontab_that_another_process_holds_is_not_written(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine.crontab.write_text("1 1 * * * mine\n")
+    monkeypatch.setattr(cron, "_PATIENCE_S", 0.0)
+    cron.lock_path().parent.mkdir(parents=True)
+
+    with (
+        hold_lock(cron.lock_path()),
+        pytest.raises(LockedError, match="another run holds the lock"),
+    ):
+        cron.install(a_job())
+
+    assert machine.crontab.read_text() == "1 1 * * * mine\n"
 
 
 def test_a_line_that_the_user_commented_out_is_no_job(machine: Machine) -> None:

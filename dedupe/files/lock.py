@@ -12,6 +12,7 @@ import os
 import socket
 import stat
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -26,11 +27,15 @@ else:
     import fcntl
 
 _FAR = 1 << 30  # Windows locks bytes: one behind the text, so that others can read the text
+_PAUSE_S = 0.02  # between two attempts to take a lock
 
 
 @contextmanager
-def hold_lock(path: Path) -> Iterator[None]:
+def hold_lock(path: Path, *, patience_s: float = 0.0) -> Iterator[None]:
     """Hold the lock on a file, which is created if need be, for as long as the block runs.
+
+    Args:
+        patience_s: seconds to wait for another run that holds it.
 
     Raises:
         LockedError: another process, or this one a second time, holds it.
@@ -43,7 +48,7 @@ def hold_lock(path: Path) -> Iterator[None]:
         raise ApplyError(f"cannot open the lock {path}: {error.strerror}") from error
     try:
         try:
-            taken = _take(descriptor)
+            taken = _take_within(descriptor, patience_s)
         except OSError as error:
             raise ApplyError(f"cannot lock {path}: {error.strerror}") from error
         if not taken:
@@ -68,6 +73,14 @@ def _check_content(descriptor: int, path: Path) -> None:
             f"cannot write the lock {path}: it holds a file that is no lock of dedupe; "
             "choose another name, or move that file away"
         )
+
+
+def _take_within(descriptor: int, patience_s: float) -> bool:
+    """Take the lock within some seconds; return whether that succeeded."""
+    end = time.monotonic() + patience_s
+    while not (taken := _take(descriptor)) and time.monotonic() < end:
+        time.sleep(_PAUSE_S)
+    return taken
 
 
 def _take(descriptor: int) -> bool:

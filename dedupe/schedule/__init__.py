@@ -93,6 +93,7 @@ def install_job(job: Job, kind: str) -> str:
     Raises:
         UsageError: this scheduler cannot express the job.
         ScheduleError: a scheduler rejects the job.
+        LockedError: another process changes the same crontab.
     """
     older = [found.kind for found in list_jobs() if found.name == job.name and found.kind != kind]
     hints = [_schedulers()[kind].install(job)]
@@ -132,5 +133,6 @@ def remove_job(name: str) -> str:
     Raises:
         UsageError: there is no such job.
         ScheduleError: its scheduler rejects the change.
+        LockedError: another process changes the same crontab.
     """
     return _schedulers()[find_job(name).kind].remove(name)

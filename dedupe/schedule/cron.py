@@ -12,12 +12,19 @@ import shlex
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
-from dedupe.errors import ScheduleError
+import platformdirs
+
+from dedupe.errors import ApplyError, ScheduleError
+from dedupe.files.lock import hold_lock
 from dedupe.schedule.job import Job, Scheduled, low_priority, without_priority
 
 KIND = "cron"
+
+_PATIENCE_S = 20.0  # seconds to wait for another process that changes the crontab
 
 _OURS = re.compile(
     r"(?P<when>[^#\s]\S*(?:\s+\S+){4})\s+(?P<command>\S.*?)\s+# dedupe schedule: (?P<name>\S+)\s*"
@@ -62,10 +69,12 @@ def install(job: Job) -> str:
 
     Raises:
         ScheduleError: there is no crontab, or it rejects the line.
+        LockedError: another process holds the lock for longer than `_PATIENCE_S`.
     """
     if not usable():
         raise ScheduleError("there is no crontab on this system; see --kind and --print")
-    _write([*_without(_read(), job.name), crontab_line(job)])
+    with _held():
+        _write([*_without(_read(), job.name), crontab_line(job)])
     return ""
 
 
@@ -74,8 +83,10 @@ def remove(name: str) -> str:
 
     Raises:
         ScheduleError: the crontab cannot be read or written.
+        LockedError: another process holds the lock for longer than `_PATIENCE_S`.
     """
-    _write(_without(_read(), name))
+    with _held():
+        _write(_without(_read(), name))
     return ""
 
 
@@ -86,6 +97,25 @@ def jobs() -> list[Scheduled]:
         ScheduleError: the crontab cannot be read.
     """
     return [job for job in map(parse_line, _read()) if job]
+
+
+def lock_path() -> Path:
+    """Return the lock that a process holds while it changes the crontab."""
+    return platformdirs.user_state_path("dedupe", appauthor=False) / "crontab.lock"
+
+
+@contextmanager
+def _held() -> Iterator[None]:
+    """Exclude other processes of dedupe between reading and writing the crontab."""
+    path = lock_path()
+    with ExitStack() as stack:
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            stack.enter_context(hold_lock(path, patience_s=_PATIENCE_S))
+        except (OSError, ApplyError) as error:
+            why = error.strerror if isinstance(error, OSError) else error
+            raise ScheduleError(f"cannot lock the crontab by {path}: {why}") from error
+        yield
 
 
 def _without(lines: Sequence[str], name: str) -> list[str]:
@@ -114,10 +144,13 @@ def _write(lines: Sequence[str]) -> None:
     `crontab -` would install the beginning of its input, or an empty crontab, if this process died
     before it had written all lines.
     """
-    with tempfile.NamedTemporaryFile(prefix="dedupe-crontab-") as file:
-        file.write(os.fsencode("".join(line + "\n" for line in lines)))
-        file.flush()
-        answer = _crontab(file.name)
+    try:
+        with tempfile.NamedTemporaryFile(prefix="dedupe-crontab-") as file:
+            file.write(os.fsencode("".join(line + "\n" for line in lines)))
+            file.flush()
+            answer = _crontab(file.name)
+    except OSError as error:
+        raise ScheduleError(f"cannot write a file for the crontab: {error.strerror}") from error
     if answer.returncode:
         trouble = " ".join(answer.stderr.decode(errors="replace").split())
         raise ScheduleError(
