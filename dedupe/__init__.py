@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from dedupe.encoder.runtime import open_encoder as open_encoder
     from dedupe.explain.explain import explain as explain_pair
     from dedupe.explain.neighbours import find_neighbours as find_neighbours
-    from dedupe.ignored import forget_files as forget_files
-    from dedupe.ignored import ignore_files as ignore_files
-    from dedupe.ignored import read_decisions as list_ignored
+    from dedupe.ignored.store import forget_files as forget_files
+    from dedupe.ignored.store import ignore_files as ignore_files
+    from dedupe.ignored.store import read_decisions as list_ignored
     from dedupe.pipeline import embed_images as embed_images
     from dedupe.pipeline import scan as scan
     from dedupe.report import read_report as read_report
@@ -47,9 +47,9 @@ _LAZY = {
     "evaluate_encoder": "dedupe.siamese.evaluate:evaluate",
     "explain_pair": "dedupe.explain.explain:explain",
     "find_neighbours": "dedupe.explain.neighbours:find_neighbours",
-    "forget_files": "dedupe.ignored:forget_files",
-    "ignore_files": "dedupe.ignored:ignore_files",
-    "list_ignored": "dedupe.ignored:read_decisions",
+    "forget_files": "dedupe.ignored.store:forget_files",
+    "ignore_files": "dedupe.ignored.store:ignore_files",
+    "list_ignored": "dedupe.ignored.store:read_decisions",
     "list_runs": "dedupe.apply.history:list_runs",
     "open_encoder": "dedupe.encoder.runtime:open_encoder",
     "plan_report": "dedupe.apply.run:plan_report",

@@ -18,7 +18,8 @@ from dedupe.encoder.threshold import narrow
 from dedupe.errors import EncoderError, InputError, UsageError
 from dedupe.files.digest import digest_file
 from dedupe.files.paths import USER_FILE
-from dedupe.ignored import KnownFile, remember
+from dedupe.ignored.decision import KnownFile
+from dedupe.ignored.store import remember
 from dedupe.pipeline import scan
 from dedupe.report import format_report, read_report, write_report
 from dedupe.types import Group, Photo, Report, Statistics

@@ -25,7 +25,7 @@ from dedupe.files.digest import digest_file
 from dedupe.types import Progress, Report, no_progress
 
 AreApart = Callable[[str, str], bool]
-"""Return whether two digests are ignored as a pair: `dedupe.ignored.IgnoredPairs.are_apart`."""
+"""Return whether two digests are ignored as a pair: `IgnoredPairs.are_apart`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

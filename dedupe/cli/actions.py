@@ -25,7 +25,7 @@ from dedupe.cli.console import console
 from dedupe.cli.output import ACTIONS, count, describe_action, show_failed
 from dedupe.errors import INTERRUPTED, ApplyError, StaleReportError, UsageError
 from dedupe.files.paths import USER_FILE
-from dedupe.ignored import find_ignored
+from dedupe.ignored.store import find_ignored
 from dedupe.options import ActionOptions, Ignored
 from dedupe.types import KINDS, Progress, Report
 
@@ -41,7 +41,7 @@ def act_on_duplicates(
     """Apply a report and print what happened; `raise_trouble` then ends with its exit code.
 
     Args:
-        ignored: file of the ignored pairs, see `dedupe.ignored.find_ignored`.
+        ignored: file of the ignored pairs, see `dedupe.ignored.store.find_ignored`.
 
     Raises:
         ApplyError: a limit was exceeded, or the journal cannot be written.

@@ -10,15 +10,8 @@ from dedupe.cli.console import console
 from dedupe.cli.output import count
 from dedupe.errors import InputError, UsageError
 from dedupe.files.paths import USER_FILE
-from dedupe.ignored import (
-    Decision,
-    KnownFile,
-    Place,
-    forget,
-    known_file,
-    read_decisions,
-    remember,
-)
+from dedupe.ignored.decision import Decision, KnownFile
+from dedupe.ignored.store import Place, forget, known_file, read_decisions, remember
 from dedupe.report import read_report
 from dedupe.types import Group
 

@@ -23,7 +23,7 @@ from dedupe.encoder.threshold import narrow
 from dedupe.errors import InputError
 from dedupe.files.digest import digest_bytes
 from dedupe.files.paths import USER_FILE, StrPath, UserFile
-from dedupe.ignored import find_ignored
+from dedupe.ignored.store import find_ignored
 from dedupe.low_detail import MIN_DETAIL, measure_detail
 from dedupe.types import Facts
 from dedupe.verify.align import Matrix, invert, one_thread_each

@@ -15,7 +15,7 @@ import numpy as np
 from dedupe.group.keep import CLOSEST, ORIGINAL, explain_choice, order_contents
 from dedupe.group.recentre import Relations, recentre
 from dedupe.group.replacement import may_replace
-from dedupe.ignored import IgnoredPairs
+from dedupe.ignored.pairs import IgnoredPairs
 from dedupe.provenance.describe import (
     Relation,
     describe_choice,

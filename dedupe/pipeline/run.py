@@ -15,7 +15,7 @@ from dedupe.encoder.threshold import choose_threshold, narrow
 from dedupe.errors import UsageError
 from dedupe.files.paths import StrPath
 from dedupe.group.keep import arrange_files
-from dedupe.ignored import find_ignored
+from dedupe.ignored.store import find_ignored
 from dedupe.index.embedding_index import EmbeddingIndex
 from dedupe.low_detail import list_low_detail
 from dedupe.options import InputOptions, ScanKeywords, ScanOptions

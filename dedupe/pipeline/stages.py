@@ -12,7 +12,7 @@ from dedupe.files.paths import StrPath
 from dedupe.group.cluster import cluster
 from dedupe.group.keep import DEFAULT_RULES, order_contents
 from dedupe.group.refine import Judge, RowPair, refine_groups
-from dedupe.ignored import IgnoredPairs
+from dedupe.ignored.pairs import IgnoredPairs
 from dedupe.index.embedding_index import EmbeddingIndex
 from dedupe.pipeline.keepers import Keepers
 from dedupe.provenance.examiner import Examiner

@@ -13,7 +13,7 @@ from dedupe.apply.run import Applied, ApplyOptions, apply_report, plan_report
 from dedupe.apply.undo import undo
 from dedupe.errors import DedupeError, StaleReportError, UsageError
 from dedupe.files.paths import USER_FILE
-from dedupe.ignored import find_ignored
+from dedupe.ignored.store import find_ignored
 from dedupe.review.session import Session
 from dedupe.types import Report
 

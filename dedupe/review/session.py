@@ -17,7 +17,8 @@ from dedupe.apply.decisions import DecisionLog, GroupDecision, apply_decisions, 
 from dedupe.errors import ReportError, UsageError
 from dedupe.files.digest import digest_bytes
 from dedupe.files.paths import StrPath
-from dedupe.ignored import KnownFile, forget, remember
+from dedupe.ignored.decision import KnownFile
+from dedupe.ignored.store import forget, remember
 from dedupe.report import parse_report
 from dedupe.review.facts import read_facts
 from dedupe.types import Group, Photo, Report

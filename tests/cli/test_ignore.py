@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 
 from dedupe.cli import app
 from dedupe.files.digest import digest_file
-from dedupe.ignored import default_ignored_path
+from dedupe.ignored.store import default_ignored_path
 
 Run = Callable[..., Result]
 

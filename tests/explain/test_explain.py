@@ -19,7 +19,7 @@ from dedupe.encoder.runtime import LiteRTEncoder
 from dedupe.encoder.threshold import narrow
 from dedupe.errors import InputError, UsageError
 from dedupe.explain.explain import Explanation, explain
-from dedupe.ignored import ignore_files
+from dedupe.ignored.store import ignore_files
 from dedupe.pipeline import scan
 from dedupe.verify.align import outline
 from dedupe.verify.overlap import find_patches

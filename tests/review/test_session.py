@@ -8,7 +8,7 @@ import pytest
 from builders import a_group, a_photo, a_report
 
 from dedupe.errors import UsageError
-from dedupe.ignored import find_ignored
+from dedupe.ignored.store import find_ignored
 from dedupe.report import write_report
 from dedupe.review.session import Filter, Session
 from dedupe.types import Report

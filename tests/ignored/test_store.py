@@ -19,8 +19,8 @@ from dedupe.errors import InputError, LockedError, UsageError
 from dedupe.files.digest import digest_bytes
 from dedupe.files.lock import hold_lock
 from dedupe.files.paths import USER_FILE
-from dedupe.ignored import (
-    KnownFile,
+from dedupe.ignored.decision import KnownFile
+from dedupe.ignored.store import (
     Place,
     default_ignored_path,
     find_ignored,

@@ -1,123 +1,31 @@
-"""Store the pairs of contents that a person ruled out as duplicates.
+"""Store the decisions of a person that files are not duplicates.
 
-A small file of JSON Lines in ASCII (a name that is not UTF-8 is written with the `\\udcXX` escapes
-that Python reads back). The first line identifies the file; each further line is a decision about
-some files. If two decisions are about one pair, the later one counts:
-
-    {"since": ISO 8601, "apart": [{"digest": 32 hex digits, "path": last known path}, ...]}
-    {"since": ISO 8601, "forgotten": [...]}
-
-A decision is about every pair of its files, so that N files need N entries, not N². Only the
-digests count; the paths are for the reader, because files move and get other names. A writer
-holds a lock and replaces the file as a whole. Damage is an error: to skip a line would lose the
-decision of a person.
+A writer holds a lock and replaces the file as a whole. Damage is an error: to skip a line would
+lose a decision.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
-from itertools import combinations
 from pathlib import Path
-from typing import Any, Literal
 
 import platformdirs
 
 from dedupe.errors import ApplyError, InputError, UsageError
-from dedupe.files.digest import DIGEST_NAME, digest_file
+from dedupe.files.digest import digest_file
 from dedupe.files.lock import hold_lock
 from dedupe.files.paths import USER_FILE, StrPath, UserFile
 from dedupe.files.replace import replace_file
-from dedupe.types import Pairs
+from dedupe.ignored.decision import DIGEST, Decision, KnownFile, format_lines, parse_line
+from dedupe.ignored.pairs import IgnoredPairs, pairs_of
 
 Place = StrPath | UserFile
 """The file of the ignored pairs; `USER_FILE` for that of the user."""
-
-Said = Literal["apart", "forgotten"]
-
-_HEAD = {"what": "files that are not duplicates", "version": 1, "digest": DIGEST_NAME}
-_DIGEST = re.compile(r"[0-9a-f]{32}")
-
-
-@dataclass(frozen=True, slots=True)
-class KnownFile:
-    """A content, and the path of a file that had it at the last decision."""
-
-    digest: str  # see dedupe.files.digest
-    path: str  # absolute
-
-    def __post_init__(self) -> None:
-        if not _DIGEST.fullmatch(self.digest):
-            raise ValueError(f"digest {self.digest!r:.60} is not 32 hex digits")
-        if not os.path.isabs(self.path) or "\0" in self.path:
-            raise ValueError(f"the path {self.path!r:.60} is not absolute")
-        try:
-            os.fsencode(self.path)
-        except UnicodeEncodeError as error:
-            raise ValueError(f"the path {self.path!r:.60} cannot be a file name") from error
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """The decision of a person about every pair of some files."""
-
-    files: tuple[KnownFile, ...]  # two or more contents, each once
-    since: str  # UTC, ISO 8601
-    said: Said = "apart"
-
-    def __post_init__(self) -> None:
-        if len(self.files) < 2 or len(self.contents) < len(self.files):
-            raise ValueError("it does not name two or more different contents")
-        datetime.fromisoformat(self.since)
-
-    @property
-    def contents(self) -> frozenset[str]:
-        """The digests of the files."""
-        return frozenset(file.digest for file in self.files)
-
-
-class IgnoredPairs:
-    """The pairs of contents that are not duplicates."""
-
-    def __init__(self, decisions: Iterable[tuple[Collection[str], Said]]) -> None:
-        """Index decisions about every pair of some digests, in order of time."""
-        self._said: list[Said] = []
-        self._about: dict[str, set[int]] = {}  # positions of decisions, by digest
-        for position, (contents, said) in enumerate(decisions):
-            self._said.append(said)
-            for digest in contents:
-                self._about.setdefault(digest, set()).add(position)
-
-    def are_apart(self, first: str, second: str) -> bool:
-        """Return whether the last decision about two digests rules them out as duplicates."""
-        shared = self._about.get(first, set()) & self._about.get(second, set())
-        return first != second and bool(shared) and self._said[max(shared)] == "apart"
-
-    def count(self, contents: Collection[str]) -> int:
-        """Return how many pairs of some digests are ignored."""
-        named = [digest for digest in contents if digest in self._about]
-        return sum(self.are_apart(*pair) for pair in combinations(named, 2))
-
-    def drop_from(self, pairs: Pairs, digests: Sequence[str]) -> Pairs:
-        """Return the pairs of rows without those that are ignored.
-
-        Args:
-            pairs: rows of N files.
-            digests: content digest of each of the N rows.
-        """
-        import numpy as np  # takes a tenth of a second; `dedupe --help` needs none of it
-
-        named = np.array([digest in self._about for digest in digests], bool)  # (N,)
-        keep = np.ones(len(pairs), bool)
-        for place in np.flatnonzero(named[pairs.left] & named[pairs.right]):
-            left, right = int(pairs.left[place]), int(pairs.right[place])
-            keep[place] = not self.are_apart(digests[left], digests[right])
-        return Pairs(pairs.left[keep], pairs.right[keep], pairs.distance[keep])
 
 
 def default_ignored_path() -> Path:
@@ -141,11 +49,11 @@ def find_ignored(
     if ignored is None:
         return IgnoredPairs(())
     if ignored is USER_FILE:
-        return _pairs_of(read_decisions())
+        return pairs_of(read_decisions())
     if isinstance(ignored, str | os.PathLike):
-        return _pairs_of(read_decisions(ignored))
+        return pairs_of(read_decisions(ignored))
     sets = [frozenset(() if isinstance(pair, str) else pair) for pair in ignored]
-    if any(len(some) < 2 or not all(map(_DIGEST.fullmatch, some)) for some in sets):
+    if any(len(some) < 2 or not all(map(DIGEST.fullmatch, some)) for some in sets):
         raise UsageError("ignored pairs are two digests of 32 hex digits each, or a file of them")
     return IgnoredPairs((some, "apart") for some in sets)
 
@@ -235,10 +143,10 @@ def remember(files: Iterable[KnownFile], place: Place = USER_FILE) -> int:
             replace(old, files=tuple(known.get(file.digest, file) for file in old.files))
             for old in _read(path, may_miss=True)
         ]
-        fresh = len(known) * (len(known) - 1) // 2 - _pairs_of(decisions).count(known)
+        fresh = len(known) * (len(known) - 1) // 2 - pairs_of(decisions).count(known)
         if fresh:
             decisions = _decide(decisions, Decision(tuple(known.values()), _now()))
-        _write(path, decisions)
+        replace_file(str(path), format_lines(decisions))
     return fresh
 
 
@@ -259,21 +167,18 @@ def forget(files: Collection[KnownFile], place: Place = USER_FILE) -> int:
     read_decisions(place)  # a misspelt name must not leave a lock file
     with _held(place) as path:
         decisions = list(_read(path, may_miss=True))
-        forgotten = _pairs_of(decisions).count([file.digest for file in files])
+        forgotten = pairs_of(decisions).count([file.digest for file in files])
         if forgotten:
-            _write(path, _decide(decisions, Decision(tuple(files), _now(), "forgotten")))
+            fresh = Decision(tuple(files), _now(), "forgotten")
+            replace_file(str(path), format_lines(_decide(decisions, fresh)))
     return forgotten
 
 
 def _decide(decisions: Sequence[Decision], fresh: Decision) -> list[Decision]:
     """Append a decision, without those that it replaces; drop it if it then has no effect."""
     others = [old for old in decisions if not old.contents <= fresh.contents]
-    needed = fresh.said == "apart" or _pairs_of(others).count(fresh.contents)
+    needed = fresh.said == "apart" or pairs_of(others).count(fresh.contents)
     return [*others, fresh] if needed else others
-
-
-def _pairs_of(decisions: Iterable[Decision]) -> IgnoredPairs:
-    return IgnoredPairs((decision.contents, decision.said) for decision in decisions)
 
 
 def _now() -> str:
@@ -309,7 +214,7 @@ def _read(path: Path, *, may_miss: bool) -> tuple[Decision, ...]:
     decisions = []
     for number, line in enumerate(lines, start=1):
         try:
-            decisions += [_parse(line)] if number > 1 else _check_head(line)
+            decisions += parse_line(number, line)
         except (ValueError, RecursionError) as error:
             why = "it is not JSON" if isinstance(error, json.JSONDecodeError) else error
             raise InputError(
@@ -317,27 +222,3 @@ def _read(path: Path, *, may_miss: bool) -> tuple[Decision, ...]:
                 "repair the file, or choose another with --ignored"
             ) from error
     return tuple(decisions)
-
-
-def _check_head(line: bytes) -> list[Decision]:
-    if json.loads(line) != _HEAD:
-        raise ValueError("it is not a file of ignored pairs that this version of dedupe can read")
-    return []
-
-
-def _parse(line: bytes) -> Decision:
-    facts: Any = json.loads(line)
-    try:
-        said: Said = "forgotten" if "forgotten" in facts else "apart"
-        files = tuple(KnownFile(file["digest"], file["path"]) for file in facts[said])
-        return Decision(files, facts["since"], said)
-    except (TypeError, KeyError) as error:
-        raise ValueError("it does not contain files with digests and paths") from error
-
-
-def _write(path: Path, decisions: Iterable[Decision]) -> None:
-    lines: list[dict[str, Any]] = [_HEAD]
-    for decision in decisions:
-        files = [{"digest": file.digest, "path": file.path} for file in decision.files]
-        lines.append({"since": decision.since, decision.said: files})
-    replace_file(str(path), (json.dumps(line).encode("ascii") + b"\n" for line in lines))

@@ -1,0 +1,1 @@
+"""The pairs of contents that a person ruled out as duplicates."""
