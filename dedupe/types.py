@@ -6,12 +6,14 @@ bytes as surrogate escapes (`os.fsencode` restores them).
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     import numpy as np
+    import pyarrow as pa
     from numpy.typing import NDArray
 
 Progress = Callable[[str, int, int], None]
@@ -296,3 +298,13 @@ class Report:
     def bytes_freed(self) -> int:
         """Bytes on disk that only the duplicates hold: none for one with other hard links."""
         return sum(d.photo.file.size for d in self.duplicates if d.photo.file.links <= 1)
+
+    def to_arrow(self) -> pa.Table:
+        """Return the rows of the report as a table, see `dedupe.report.to_arrow`."""
+        # Loaded by name, as `dedupe.scan` is: this module knows no format.
+        table: pa.Table = importlib.import_module("dedupe.report.table").to_arrow(self)
+        return table
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """Return the rows as a stream that polars, duckdb, pandas and pyarrow read as a table."""
+        return self.to_arrow().__arrow_c_stream__(requested_schema)

@@ -9,6 +9,7 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 from builders import a_group, a_photo, a_report
 
@@ -59,13 +60,34 @@ def test_a_table_replaces_an_earlier_one_and_nothing_else(form: Format, tmp_path
     assert path.read_bytes() == before
 
 
-def test_polars_and_duckdb_and_pandas_read_the_same_rows() -> None:
-    table = to_arrow(a_table_report())
-    wanted = [0.0, 0.125, 0.125, 0.0, 0.125]
-    assert pl.DataFrame(table)["distance"].to_list() == wanted
-    assert table.to_pandas()["distance"].tolist() == wanted
-    found = duckdb.from_arrow(table).project("distance").fetchall()
-    assert [distance for (distance,) in found] == wanted
+def test_pandas_polars_and_duckdb_read_a_report_and_return_the_same_rows() -> None:
+    report = a_table_report()
+    table = report.to_arrow()
+    read = duckdb.from_arrow(table).order('"group", role desc, path')
+    assert pa.Table.from_pandas(table.to_pandas()).to_pylist() == table.to_pylist()
+    assert pl.DataFrame(report).to_arrow().to_pylist() == table.to_pylist()
+    assert read.to_arrow_table().to_pylist() == table.to_pylist()
+
+
+def test_a_report_is_an_arrow_stream() -> None:
+    report = a_table_report()
+    assert pa.table(report).equals(to_arrow(report))
+    assert pd.DataFrame.from_arrow(report)["path"].tolist()[0] == "/p/a.jpg"
+    assert duckdb.sql("select count(*) from report where role = 'duplicate'").fetchall() == [(3,)]
+
+
+@pytest.mark.parametrize("form", TABLES)
+def test_a_written_table_is_read_by_pandas_polars_and_duckdb(form: Format, tmp_path: Path) -> None:
+    path = str(tmp_path / f"r.{form}")
+    wanted = ["/p/a.jpg", "/p/\N{SNOWMAN}.jpg"]
+    write_report(a_report(a_group(*map(a_photo, wanted))), path)
+    if form == "parquet":
+        assert pd.read_parquet(path)["path"].tolist() == wanted
+        assert pl.read_parquet(path)["path"].to_list() == wanted
+    else:
+        assert pd.read_json(path, lines=True)["path"].tolist() == wanted
+        assert pl.read_ndjson(path)["path"].to_list() == wanted
+    assert duckdb.sql(f"select path from '{path}'").fetchall() == [(name,) for name in wanted]
 
 
 def test_times_beyond_two_to_the_53_are_exact() -> None:
