@@ -20,6 +20,7 @@ from dedupe.cli.scan import scan
 from dedupe.cli.schedule import schedule
 from dedupe.cli.train import train
 from dedupe.cli.undo import undo
+from dedupe.distribution import read_version
 
 app = typer.Typer(
     name="dedupe",
@@ -35,9 +36,7 @@ app.add_typer(schedule)
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import version  # loads the email package: not for --help
-
-        print(f"dedupe {version('dedupe')}")
+        print(f"dedupe {read_version()}")
         raise typer.Exit
 
 

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from dedupe.cli.output import describe_action, skip_reasons, totals
+from dedupe.distribution import read_version
 from dedupe.errors import ReportError
 from dedupe.files.outputs import check_output
 from dedupe.files.replace import replace_file
@@ -61,10 +62,8 @@ def write_summary(path: str, facts: dict[str, Any]) -> None:
 def summarise(run: Run, *, clock: Clock) -> dict[str, Any]:
     """Return the facts of a run for a program; docs/formats.md lists the fields."""
     report, applied = run.report, run.applied
-    from importlib.metadata import version  # loads the email package: not for --help
-
     facts: dict[str, Any] = {
-        "version": version("dedupe"),
+        "version": read_version(),
         "started": clock.started.isoformat(timespec="seconds"),
         "seconds": clock.seconds,
         "roots": [os.path.abspath(root) for root in run.roots],

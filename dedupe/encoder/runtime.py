@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dedupe.distribution import install_hint
 from dedupe.encoder.manifest import (
     BUILT_IN,
     KERAS_FILE,
@@ -249,7 +250,7 @@ def open_encoder(
     gpu = device != "cpu" and _gpu_visible()
     if device == "gpu" and not gpu:
         raise EncoderError(
-            "no GPU was found; install dedupe[cuda] on a machine with an NVIDIA driver, "
+            f"no GPU was found; run {install_hint('cuda')} on a machine with an NVIDIA driver, "
             "or scan with --device cpu"
         )
     size = batch_size or (_GPU_BATCH if gpu else _CPU_BATCH)

@@ -26,6 +26,7 @@ from dataclasses import replace
 from itertools import groupby
 from typing import Any, NoReturn, TypeVar
 
+from dedupe.distribution import read_version
 from dedupe.report.rows import DECIMALS, Row, check_row, report_of, rows_of
 from dedupe.types import FrameMatrix, Report, Skipped, Statistics
 
@@ -42,11 +43,9 @@ def json_lines(report: Report) -> Iterator[bytes]:
     Raises:
         ValueError: a reader would reject the report.
     """
-    from importlib.metadata import version  # loads the email package: not for --help
-
     head = {
         "version": _VERSION,
-        "generated_by": f"dedupe {version('dedupe')}",
+        "generated_by": f"dedupe {read_version()}",
         "encoder": report.encoder,
         "threshold": round(report.threshold, DECIMALS),
     }

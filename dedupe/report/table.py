@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
+from dedupe.distribution import install_hint
 from dedupe.errors import ReportError
 from dedupe.files.outputs import PARQUET_KIND
 from dedupe.report.rows import Row, check_row, report_of, rows_of
@@ -154,5 +155,5 @@ def _pyarrow() -> Any:
     try:
         import pyarrow as pa
     except ImportError as error:
-        raise ReportError("tables need pyarrow: pip install 'dedupe[table]'") from error
+        raise ReportError(f"tables need pyarrow: {install_hint('table')}") from error
     return pa

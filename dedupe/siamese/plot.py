@@ -7,6 +7,7 @@ import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dedupe.distribution import install_hint
 from dedupe.errors import EncoderError, UsageError
 from dedupe.files.outputs import check_output
 from dedupe.files.replace import replace_file
@@ -87,7 +88,7 @@ def _new_figure() -> Figure:
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise UsageError("a plot needs Matplotlib: pip install 'dedupe[plot]'") from error
+        raise UsageError(f"a plot needs Matplotlib: {install_hint('plot')}") from error
     return Figure(figsize=_SIZE, layout="constrained")
 
 

@@ -74,7 +74,7 @@ def test_a_summary_contains_every_field_for_a_program(photos: Path, tmp_path: Pa
     assert 0 < found.pop("seconds") < 600
     assert re.fullmatch(r"\d{8}T\d{6}Z-\w{6}", found["acted"].pop("run"))
     assert found == {
-        "version": version("dedupe"),
+        "version": version("dedupe-images"),
         "roots": [str(photos)],
         "images": 3,
         "groups": 1,

@@ -73,7 +73,8 @@ def test_a_report_is_an_arrow_stream() -> None:
     report = a_table_report()
     assert pa.table(report).equals(to_arrow(report))
     assert pd.DataFrame.from_arrow(report)["path"].tolist()[0] == "/p/a.jpg"
-    assert duckdb.sql("select count(*) from report where role = 'duplicate'").fetchall() == [(3,)]
+    query = "select count(*) from report where role = 'duplicate'"
+    assert duckdb.execute(query).fetchall() == [(3,)]
 
 
 @pytest.mark.parametrize("form", TABLES)
@@ -87,7 +88,7 @@ def test_a_written_table_is_read_by_pandas_polars_and_duckdb(form: Format, tmp_p
     else:
         assert pd.read_json(path, lines=True)["path"].tolist() == wanted
         assert pl.read_ndjson(path)["path"].to_list() == wanted
-    assert duckdb.sql(f"select path from '{path}'").fetchall() == [(name,) for name in wanted]
+    assert duckdb.execute(f"select path from '{path}'").fetchall() == [(name,) for name in wanted]
 
 
 def test_times_beyond_two_to_the_53_are_exact() -> None:

@@ -69,7 +69,7 @@ def test_other_kinds_of_file_are_refused_before_the_work(name: str) -> None:
 
 def test_a_missing_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    with pytest.raises(UsageError, match=r"pip install 'dedupe\[plot\]'"):
+    with pytest.raises(UsageError, match=r"pip install 'dedupe-images\[plot\]'"):
         check_can_plot("a.png")
 
 
