@@ -7,7 +7,7 @@ the number of contents, also among thousands of look-alikes. Pure: the judge rea
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -23,7 +23,7 @@ Rows: TypeAlias = NDArray[np.int64]
 NEAREST = 32  # uncertain pairs of a content that may be verified: see docs/verification.md
 MAX_REJECTIONS = 12  # without a copy, after which only the final pairs of a content are verified
 FINAL_PAIRS = 4  # nearest pairs of such a content: if they are rejected too, it has no copy
-_BATCH = 128  # pairs judged between two reports of progress
+_BATCH = 128  # pairs judged at a time
 
 
 def refine_groups(
@@ -59,8 +59,7 @@ def refine_groups(
     stars = unsettled = form_stars(pairs, np.ones(count, bool))
     while fresh := evidence.open_pairs(unsettled):
         total = len(evidence.verdicts) + len(fresh)
-        for start in range(0, len(fresh), _BATCH):
-            batch = fresh[start : start + _BATCH]
+        for batch in split_batches(fresh, cluster_of):
             evidence.add(batch, judge(batch))
             on_progress("verify", len(batch), total)
         keep = evidence.find_kept(pairs)
@@ -74,6 +73,32 @@ def refine_groups(
         is_open = np.isin(cluster_of, judged)
         unsettled = [star for star in stars if is_open[star.keeper]]
     return stars, evidence.list_verdicts(stars)
+
+
+def split_batches(pairs: Sequence[RowPair], cluster_of: Rows) -> Iterator[list[RowPair]]:
+    """Yield batches of pairs; which pairs of a component share a batch depends on it alone.
+
+    A verdict can be composed from those of earlier batches. So the verdicts of a component stay
+    the same, whatever other components are judged with it.
+
+    Args:
+        pairs: to judge; those of a component keep their order.
+        cluster_of: (U,) the component of each row.
+    """
+    components: dict[int, list[RowPair]] = {}
+    for pair in pairs:
+        components.setdefault(int(cluster_of[pair[0]]), []).append(pair)
+    batch: list[RowPair] = []
+    for some in components.values():
+        if batch and len(batch) + len(some) > _BATCH:
+            yield batch
+            batch = []
+        whole = len(some) // _BATCH * _BATCH
+        for start in range(0, whole, _BATCH):
+            yield some[start : start + _BATCH]
+        batch += some[whole:]
+    if batch:
+        yield batch
 
 
 def find_clusters(pairs: Pairs, count: int) -> Rows:

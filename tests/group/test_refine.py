@@ -10,7 +10,14 @@ from builders import a_photo, some_contents
 from numpy.typing import NDArray
 
 from dedupe.group.cluster import cluster
-from dedupe.group.refine import FINAL_PAIRS, MAX_REJECTIONS, NEAREST, RowPair, refine_groups
+from dedupe.group.refine import (
+    FINAL_PAIRS,
+    MAX_REJECTIONS,
+    NEAREST,
+    RowPair,
+    refine_groups,
+    split_batches,
+)
 from dedupe.search.limits import MAX_NEIGHBOURS, SearchLimits
 from dedupe.search.search import find_pairs
 from dedupe.types import Contents, Pairs, Star, Verdict
@@ -165,3 +172,14 @@ def test_the_nearest_that_a_search_lists_are_all_that_a_crowd_needs() -> None:
     refined = confirm(listed, Judge(scenes), same_radius=0.02)
     assert refined == confirm(every, Judge(scenes), same_radius=0.02)
     assert refined[0]
+
+
+def test_the_batches_of_a_component_do_not_depend_on_other_components() -> None:
+    small, large = [(0, row) for row in range(1, 101)], [(200, row) for row in range(201, 501)]
+    cluster_of = np.repeat([0, 200, 600], [200, 400, 200])
+    alone = list(split_batches(large, cluster_of))
+    among = list(split_batches([large[0], *small, *large[1:], (600, 601)], cluster_of))
+    of_large = [[p for p in batch if p[0] == 200] for batch in among]
+    assert [batch for batch in of_large if batch] == alone
+    assert sorted(p for batch in among for p in batch) == sorted([*small, *large, (600, 601)])
+    assert [len(batch) for batch in among] == [128, 128, 44, 101]
