@@ -23,7 +23,8 @@ from dedupe.decode.read import Unreadable, read
 from dedupe.decode.thumbnail import make_thumbnail
 from dedupe.encoder.manifest import Encoder, Manifest
 from dedupe.files import digest
-from dedupe.index.embedding_index import Content, EmbeddingIndex
+from dedupe.index.embedding_index import Content
+from dedupe.index.protocol import Index
 from dedupe.low_detail import MIN_DETAIL, measure_detail
 from dedupe.threads import count_workers, map_threads
 from dedupe.types import Contents, ImageFile, Photo, Progress, Skipped, no_progress
@@ -55,7 +56,7 @@ def embed_files(
     *,
     manifest: Manifest,
     open_encoder: Callable[[], Encoder],
-    index: EmbeddingIndex | None = None,
+    index: Index | None = None,
     workers: int | None = None,
     max_pixels: int = DEFAULT_MAX_PIXELS,
     on_progress: Progress = no_progress,
@@ -79,7 +80,7 @@ def embed_files(
         IndexFileError: the index cannot be read or written.
         EncoderError: the encoder cannot be opened or fails.
     """
-    stored = _look_up(files, index, max_pixels)
+    stored = look_up(files, index, max_pixels)
     on_progress("embed", len(stored), len(files))
     outcomes: dict[str, Outcome] = {path: content.digest for path, content in stored.items()}
     contents: dict[str, Content | Skipped] = {c.digest: c for c in stored.values()}
@@ -100,12 +101,10 @@ def embed_files(
             embedder.finish(count_workers(workers))
             on_progress("embed", len(fresh) - reported, len(files))
         contents |= embedder.contents
-    return _collapse(files, outcomes, contents, manifest.dimension, reused=len(stored))
+    return collapse(files, outcomes, contents, manifest.dimension, reused=len(stored))
 
 
-def _look_up(
-    files: Sequence[ImageFile], index: EmbeddingIndex | None, max_pixels: int
-) -> dict[str, Content]:
+def look_up(files: Sequence[ImageFile], index: Index | None, max_pixels: int) -> dict[str, Content]:
     """Return the stored contents of unchanged files, by path; too large ones are read again."""
     stored = index.find_files(files) if index else {}
     return {path: content for path, content in stored.items() if _fits(content, max_pixels)}
@@ -115,7 +114,7 @@ def _fits(content: Content, max_pixels: int) -> bool:
     return max_pixels <= 0 or content.width * content.height <= max_pixels
 
 
-def _collapse(
+def collapse(
     files: Sequence[ImageFile],
     outcomes: Mapping[str, Outcome],
     contents: Mapping[str, Content | Skipped],
@@ -165,7 +164,7 @@ class _Loader:
     """Reads and decodes one file; used from many threads at once."""
 
     def __init__(
-        self, embedder: _Embedder, index: EmbeddingIndex | None, side: int, max_pixels: int
+        self, embedder: _Embedder, index: Index | None, side: int, max_pixels: int
     ) -> None:
         self._embedder = embedder
         self._index = index
@@ -221,7 +220,7 @@ class _Embedder:
     The thread that completes a batch embeds it.
     """
 
-    def __init__(self, open_encoder: Callable[[], Encoder], index: EmbeddingIndex | None) -> None:
+    def __init__(self, open_encoder: Callable[[], Encoder], index: Index | None) -> None:
         self.contents: dict[str, Content | Skipped] = {}  # by digest
         self.finished = 0  # files with a content, stored if there is an index
         self._open_encoder = open_encoder

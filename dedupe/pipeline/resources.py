@@ -19,6 +19,7 @@ from dedupe.encoder.runtime import choose_engine, open_encoder
 from dedupe.errors import InputError
 from dedupe.files.paths import USER_FILE, StrPath, UserFile, is_below
 from dedupe.index.embedding_index import EmbeddingIndex, default_index_path
+from dedupe.index.protocol import Index
 from dedupe.options import InputOptions, RunOptions, ScanOptions, WalkOptions
 from dedupe.types import Contents, ImageFile
 from dedupe.verify.verifier import Verifier, load_every_pixel, load_pixels, load_thumbnail
@@ -49,7 +50,7 @@ def open_index(
 
 
 def open_verifier(
-    contents: Contents, options: ScanOptions, *, side: int, index: EmbeddingIndex | None
+    contents: Contents, options: ScanOptions, *, side: int, index: Index | None
 ) -> Verifier:
     """Return what judges rows of the contents, by the first file of each."""
     limit = options.walk.max_pixels

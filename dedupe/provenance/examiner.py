@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from dedupe.decode.formats import DEFAULT_MAX_PIXELS
 from dedupe.decode.read import Unreadable, read
 from dedupe.files.digest import digest_bytes
-from dedupe.index.embedding_index import EmbeddingIndex
+from dedupe.index.protocol import Index
 from dedupe.provenance.evidence import EVIDENCE_VERSION, WHOLE_FRAME, Evidence, compare, from_json
 from dedupe.provenance.rank import rank_contents, score_pair
 from dedupe.provenance.source import Source, read_source
@@ -27,7 +27,7 @@ class Examiner:
         self,
         *,
         max_pixels: int = DEFAULT_MAX_PIXELS,
-        remembered: EmbeddingIndex | None = None,
+        remembered: Index | None = None,
         workers: int | None = None,
     ) -> None:
         """Prepare to examine groups.
@@ -60,7 +60,7 @@ class Examination:
         photos: Sequence[Photo],
         frames: Mapping[str, FrameMatrix],
         max_pixels: int,
-        remembered: EmbeddingIndex | None,
+        remembered: Index | None,
     ) -> None:
         self._photos = photos
         self._frames = frames

@@ -21,7 +21,8 @@ from dedupe.decode.image import decode
 from dedupe.decode.read import Unreadable, read
 from dedupe.decode.thumbnail import make_thumbnail
 from dedupe.files.digest import digest_bytes
-from dedupe.index.embedding_index import Digests, EmbeddingIndex
+from dedupe.index.embedding_index import Digests
+from dedupe.index.protocol import Index
 from dedupe.threads import map_threads
 from dedupe.types import Photo, Verdict
 from dedupe.verify.align import one_thread_each
@@ -147,7 +148,7 @@ class Verifier:
         load_fine: Callable[[Photo], NDArray[np.uint8]] = load_every_pixel,
         workers: int | None = None,
         load_thumbnail: Callable[[Photo], bytes] | None = None,
-        remembered: EmbeddingIndex | None = None,
+        remembered: Index | None = None,
     ) -> None:
         """Prepare to judge rows of `photos`.
 
