@@ -9,32 +9,25 @@ from dataclasses import replace
 from typing import Unpack
 
 from dedupe.apply.sidecars import list_sidecars
-from dedupe.embed import Embedded, embed_files
-from dedupe.encoder.manifest import Manifest
+from dedupe.embed import Embedded
 from dedupe.encoder.threshold import choose_threshold, narrow
 from dedupe.errors import UsageError
 from dedupe.files.paths import StrPath
 from dedupe.group.keep import arrange_files
 from dedupe.ignored.store import find_ignored
-from dedupe.index.embedding_index import EmbeddingIndex
 from dedupe.low_detail import list_low_detail
 from dedupe.options import InputOptions, ScanKeywords, ScanOptions
+from dedupe.pipeline.engine import OpenEngine, open_local_engine
 from dedupe.pipeline.resources import (
     find_protection,
     list_empty_roots,
-    open_index,
     open_manifest,
-    open_run_encoder,
-    open_verifier,
     walk_inputs,
 )
-from dedupe.pipeline.stages import find_pairs, group_pairs
-from dedupe.provenance.examiner import Examiner
 from dedupe.search.limits import SearchLimits
 from dedupe.setting import build
 from dedupe.types import Contents, Group, Progress, Report, Skipped, Statistics, no_progress
 from dedupe.verify.judge import SAME_FRACTION
-from dedupe.walk import Walked
 
 DAMAGED = "damaged"  # reason of a file that was decoded with a warning
 
@@ -70,46 +63,41 @@ def scan(
 
 
 def find_duplicates(
-    inputs: InputOptions, options: ScanOptions, *, on_progress: Progress = no_progress
+    inputs: InputOptions,
+    options: ScanOptions,
+    *,
+    open_engine: OpenEngine = open_local_engine,
+    on_progress: Progress = no_progress,
 ) -> Report:
-    """Find near-duplicate images, as `scan` does, with options as values."""
+    """Find near-duplicate images, as `scan` does, with options as values.
+
+    Args:
+        inputs: what is scanned.
+        options: how.
+        open_engine: opens what runs the stages; the report is the same for each.
+        on_progress: as in `scan`.
+    """
     began = time.perf_counter()
-    files, chosen, run = options.walk, options.duplicates, options.run
-    manifest = open_manifest(run)
+    chosen = options.duplicates
+    manifest = open_manifest(options.run)
     limit = choose_threshold(manifest, chosen.sensitivity, chosen.threshold, verify=chosen.verify)
     is_protected = find_protection(chosen.protect)
     ignored = find_ignored(chosen.ignored)
-    walked = walk_inputs(inputs, files)
+    walked = walk_inputs(inputs, options.walk)
     on_progress("walk", len(walked.files), len(walked.files))
-    with open_index(run.index, manifest.fingerprint) as index:
-        embedded = _embed(walked, options, manifest, index, on_progress)
+    with open_engine(inputs, options, manifest) as engine:
+        embedded = engine.embed(walked.files, on_progress)
         contents = arrange_files(embedded.contents, chosen.keep, is_protected)
         if chosen.verify and chosen.threshold is None and not chosen.sensitivity:
             limit = narrow(manifest, contents.files)
-        found = find_pairs(
-            contents,
-            chosen.keep,
-            limits=SearchLimits(limit, SAME_FRACTION * limit if chosen.verify else limit),
-            index=index,
-            roots=inputs.places,
-            workers=run.workers,
-            on_progress=on_progress,
-        )
-        verifier = open_verifier(contents, options, side=manifest.side, index=index)
-        groups = group_pairs(
-            contents,
-            found.pairs,
-            chosen.keep,
-            threshold=limit,
-            ignored=ignored,
-            judge=verifier.judge if chosen.verify else None,
-            examiner=Examiner(max_pixels=files.max_pixels, remembered=index, workers=run.workers),
-            on_progress=on_progress,
-        )
+        limits = SearchLimits(limit, SAME_FRACTION * limit if chosen.verify else limit)
+        found = engine.find_pairs(contents, limits, on_progress)
+        groups = engine.group_pairs(contents, found.pairs, limit, ignored, on_progress)
     grouped = {photo.path for group in groups for photo in group.photos}
     return Report(
         groups=_number(list_sidecars(g for g in groups if not chosen.across or _spans_roots(g))),
         skipped=(
+            *walked.skipped,
             *embedded.skipped,
             *list_low_detail(contents, grouped),
             *_list_damaged(contents),
@@ -152,32 +140,11 @@ def embed_images(
     if inputs.is_empty:
         raise UsageError("give one folder or file at least: dedupe.embed_images('photos')")
     chosen = build(ScanOptions, options)
-    run = chosen.run
-    manifest = open_manifest(run)
+    manifest = open_manifest(chosen.run)
     walked = walk_inputs(inputs, chosen.walk)
     on_progress("walk", len(walked.files), len(walked.files))
-    with open_index(run.index, manifest.fingerprint) as index:
-        return _embed(walked, chosen, manifest, index, on_progress)
-
-
-def _embed(
-    walked: Walked,
-    options: ScanOptions,
-    manifest: Manifest,
-    index: EmbeddingIndex | None,
-    on_progress: Progress,
-) -> Embedded:
-    """Embed the files of a walk; what the walk skipped is listed first."""
-    run = options.run
-    embedded = embed_files(
-        walked.files,
-        manifest=manifest,
-        open_encoder=lambda: open_run_encoder(run),
-        index=index,
-        workers=run.workers,
-        max_pixels=options.walk.max_pixels,
-        on_progress=on_progress,
-    )
+    with open_local_engine(inputs, chosen, manifest) as engine:
+        embedded = engine.embed(walked.files, on_progress)
     return replace(embedded, skipped=(*walked.skipped, *embedded.skipped))
 
 

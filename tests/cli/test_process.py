@@ -140,10 +140,10 @@ INTERRUPTED_SCAN = """
 import os, signal, sys
 from dedupe.cli import app
 from dedupe.cli.process import run_process
-import dedupe.pipeline.run
+import dedupe.pipeline.engine
 def interrupt(*_arguments, **_options):
     os.kill(os.getpid(), signal.SIGINT)
-dedupe.pipeline.run.embed_files = interrupt
+dedupe.pipeline.engine.embed_files = interrupt
 run_process(app)
 """
 
