@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dedupe.linear_map import split_linear
 from dedupe.provenance.evidence import Evidence, Numbers
 from dedupe.types import Kind, Photo, holds_more
 
@@ -80,23 +81,16 @@ def describe_duplicate(
 
 def _describe_frame(e: Evidence) -> list[str]:
     """Return the words for what was done to the frame."""
-    linear = np.reshape(e.matrix, (2, 3))[:, :2]
-    mirrored = float(np.linalg.det(linear)) < 0
-    left, stretch, right = np.linalg.svd(linear @ np.diag([-1.0 if mirrored else 1.0, 1.0]))
-    turn = left @ right
-    angle = math.degrees(math.atan2(turn[1, 0], turn[0, 0]))
-    quarter = round(angle / 90)
-    tilt = abs(angle - 90 * quarter)
-    stretched = float(stretch[0] / stretch[1])
+    parts = split_linear(np.reshape(e.matrix, (2, 3))[:, :2])
     cropped = e.removed["outside"] if e.removed["outside_any"] else 0.0
     framed = e.added["outside"] if e.added["outside_any"] else 0.0
     words = {
-        "mirrored": mirrored,
-        f"turned {90 * (abs(quarter) % 4)}": quarter % 4 != 0,
-        f"tilted {tilt:.0f}°": tilt >= _TILTED,
+        "mirrored": parts.mirrored,
+        f"turned {parts.degrees}": parts.quarters != 0,
+        f"tilted {parts.tilt:.0f}°": parts.tilt >= _TILTED,
         f"cropped to {100 * (1 - cropped):.0f} %": cropped > _CROPPED,
         "border added": framed > _CROPPED and _is_frame(e),
-        f"stretched {100 * (stretched - 1):.0f} %": stretched > _STRETCHED,
+        f"stretched {100 * (parts.stretch - 1):.0f} %": parts.stretch > _STRETCHED,
     }
     return [word for word, holds in words.items() if holds]
 

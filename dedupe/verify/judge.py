@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from dedupe.linear_map import split_linear
 from dedupe.types import FrameMatrix, Verdict
 from dedupe.verify.align import Alignment, align_bent, align_frames, align_points, find_matches
 from dedupe.verify.features import Features
@@ -235,27 +236,20 @@ def weigh(overlap: Overlap) -> dict[str, float]:
 
 def describe(overlap: Overlap) -> str:
     """Say in words how the two pictures of a copy differ; "" where nothing worth a word does."""
-    linear = overlap.matrix[:, :2]
-    mirrored = float(np.linalg.det(linear)) < 0
-    left, stretch, right = np.linalg.svd(linear @ np.diag([-1.0 if mirrored else 1.0, 1.0]))
-    turn = left @ right
-    angle = math.degrees(math.atan2(turn[1, 0], turn[0, 0]))
-    quarter = round(angle / 90)
-    tilt = abs(angle - 90 * quarter)
+    parts = split_linear(overlap.matrix[:, :2])
     shares = {True: 1.0, False: 1.0}  # least share that is covered, by whether the rest is flat
     for share, framed in (
         (overlap.outer, overlap.outer_framed),
         (overlap.inner, overlap.inner_framed),
     ):
         shares[framed] = min(shares[framed], share)
-    stretched = float(stretch[0] / stretch[1])
     words = {
-        "mirrored": mirrored,
-        f"turned {90 * abs(quarter)}": quarter != 0,
-        f"tilted {tilt:.0f}°": tilt >= 1.5,
+        "mirrored": parts.mirrored,
+        f"turned {parts.degrees}": parts.quarters != 0,
+        f"tilted {parts.tilt:.0f}°": parts.tilt >= 1.5,
         f"cropped to {100 * shares[False]:.0f} %": shares[False] < 0.97,
-        "border added": shares[True] < 0.97 and tilt < 1.5,
-        f"stretched {100 * (stretched - 1):.0f} %": stretched > 1.04,
+        "border added": shares[True] < 0.97 and parts.tilt < 1.5,
+        f"stretched {100 * (parts.stretch - 1):.0f} %": parts.stretch > 1.04,
         "caption or mark added": overlap.overlay > 0.005,
         "greyscale": min(overlap.colourful) < 2 and max(overlap.colourful) > 6,
         "brightness changed": abs(math.log(overlap.gain)) > 0.12,
