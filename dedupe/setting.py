@@ -37,8 +37,8 @@ def option(default: Any, help: str, **how: Any) -> Any:  # noqa: A002
     Args:
         default: value if the option is not given.
         help: one line, with the unit.
-        how: attributes of `Setting`: unit, low, high, choices, panel, metavar, short, off,
-            is_path, argument.
+        how: attributes of `Setting`: unit, low, high, choices, suggestions, panel, metavar,
+            short, off, is_path, argument.
     """
     return field(default=default, metadata={"help": help, **how})
 
@@ -54,6 +54,7 @@ class Setting:
     help: str
     panel: str  # heading in the help
     choices: tuple[str, ...] = ()
+    suggestions: tuple[str, ...] = ()  # completed like choices, but checked elsewhere
     unit: str | None = None  # `bytes` are also written as 10kB
     low: float | None = None  # smallest value
     high: float | None = None  # largest value

@@ -7,9 +7,11 @@ from typing import Annotated, NoReturn
 import typer
 
 from dedupe.cli.apply import apply
+from dedupe.cli.completion import completion
 from dedupe.cli.console import console, ends_cleanly
 from dedupe.cli.evaluate import evaluate
 from dedupe.cli.explain import explain
+from dedupe.cli.help import Command, Group
 from dedupe.cli.history import history
 from dedupe.cli.ignore import ignore
 from dedupe.cli.index import index
@@ -26,11 +28,16 @@ app = typer.Typer(
     name="dedupe",
     help="Find near-duplicate images. A scan changes nothing; a move can be undone.",
     no_args_is_help=True,
+    cls=Group,
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for verb in (scan, explain, near, review, apply, undo, history, ignore, index, train, evaluate):
-    app.command(verb.__name__)(ends_cleanly(verb))
+for verb in (
+    *(scan, explain, near, review, apply, undo, history, ignore, index),
+    *(train, evaluate, completion),
+):
+    app.command(verb.__name__, cls=Command)(ends_cleanly(verb))
 app.add_typer(schedule)
 
 

@@ -23,6 +23,7 @@ from dedupe.apply.run import (
 from dedupe.apply.select import choose
 from dedupe.cli.console import console
 from dedupe.cli.output import ACTIONS, count, describe_action, show_failed
+from dedupe.cli.progress import Stage
 from dedupe.errors import INTERRUPTED, ApplyError, StaleReportError, UsageError
 from dedupe.files.paths import USER_FILE
 from dedupe.ignored.store import find_ignored
@@ -94,7 +95,7 @@ def resume_report(run: str) -> Outcome:
 def _progress_bar(title: str) -> Iterator[Progress]:
     """Show a progress bar; on Ctrl-C, say how to continue and end with its exit code."""
     try:
-        with console.progress({"apply": (title, "files")}) as on_progress:
+        with console.progress({"apply": Stage(title, "files")}) as on_progress:
             yield on_progress
     except ApplyInterrupted as error:  # the same command would find its groups changed
         console.warn(
@@ -139,7 +140,10 @@ def _may_delete(plan: Plan) -> bool:
         raise UsageError(
             f"--delete would delete {files}; add --yes if there is no terminal for the question"
         )
-    return typer.confirm(f"Delete {files}? Undo restores only exact copies of their keepers")
+    try:
+        return typer.confirm(f"Delete {files}? Undo restores only exact copies of their keepers")
+    except typer.Abort:  # Ctrl-C or the end of the input: no
+        return False
 
 
 def _show_left_alone(plan: Plan, stale: Sequence[LeftGroup]) -> None:

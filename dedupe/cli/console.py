@@ -10,13 +10,13 @@ import sys
 import traceback
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, ParamSpec, TextIO, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TextIO, TypeVar
 
 import typer
-from tqdm import tqdm
 
 from dedupe.cli.log import RunLog
 from dedupe.cli.process import drop_output
+from dedupe.cli.progress import BarView, JsonView, NoView, RunProgress, Stage, View
 from dedupe.errors import INTERRUPTED, DedupeError, DedupeWarning, ReportError
 
 if TYPE_CHECKING:
@@ -25,6 +25,13 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 
+Colour = Literal["green", "yellow", "red", "cyan"]
+_COLOURS: Mapping[Colour, str] = {
+    "green": "\x1b[32m",
+    "yellow": "\x1b[33m",
+    "red": "\x1b[31m",
+    "cyan": "\x1b[36m",
+}
 _TIME = "%Y-%m-%dT%H:%M:%S%z"
 
 
@@ -42,6 +49,7 @@ class Console:
     def begin(self, *, debug: bool) -> None:
         """Start a command line: nothing of an earlier one remains."""
         self.debug = debug  # print the traceback of an error
+        self.progress_format = "auto"  # or json, none
         self.promise = ""  # how to go on after an interrupt, if the command can
         self.set_verbosity()
 
@@ -50,10 +58,16 @@ class Console:
         self.quiet = quiet
         self.verbose = verbose
 
-    def say(self, line: str = "", *, to_stderr: bool = False) -> None:
-        """Print one line of the result, unless the user asked for quiet."""
+    def say(self, line: str = "", *, to_stderr: bool = False, colour: Colour | None = None) -> None:
+        """Print one line of the result, unless the user asked for quiet.
+
+        Args:
+            line: may begin with a word that is coloured on a terminal.
+            to_stderr: print on stderr in place of stdout.
+            colour: of the first word.
+        """
         if not self.quiet:
-            _print(line, sys.stderr if to_stderr else sys.stdout)
+            _print(line, sys.stderr if to_stderr else sys.stdout, colour)
 
     def note(self, line: str) -> None:
         """Print a detail, with --verbose only."""
@@ -62,7 +76,7 @@ class Console:
 
     def warn(self, line: str) -> None:
         """Print a warning, also with --quiet."""
-        _print(f"dedupe: {line}", sys.stderr)
+        _print(f"dedupe: {line}", sys.stderr, "red")
         if self.log:
             self.log.warning(readable(line))
 
@@ -105,56 +119,41 @@ class Console:
         self.log = None
         self.warn(line)
 
-    def bar(self, title: str, total: int, unit: str) -> tqdm[Any]:
-        """Return a progress bar, which is shown on a terminal only."""
-        hidden = self.quiet or not sys.stderr.isatty()
-        return tqdm(total=total, desc=title, unit=f" {unit}", disable=hidden, leave=False)
-
     @contextlib.contextmanager
-    def progress(self, titles: Mapping[str, tuple[str, str]]) -> Iterator[Progress]:
-        """Show one progress bar for each stage, as the stages come; each ends at 100 %.
+    def progress(self, stages: Mapping[str, Stage]) -> Iterator[Progress]:
+        """Show the progress of a run: on a terminal a bar, which ends at 100 %.
 
         Args:
-            titles: title and unit of each stage; other stages have no bar.
+            stages: by name, in their order; other stages are not counted.
         """
-        with contextlib.ExitStack() as stack:
-            bars: dict[str, tqdm[Any]] = {}
+        view = self._view()
+        complete = False
+        try:
+            yield RunProgress(stages, view)
+            complete = True
+        finally:
+            view.close(complete=complete)
 
-            def on_progress(stage: str, done: int, total: int) -> None:
-                if stage not in titles:
-                    return
-                if stage not in bars:
-                    for earlier in bars.values():
-                        _complete(earlier)
-                    bars[stage] = stack.enter_context(
-                        self.bar(titles[stage][0], total, titles[stage][1])
-                    )
-                bar = bars[stage]
-                bar.total = max(total, bar.n + done)
-                bar.update(done)
-
-            yield on_progress
-            for bar in bars.values():
-                _complete(bar)
+    def _view(self) -> View:
+        if self.progress_format == "json":
+            return JsonView()
+        hidden = self.quiet or self.progress_format == "none" or not sys.stderr.isatty()
+        return NoView() if hidden else BarView()
 
 
 console = Console()
 
 
-def _complete(bar: tqdm[Any]) -> None:
-    """Show a bar as done: its total was an estimate."""
-    if bar.n:
-        bar.total = bar.n
-    bar.refresh()
-
-
-def _print(line: str, stream: Any) -> None:
+def _print(line: str, stream: Any, colour: Colour | None = None) -> None:
     """Print a line that may name any file: a terminal gets no control characters or broken text.
 
     A stream that cannot be written, because its reader has gone or its disk is full, never ends a
     command: the scan, and the moves after it, go on.
     """
     text = readable(line)
+    if colour and takes_colours(stream):
+        first, space, rest = text.partition(" ")
+        text = f"{_COLOURS[colour]}{first}\x1b[0m{space}{rest}"
     encoding = getattr(stream, "encoding", None) or "utf-8"
     try:
         print(text.encode(encoding, "backslashreplace").decode(encoding), file=stream)
@@ -164,6 +163,13 @@ def _print(line: str, stream: Any) -> None:
         drop_output(stream)
         if stream is sys.stdout:
             console.warn(f"cannot write to stdout: {error.strerror}")
+
+
+def takes_colours(stream: Any) -> bool:
+    """Return whether a stream is a terminal with colours, and NO_COLOR is not set."""
+    return bool(
+        stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    )
 
 
 def readable(text: str) -> str:
@@ -191,7 +197,7 @@ def ends_cleanly(command: Callable[P, R]) -> Callable[P, R]:
         except BrokenPipeError as error:  # the reader of our output went away
             drop_output(sys.stdout)
             raise typer.Exit(0) from error
-        except typer.Exit:
+        except (typer.Exit, typer.Abort):  # Abort: a question was left with Ctrl-C or Ctrl-D
             raise
         except Exception as error:
             _show(f"unexpected {type(error).__name__}: {error}; run with --debug to see where")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dedupe.cli.console import console
+from dedupe.cli.progress import Stage
 from dedupe.encoder.manifest import BUILT_IN
 
 if TYPE_CHECKING:
@@ -23,13 +24,15 @@ def evaluate(
             help="Folders of photos without copies.", show_default=False, metavar="PHOTOS"
         ),
     ],
-    encoder: Annotated[str | None, typer.Option(help="Folder of another encoder.")] = None,
+    encoder: Annotated[
+        str | None, typer.Option(help="Folder of another encoder.", metavar="FOLDER")
+    ] = None,
     originals: Annotated[int, typer.Option(min=1, help="Photos to make copies of.")] = 100,
     distractors: Annotated[int, typer.Option(min=1, help="Other photos, none a copy.")] = 400,
     seed: Annotated[int, typer.Option(help="Seed of every random choice.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     plot: Annotated[
-        str | None, typer.Option(help="Also draw the curve: .png, .svg or .pdf.")
+        str | None, typer.Option(help="Also draw the curve: .png, .svg or .pdf.", metavar="FILE")
     ] = None,
 ) -> None:
     """Edit photos in memory, and count the copies that an encoder finds."""
@@ -40,7 +43,7 @@ def evaluate(
     if plot:
         check_can_plot(plot)
     opened = open_encoder(Path(encoder) if encoder else BUILT_IN)
-    with console.progress({"edit": ("Editing", "photos")}) as on_progress:
+    with console.progress({"edit": Stage("Editing", "photos")}) as on_progress:
         found = run_evaluation(
             opened,
             photos,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dedupe.cli.console import console
-from dedupe.encoder.manifest import BUILT_IN
+from dedupe.encoder.manifest import BUILT_IN, SENSITIVITIES
 
 if TYPE_CHECKING:
     from dedupe.explain.explain import Explanation, Seen
@@ -26,11 +26,17 @@ def explain(
         str | None,
         typer.Option(help="Draw a figure, a PNG file; loads TensorFlow.", metavar="FILE"),
     ] = None,
-    encoder: Annotated[str | None, typer.Option(help="Folder of another encoder.")] = None,
+    encoder: Annotated[
+        str | None, typer.Option(help="Folder of another encoder.", metavar="FOLDER")
+    ] = None,
     sensitivity: Annotated[
         str,
         typer.Option(
-            help="strict, balanced, loose or wide, of the explained scan.", metavar="NAME"
+            help="strict, balanced, loose or wide, of the explained scan.",
+            metavar="NAME",
+            autocompletion=lambda incomplete: [
+                n for n in SENSITIVITIES if n.startswith(incomplete)
+            ],
         ),
     ] = "wide",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,

@@ -19,16 +19,22 @@ from dedupe.types import Group
 def ignore(
     files: Annotated[
         list[str] | None,
-        typer.Argument(help="Two files or more, none a duplicate of another.", show_default=False),
+        typer.Argument(
+            help="Two files or more, none a duplicate of another.",
+            show_default=False,
+            metavar="FILE",
+        ),
     ] = None,
-    report: Annotated[str, typer.Option(help="Take a group of this report instead.")] = "",
+    report: Annotated[
+        str, typer.Option(help="Take a group of this report instead.", metavar="REPORT")
+    ] = "",
     group: Annotated[int | None, typer.Option(min=1, help="Its number in the report.")] = None,
     list_all: Annotated[bool, typer.Option("--list", help="List the ignored files.")] = False,
     forget_them: Annotated[
         bool, typer.Option("--forget", help="Report these files again.")
     ] = False,
     ignored: Annotated[
-        str, typer.Option(help="File of the decisions. Default: that of the user.")
+        str, typer.Option(help="File of the decisions. Default: that of the user.", metavar="FILE")
     ] = "",
 ) -> None:
     """Record that files are not duplicates: no scan reports one as a copy of another again.

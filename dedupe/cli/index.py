@@ -27,9 +27,12 @@ def index(
             "--only-encoder",
             help="With --prune: keep the vectors of this encoder only: a folder, or default.",
             show_default=False,
+            metavar="FOLDER",
         ),
     ] = "",
-    file: Annotated[str, typer.Option("--index", help="Another file than the user's.")] = "",
+    file: Annotated[
+        str, typer.Option("--index", help="Another file than the user's.", metavar="FILE")
+    ] = "",
 ) -> None:
     """Show the size of the index; with --prune, remove entries that no scan will need.
 

@@ -10,6 +10,7 @@ import typer
 
 from dedupe.cli.console import console
 from dedupe.cli.options import takes
+from dedupe.cli.progress import Stage
 from dedupe.options import RunOptions, WalkOptions
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def near(
     """
     from dedupe.explain.neighbours import find_neighbours  # loads OpenCV: not for --help
 
-    with console.progress({"embed": ("Reading", "images")}) as on_progress:
+    with console.progress({"embed": Stage("Reading", "images")}) as on_progress:
         found = find_neighbours(
             image,
             *roots,

@@ -195,7 +195,7 @@ def _parameter(word: Word) -> inspect.Parameter:
         show_default=False,
         rich_help_panel=setting.panel,
         metavar=_metavar(setting),
-        autocompletion=_complete(setting) if setting.choices else None,
+        autocompletion=_complete(setting) if setting.choices or setting.suggestions else None,
     )
     written: Any = str if setting.is_list or setting.unit == "bytes" else setting.kind
     return _keyword(word.name, (list[str] if written is tuple else written) | None, option, None)
@@ -217,10 +217,11 @@ def _metavar(setting: Setting) -> str:
 
 def _complete(setting: Setting) -> Callable[[str], list[str]]:
     """Return what completes the value: the choices, also behind the last comma of a list."""
+    known = setting.choices or setting.suggestions
 
     def complete(incomplete: str) -> list[str]:
         done, comma, last = incomplete.rpartition(",") if setting.is_list else ("", "", incomplete)
-        return [f"{done}{comma}{c}" for c in setting.choices if c.startswith(last)]
+        return [f"{done}{comma}{c}" for c in known if c.startswith(last)]
 
     return complete
 

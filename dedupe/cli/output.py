@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING
 
-from dedupe.cli.console import console
+from dedupe.cli.console import Colour, console
 from dedupe.errors import ReportError
 from dedupe.report import read_report
-from dedupe.types import ActionKind, Duplicate, Group, Report
+from dedupe.types import KINDS, ActionKind, Duplicate, Group, Photo, Report
 
 if TYPE_CHECKING:
     from dedupe.apply.execute import FailedAction
@@ -27,6 +28,7 @@ ACTIONS: dict[ActionKind, str] = {
 """The participle of each action."""
 
 _MEMBERS_SHOWN = 6
+_KIND_COLOURS: Mapping[str, Colour] = {"keep": "green", "same": "cyan", "edited": "yellow"}
 
 
 def show_report(
@@ -41,8 +43,19 @@ def show_report(
         groups: groups to print; None for all.
     """
     on_stdout = path == "-"
-    for line in _lines(report, path, new, groups):
+    shown = (report if new is None else new).groups
+    for group in shown[:groups]:
+        for line, colour in group_lines(group):
+            console.say(line, to_stderr=on_stdout, colour=colour)
+    if groups is not None and len(shown) > groups:
+        console.say(
+            f"... and {count(len(shown) - groups, 'more group')}; --show all prints them",
+            to_stderr=on_stdout,
+        )
+    for line in totals(report, new):
         console.say(line, to_stderr=on_stdout)
+    if not on_stdout:
+        console.say(f"report: {path}")
     for skipped in report.skipped:
         console.note(f"skipped {skipped.path}: {skipped.reason} {skipped.detail}".rstrip())
 
@@ -58,26 +71,13 @@ def read_earlier(path: str) -> Report | None:
         return None
 
 
-def _lines(report: Report, path: str, new: Report | None, groups: int | None) -> list[str]:
-    lines = []
-    shown = (report if new is None else new).groups
-    for group in shown[:groups]:
-        lines += _group_lines(group)
-    if groups is not None and len(shown) > groups:
-        lines.append(f"... and {count(len(shown) - groups, 'more group')}")
-    lines += totals(report, new)
-    if path != "-":
-        lines.append(f"report: {path}")
-    return lines
-
-
 def totals(report: Report, new: Report | None = None) -> list[str]:
     """Return one line each: the totals, the skipped files if any, and the totals of `new`."""
     scanned = report.statistics
     lines = [
         f"{count(scanned.images, 'image')} in {scanned.seconds:.1f} s: "
-        f"{count(len(report.groups), 'group')}, {count(len(report.duplicates), 'duplicate')}, "
-        f"{size(report.bytes_freed)} could be freed"
+        f"{count(len(report.groups), 'group')}, {count(len(report.duplicates), 'duplicate')}"
+        f"{_by_kind(report)}, {size(report.bytes_freed)} could be freed"
     ]
     if report.skipped:
         listed = ", ".join(f"{number} {reason}" for reason, number in skip_reasons(report).items())
@@ -129,20 +129,45 @@ def skip_reasons(report: Report) -> dict[str, int]:
     return dict(sorted(Counter(skipped.reason for skipped in report.skipped).items()))
 
 
-def _group_lines(group: Group) -> list[str]:
-    lines = [f"keep  {_short(group.keeper.path)}  ({group.reason})"]
-    for duplicate in group.duplicates[:_MEMBERS_SHOWN]:
-        lines.append(f"      {_short(duplicate.photo.path)}  {_relation(duplicate)}")
-    if len(group.duplicates) > _MEMBERS_SHOWN:
-        lines.append(f"      ... and {len(group.duplicates) - _MEMBERS_SHOWN} more")
+def group_lines(group: Group) -> list[tuple[str, Colour | None]]:
+    """Return a group as a table: role or kind, pixels, bytes, date, path, and how it was made.
+
+    Returns:
+        Each line with the colour of its first word.
+    """
+    shown = group.duplicates[:_MEMBERS_SHOWN]
+    rows: list[tuple[str, Photo, str]] = [("keep", group.keeper, f"({group.reason})")]
+    rows += [(duplicate.kind, duplicate.photo, _relation(duplicate)) for duplicate in shown]
+    cells = [_cells(photo) for _, photo, _ in rows]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines: list[tuple[str, Colour | None]] = []
+    for (word, photo, words), numbers in zip(rows, cells, strict=True):
+        aligned = "  ".join(c.rjust(width) for c, width in zip(numbers, widths, strict=True))
+        line = f"{word:6}  {aligned}  {_short(photo.path)}  {words}".rstrip()
+        lines.append((line, _KIND_COLOURS.get(word)))
+    if len(group.duplicates) > len(shown):
+        lines.append((f"        ... and {len(group.duplicates) - len(shown)} more", None))
     return lines
 
 
+def _cells(photo: Photo) -> tuple[str, str, str]:
+    """Return pixels, bytes and the day of the last change, in local time."""
+    try:
+        day = datetime.fromtimestamp(photo.file.mtime_ns / 1e9).strftime("%Y-%m-%d")
+    except (OverflowError, ValueError, OSError):  # a year that no calendar has
+        day = "?"
+    return f"{photo.width} x {photo.height}", size(photo.file.size), day
+
+
 def _relation(duplicate: Duplicate) -> str:
-    if duplicate.kind == "exact":
-        return "the same bytes"
-    distance = f"distance {duplicate.distance:.2f}"
-    return f"{distance}, {duplicate.how}" if duplicate.how else distance
+    return "the same bytes" if duplicate.kind == "exact" else duplicate.how
+
+
+def _by_kind(report: Report) -> str:
+    """Return the number of duplicates of each kind, in brackets."""
+    found = Counter(duplicate.kind for duplicate in report.duplicates)
+    listed = ", ".join(f"{found[kind]:,} {kind}" for kind in KINDS if found[kind])
+    return f" ({listed})" if listed else ""
 
 
 def _short(path: str) -> str:

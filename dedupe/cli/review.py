@@ -12,9 +12,14 @@ from dedupe.cli.console import console
 
 
 def review(
-    report: Annotated[str, typer.Argument(help="A report of `dedupe scan`.", show_default=False)],
+    report: Annotated[
+        str, typer.Argument(help="A report of `dedupe scan`.", show_default=False, metavar="REPORT")
+    ],
     decisions: Annotated[
-        str, typer.Option(help="File of the decisions.", show_default="REPORT.decisions.jsonl")
+        str,
+        typer.Option(
+            help="File of the decisions.", show_default="REPORT.decisions.jsonl", metavar="FILE"
+        ),
     ] = "",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 for a free one.")] = 0,
     read_only: Annotated[bool, typer.Option("--read-only", help="Show, record nothing.")] = False,
@@ -22,7 +27,8 @@ def review(
         bool, typer.Option("--no-browser", help="Print the address, open nothing.")
     ] = False,
     ignored: Annotated[
-        str, typer.Option(help="File of `dedupe ignore`.", show_default="the user's")
+        str,
+        typer.Option(help="File of `dedupe ignore`.", show_default="the user's", metavar="FILE"),
     ] = "",
 ) -> None:
     """Show each group side by side in the browser and record decisions. Changes no photo.

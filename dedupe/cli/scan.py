@@ -15,6 +15,7 @@ from dedupe.cli.console import console
 from dedupe.cli.options import takes
 from dedupe.cli.output import describe_search, read_earlier, show_report
 from dedupe.cli.outputs import check_move_to, check_roots, check_written, stream_to_stdout
+from dedupe.cli.progress import Stage
 from dedupe.cli.run_summary import Clock, Run, one_line, summarise, write_summary
 from dedupe.errors import DUPLICATES_FOUND, SOME_SKIPPED, UsageError
 from dedupe.files.lock import hold_lock
@@ -33,11 +34,12 @@ GROUPS: dict[str, type] = {
 """The option class of each parameter of the command, in the order of its help."""
 
 _STAGES = {
-    "embed": ("Reading", "images"),
-    "search": ("Comparing", "images"),
-    "verify": ("Verifying", "pairs"),
-    "keep": ("Choosing", "groups"),
+    "embed": Stage("Reading", "images", weight=0.45),
+    "search": Stage("Comparing", "images", weight=0.02),
+    "verify": Stage("Verifying", "pairs", weight=0.38),
+    "keep": Stage("Choosing", "groups", weight=0.15),
 }
+"""Weights: shares of the time of a first scan; docs/performance.md has the figures."""
 
 
 @takes(GROUPS, config=read_config)

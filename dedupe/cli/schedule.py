@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperCommand
 
 from dedupe.cli.config import read_config
 from dedupe.cli.console import console, ends_cleanly
+from dedupe.cli.help import Command, Group
 from dedupe.cli.options import (
     build_groups,
     command_line,
@@ -64,10 +64,12 @@ schedule = typer.Typer(
     name="schedule",
     help="Scan every night: install, list, run now, or remove the job.",
     no_args_is_help=True,
+    cls=Group,
+    rich_markup_mode=None,
 )
 
 
-class _WithScanOptions(TyperCommand):
+class _WithScanOptions(Command):
     """A command that takes the options of a scan after `--`, and checks them as `scan` does."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -81,7 +83,7 @@ class _WithScanOptions(TyperCommand):
 
 def _scan_command() -> Any:
     """Return `scan` as a Click command; Typer has Click under another name in each version."""
-    alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
     alone.command()(scan)
     return typer.main.get_command(alone)
 
@@ -92,14 +94,23 @@ def _scan_command() -> Any:
 @ends_cleanly
 def install(
     context: typer.Context,
-    at: Annotated[str, typer.Option(help="Time of day, as 02:30.", show_default=False)],
+    at: Annotated[
+        str, typer.Option(help="Time of day, as 02:30.", show_default=False, metavar="TIME")
+    ],
     roots: Annotated[
         list[str] | None,
         typer.Argument(help="Folders and files, then -- and options of `dedupe scan`."),
     ] = None,
     weekly: Annotated[bool, typer.Option("--weekly", help="On Sundays only.")] = False,
-    name: Annotated[str, typer.Option(help="Name of the job.")] = "nightly",
-    kind: Annotated[str, typer.Option(help=f"{', '.join(KINDS)}.")] = "auto",
+    name: Annotated[str, typer.Option(help="Name of the job.", metavar="NAME")] = "nightly",
+    kind: Annotated[
+        str,
+        typer.Option(
+            help=f"{', '.join(KINDS)}.",
+            metavar="NAME",
+            autocompletion=lambda incomplete: [k for k in KINDS if k.startswith(incomplete)],
+        ),
+    ] = "auto",
     show: Annotated[
         bool, typer.Option("--print", help="Print what would be written; install nothing.")
     ] = False,
@@ -124,7 +135,7 @@ def install(
     console.say(f"to run it now: dedupe schedule run {name}")
 
 
-@schedule.command("list")
+@schedule.command("list", cls=Command)
 @ends_cleanly
 def list_scheduled() -> None:
     """List the jobs, and the result of the last run of each."""
@@ -137,7 +148,7 @@ def list_scheduled() -> None:
         console.say("nothing is scheduled")
 
 
-@schedule.command()
+@schedule.command(cls=Command)
 @ends_cleanly
 def remove(name: _Name = "nightly") -> None:
     """Remove a job from its scheduler. Its reports stay."""
@@ -147,7 +158,7 @@ def remove(name: _Name = "nightly") -> None:
         console.say(hint)
 
 
-@schedule.command()
+@schedule.command(cls=Command)
 @ends_cleanly
 def run(name: _Name = "nightly") -> None:
     """Run a job now, here, as its scheduler would, and end with its exit code."""

@@ -10,6 +10,7 @@ import typer
 
 from dedupe.cli.console import console
 from dedupe.cli.options import takes
+from dedupe.cli.progress import Stage
 from dedupe.errors import InputError
 from dedupe.siamese.config import TrainingPlan, plan_for
 
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from dedupe.siamese.train import TrainingStep
 
 _IMAGENET = "imagenet"
+_STAGES = {
+    "decode": Stage("Reading", "photos", weight=0.02),
+    "train": Stage("Training", "steps", weight=0.98),
+}
 Photos = Annotated[
     list[str], typer.Argument(help="Folders of photos.", show_default=False, metavar="PHOTOS")
 ]
@@ -85,14 +90,13 @@ def _train(
 ) -> Manifest:
     from dedupe.siamese.build import make_encoder
 
-    with (
-        console.progress({"decode": ("Reading", "photos")}) as on_progress,
-        console.bar("Training", plan.steps, "steps") as bar,
-    ):
+    with console.progress(_STAGES) as on_progress:
+        last = 0
 
         def on_step(step: TrainingStep) -> None:
-            bar.update(step.step - bar.n)
-            bar.set_postfix({name: f"{value:.3f}" for name, value in step.numbers.items()})
+            nonlocal last
+            on_progress("train", step.step - last, plan.steps)
+            last = step.step
 
         console.promise = "; the same command goes on from the last checkpoint"
         return make_encoder(

@@ -8,6 +8,7 @@ import typer
 
 from dedupe.cli.console import console
 from dedupe.cli.output import count, show_failed
+from dedupe.cli.progress import Stage
 from dedupe.errors import ApplyError
 
 
@@ -27,7 +28,7 @@ def undo(
 
     globs = select or ["*"]
     console.promise = "; the same command goes on from here"
-    with console.progress({"undo": ("Restoring", "files")}) as on_progress:
+    with console.progress({"undo": Stage("Restoring", "files")}) as on_progress:
         outcome = undo_run(
             run or _last_run(),
             wanted=lambda path: any(fits(path, g) for g in globs),

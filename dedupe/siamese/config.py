@@ -13,6 +13,18 @@ if TYPE_CHECKING:
 
 LOSSES = ("binary", "contrastive", "nt_xent", "triplet")
 VIEWS = ("edited", "turned")
+TOWER_NAMES = (
+    "residual",
+    "fovea",
+    "tiny",
+    "tiny_elu",
+    "tiny_pooled",
+    "mobilenetv2",
+    "resnet50",
+    "signet",
+    "inceptionv3",
+)
+HEAD_NAMES = ("l1", "euclidean", "cosine", "spatial")
 PRECISIONS = {"float32": "float32", "bfloat16": "mixed_bfloat16"}  # Keras's name for each
 
 
@@ -26,6 +38,7 @@ class TrainingPlan:
         "residual",
         "Network of both images: residual, fovea, tiny, tiny_elu, tiny_pooled, mobilenetv2, "
         "resnet50, signet or inceptionv3. Default: that of --weights, else residual.",
+        suggestions=TOWER_NAMES,
     )
     side: int = option(128, "Edge of the input, in pixels.", low=32)
     embedding: int = option(128, "Length of an embedding.", low=2)
@@ -42,16 +55,24 @@ class TrainingPlan:
     hard_share: float = 0.5  # share of a step's photos that are look-alikes of its other photos
     held_out: float = 0.05  # share of the photos kept out of training, to calibrate on
     photo_side: int = option(213, "Edge of photos in memory. Default: 5/3 of --side.", low=32)
-    head: str = option("", "Judge of pairs: l1, euclidean, cosine or spatial.")  # "": fitted last
-    loss: str = option("nt_xent", "binary, contrastive, triplet or nt_xent.")
+    head: str = option(  # "": fitted last
+        "", "Judge of pairs: l1, euclidean, cosine or spatial.", suggestions=HEAD_NAMES
+    )
+    loss: str = option("nt_xent", "binary, contrastive, triplet or nt_xent.", suggestions=LOSSES)
     margin: float | None = option(
         None, "Margin of contrastive (default 1) and triplet (default 0.2).", low=0
     )
-    views: str = option("edited", "edited, or turned: by 10 degrees and 10 % at most.")
+    views: str = option(
+        "edited", "edited, or turned: by 10 degrees and 10 % at most.", suggestions=VIEWS
+    )
     imagenet: bool = False  # begin from ImageNet weights
     frozen: bool = option(False, "Train the layers above the backbone only.")
     ema: float = 0.0  # share of the averaged weights that a step keeps; 0 for the last weights
-    precision: str = option("float32", "float32, or bfloat16 if the hardware computes it.")
+    precision: str = option(
+        "float32",
+        "float32, or bfloat16 if the hardware computes it.",
+        suggestions=tuple(PRECISIONS),
+    )
     seed: int = option(0, "Seed of every random choice.")
 
     def side_at(self, step: int) -> int:
