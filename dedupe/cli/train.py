@@ -11,6 +11,7 @@ import typer
 from dedupe.cli.console import console
 from dedupe.cli.options import takes
 from dedupe.cli.progress import Stage
+from dedupe.encoder.manifest import BUILT_IN, KERAS_FILE
 from dedupe.errors import InputError
 from dedupe.siamese.config import TrainingPlan, plan_for
 
@@ -51,7 +52,8 @@ def train(
 ) -> None:
     """Train an encoder on edited pairs of photos.
 
-    Takes hours on a CPU. A run that was stopped continues from its last checkpoint.
+    Takes hours on a CPU, or as long as --minutes says. A run that was stopped continues from its
+    last checkpoint. An encoder that finds fewer copies than the weights it started from is refused.
 
     Options that are not given have the values that suit the tower.
     """
@@ -63,12 +65,19 @@ def train(
 
         check_can_plot(plot)
     start = Path(weights) if weights not in (None, _IMAGENET) else None
+    if "minutes" in fields and "tower" not in fields and weights is None:
+        start = BUILT_IN / KERAS_FILE
     plan = _plan(fields, start, imagenet=weights == _IMAGENET)
     manifest = _train(photos, Path(out), plan, source or [], start)
     if plot:
         from dedupe.siamese.plot import plot_training
 
         plot_training(Path(out, "training", "training.csv"), Path(plot))
+    if recall := manifest.training.get("recall"):
+        console.say(
+            f"of the copies of held-out photos the first weights find {recall['before']:.1%}, "
+            f"the new ones {recall['after']:.1%}"
+        )
     for name, threshold in manifest.thresholds.items():
         console.say(
             f"{name:9} distance {threshold.distance:.3f}: finds {threshold.recall:.1%} of edited "
@@ -95,7 +104,9 @@ def _train(
 
         def on_step(step: TrainingStep) -> None:
             nonlocal last
-            on_progress("train", step.step - last, plan.steps)
+            if not last and plan.minutes is not None:
+                console.note(f"{step.steps:,} training steps fit into {plan.minutes:g} minutes")
+            on_progress("train", step.step - last, step.steps)
             last = step.step
 
         console.promise = "; the same command goes on from the last checkpoint"

@@ -13,10 +13,12 @@ import keras
 from dedupe.encoder.manifest import MANIFEST, Manifest, read_manifest
 from dedupe.errors import EncoderError
 from dedupe.files.outputs import check_encoder_folder
+from dedupe.siamese.compare import compare_with_start
 from dedupe.siamese.config import TrainingPlan
 from dedupe.siamese.dataset import load_photos, split_photos
 from dedupe.siamese.export import export
 from dedupe.siamese.log import LOG_COLUMNS
+from dedupe.siamese.pace import fit_to_minutes
 from dedupe.siamese.train import TrainingStep, train, writing
 from dedupe.types import Progress, no_progress
 
@@ -55,7 +57,8 @@ def make_encoder(
         UsageError: the parts of the plan do not fit together, or `folder` holds files that are no
             encoder.
         InputError: too few photos.
-        EncoderError: training failed, or `folder` cannot be written.
+        EncoderError: training failed, or `folder` cannot be written, or the new encoder finds fewer
+            copies among held-out photos than the encoder of `start`.
     """
     plan.check()
     check_encoder_folder(str(folder), ENCODER_MARKS)
@@ -64,8 +67,11 @@ def make_encoder(
     photos, digests = load_photos(roots, side=plan.photo_side, on_progress=on_progress)
     learned, held_out = split_photos(photos, digests, held_out=plan.held_out)
     del photos
-    trained = train(learned, plan, folder=folder / "training", start=start, on_step=on_step)
-    training = {
+    log = folder / "training"
+    if plan.minutes is not None:
+        plan = fit_to_minutes(plan, learned, start=start, folder=log)
+    trained = train(learned, plan, folder=log, start=start, on_step=on_step)
+    training: dict[str, Any] = {
         "photos": len(learned),
         "sources": list(sources),
         "plan": asdict(plan),
@@ -74,6 +80,7 @@ def make_encoder(
     }
     if start is not None:
         training["started_from"] = _origin(start)
+        training["recall"] = compare_with_start(trained.tower, start, plan, held_out)
     with writing(folder):
         return export(trained, folder, plan, held_out, training)
 

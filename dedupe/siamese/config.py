@@ -43,6 +43,12 @@ class TrainingPlan:
     side: int = option(128, "Edge of the input, in pixels.", low=32)
     embedding: int = option(128, "Length of an embedding.", low=2)
     steps: int = option(4000, "Training steps.", low=1)
+    minutes: float | None = option(
+        None,
+        "Length of the run; chooses steps, photos of a step and rate. Starts from the built-in "
+        "encoder unless --tower or --weights is given.",
+        low=0.1,
+    )
     pairs: int = option(256, "Photos of one step, two views of each.", low=2)
     small_share: float = option(
         0.6, "Share of the steps on views of two thirds of the side.", low=0, high=1

@@ -42,6 +42,7 @@ class TrainingStep:
     """The result of one training step."""
 
     step: int
+    steps: int  # of the whole training
     numbers: dict[str, float] = field(default_factory=dict)  # loss, pair_accuracy, spread ...
 
 
@@ -133,7 +134,7 @@ def fit(
         result = trainer.train_on_batch(views, return_dict=True)
         numbers = {name: float(value) for name, value in result.items()}
         guard(numbers, step)
-        on_step(TrainingStep(step + 1, numbers))
+        on_step(TrainingStep(step + 1, plan.steps, numbers))
         recent.append(numbers)
         with writing(folder):
             if (step + 1) % log_every == 0:

@@ -7,6 +7,7 @@ photo, (i, i + B), as of two, (i, i + 1 + B), like the seeds.
 from __future__ import annotations
 
 import contextlib
+import warnings
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +20,7 @@ from dedupe.errors import EncoderError, one_line
 from dedupe.siamese import losses
 from dedupe.siamese.config import PRECISIONS, TrainingPlan, takes_any_size
 from dedupe.siamese.heads import build_head, safe_distance
-from dedupe.siamese.towers import build_tower
+from dedupe.siamese.towers import build_tower, load_backbone
 
 Tensor = Any  # a tensor of whichever backend Keras runs on
 
@@ -110,7 +111,7 @@ def build_trainer(plan: TrainingPlan, start: Path | None = None) -> SiameseTrain
 
     Args:
         plan: how to train.
-        start: a `.keras` or `.weights.h5` file of the same tower to start from.
+        start: a `.keras` or `.weights.h5` file of the same tower, or of its backbone alone.
 
     Raises:
         UsageError: the parts of the plan do not fit together.
@@ -122,12 +123,7 @@ def build_trainer(plan: TrainingPlan, start: Path | None = None) -> SiameseTrain
     with _precision(plan):
         tower = build_tower(plan.tower, side=side, embedding=plan.embedding, backbone=plan.backbone)
     if start is not None:
-        try:
-            tower.load_weights(str(start))
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-            raise EncoderError(
-                f"{start} holds no weights of this tower: {one_line(error)}"
-            ) from error
+        _load(tower, start)
     head = build_head(plan.head, tower) if plan.loss == "binary" else None
     trainer = SiameseTrainer(tower, plan, head)
     optimizer = _build_optimizer(plan)
@@ -135,6 +131,23 @@ def build_trainer(plan: TrainingPlan, start: Path | None = None) -> SiameseTrain
     trainer.build((None, plan.side, plan.side, 3))
     optimizer.build(trainer.trainable_variables)
     return trainer
+
+
+def _load(tower: Any, start: Path) -> None:
+    """Load the weights of a whole tower, or else of its backbone.
+
+    Raises:
+        EncoderError: `start` holds neither.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", UserWarning)  # Keras leaves out layers with a warning
+            tower.load_weights(str(start))
+    except (OSError, ValueError, KeyError, UserWarning, zipfile.BadZipFile) as error:
+        with contextlib.suppress(OSError, ValueError, KeyError, zipfile.BadZipFile):
+            if load_backbone(tower, start):
+                return
+        raise EncoderError(f"{start} holds no weights of this tower: {one_line(error)}") from error
 
 
 @contextlib.contextmanager

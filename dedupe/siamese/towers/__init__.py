@@ -14,13 +14,21 @@ from typing import Any
 from dedupe.errors import UsageError
 from dedupe.siamese.towers.inceptionv3 import inceptionv3
 from dedupe.siamese.towers.mobilenetv2 import mobilenetv2
-from dedupe.siamese.towers.pretrained import Backbone
+from dedupe.siamese.towers.pretrained import Backbone, load_backbone
 from dedupe.siamese.towers.residual import GEM_FLOOR, MIDDLE_WEIGHT, fovea, residual
 from dedupe.siamese.towers.resnet50 import resnet50
 from dedupe.siamese.towers.signet import signet
 from dedupe.siamese.towers.tiny import tiny
 
-__all__ = ["GEM_FLOOR", "MIDDLE_WEIGHT", "TOWERS", "Backbone", "build_tower", "check_tower"]
+__all__ = [
+    "GEM_FLOOR",
+    "MIDDLE_WEIGHT",
+    "TOWERS",
+    "Backbone",
+    "build_tower",
+    "check_tower",
+    "load_backbone",
+]
 
 TOWERS: dict[str, Callable[..., Any]] = {
     "residual": residual,
