@@ -263,7 +263,7 @@ class Group:
 class Statistics:
     """What a scan saw and how long it took."""
 
-    images: int  # files read as pictures; 0 in a report that was read from CSV
+    images: int  # files read as pictures; 0 in a report that does not contain it
     reused: int  # of those, how many came from the index
     seconds: float  # wall time of the whole scan
     empty_roots: tuple[str, ...] = ()  # absolute; roots without an image

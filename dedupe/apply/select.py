@@ -66,8 +66,8 @@ def check_limits(
         return
     if not images:
         raise UsageError(
-            "--max-fraction needs the number of scanned images, which a CSV report does not "
-            "contain: use a JSON report, or --max-actions"
+            "--max-fraction needs the number of scanned images, which this report does not "
+            "contain: scan again, or use --max-actions"
         )
     if count > max_fraction * images:
         raise _too_many(

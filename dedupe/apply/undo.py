@@ -9,7 +9,7 @@ from pathlib import Path
 
 from dedupe.apply.actions import undo_action
 from dedupe.apply.execute import FailedAction, recover_all
-from dedupe.apply.history import Run, find_run
+from dedupe.apply.history import Run, find_run, read_run
 from dedupe.apply.journal import reopen_journal
 from dedupe.apply.plan import Action
 from dedupe.files.state import describe_error
@@ -83,6 +83,26 @@ def undo(
         if not lost and all(_is_final(a) for a in before.actions if a.number in applied):
             journal.record("undone")
     return UndoOutcome(tuple(restored), tuple(failed))
+
+
+def list_restorable(
+    run: str | Path,
+    *,
+    folder: Path | None = None,
+    wanted: Callable[[str], bool] = lambda _path: True,
+) -> tuple[Action, ...]:
+    """Return the actions that `undo` would take back, the last one first. Changes nothing.
+
+    Args:
+        run, folder, wanted: as for `undo`.
+
+    Raises:
+        ApplyError: there is no such run, or its journal cannot be read.
+    """
+    found = read_run(find_run(run, folder))
+    chosen = _choose(found, wanted)
+    away = found.applied | found.pending.keys()
+    return tuple(a for a in reversed(found.actions) if a.number in away and a.number in chosen)
 
 
 def _choose(run: Run, wanted: Callable[[str], bool]) -> Set[int]:

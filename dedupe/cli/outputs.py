@@ -16,6 +16,7 @@ _KINDS: Mapping[str, OutputKind] = {
     "report": "report",
     "page": "report",
     "summary": "summary",
+    "metrics": "metrics",
     "log": "log",
     "lock": "lock",
     "index": "index",

@@ -15,7 +15,7 @@ from dedupe.distribution import read_version
 from dedupe.errors import ReportError
 from dedupe.files.outputs import check_output
 from dedupe.files.replace import replace_file
-from dedupe.types import Report
+from dedupe.types import KINDS, Report
 
 if TYPE_CHECKING:
     from dedupe.apply.run import Applied
@@ -70,6 +70,7 @@ def summarise(run: Run, *, clock: Clock) -> dict[str, Any]:
         "images": report.statistics.images,
         "groups": len(report.groups),
         "duplicates": len(report.duplicates),
+        "kinds": {kind: sum(d.kind == kind for d in report.duplicates) for kind in KINDS},
         "bytes_freed": report.bytes_freed,
         "skipped": skip_reasons(report),
         "report": None if run.path == "-" else os.path.abspath(run.path),

@@ -7,17 +7,19 @@ import os
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import typer
 
 from dedupe.cli.config import read_config
 from dedupe.cli.console import console
+from dedupe.cli.notices import announcing, check_notify
 from dedupe.cli.options import takes
 from dedupe.cli.output import describe_search, read_earlier, show_report
 from dedupe.cli.outputs import check_move_to, check_roots, check_written, stream_to_stdout
 from dedupe.cli.progress import Stage
 from dedupe.cli.run_summary import Clock, Run, one_line, summarise, write_summary
-from dedupe.errors import DUPLICATES_FOUND, SOME_SKIPPED, UsageError
+from dedupe.errors import DUPLICATES_FOUND, SOME_SKIPPED, InputError, UsageError
 from dedupe.files.lock import hold_lock
 from dedupe.files.paths import is_below
 from dedupe.options import ActionOptions, InputOptions, JobOptions, ReportOptions, ScanOptions
@@ -52,11 +54,33 @@ def scan(
 ) -> None:
     """Find near-duplicate images and write a report. Changes no photo without an action."""
     console.set_verbosity(quiet=output.quiet or output.brief, verbose=output.verbose)
+    console.progress_format = output.progress
     clock = Clock()
-    check_scan(inputs, output, action, options, job)
+    facts: dict[str, Any] = {}
+    with announcing(job, clock, facts):
+        check_scan(inputs, output, action, options, job)
+        run = _run(inputs, output, action, options, job, clock)
+        facts |= summarise(run, clock=clock)
+        _check_strict(run, job)
+    if output.review and run.report.groups:
+        from dedupe.cli.review import review
+
+        review(run.path)
+    _exit(run, job)
+
+
+def _run(
+    inputs: InputOptions,
+    output: ReportOptions,
+    action: ActionOptions,
+    options: ScanOptions,
+    job: JobOptions,
+    clock: Clock,
+) -> Run:
+    """Scan, write and print the report, and act on it."""
     if options.run.index is not None:
         console.promise = "; the same command goes on from here"
-    roots = [os.fspath(root) for root in inputs.roots]
+    roots = [os.fspath(root) for root in inputs.places]
     path = os.fspath(output.report)
     with ExitStack() as stack:
         if job.log:
@@ -78,11 +102,18 @@ def scan(
             if job.summary:
                 write_summary(os.fspath(job.summary), summarise(run, clock=clock))
             console.conclude(one_line(run), to_stderr=path == "-", silent=not output.brief)
-    if output.review and run.report.groups:
-        from dedupe.cli.review import review
+    return run
 
-        review(path)
-    _exit(run, job)
+
+def _check_strict(run: Run, job: JobOptions) -> None:
+    """Raise what makes a run a failed one: trouble of an action, or an empty root if strict."""
+    if run.applied:
+        from dedupe.cli.actions import raise_trouble
+
+        raise_trouble(run.applied.outcome)
+    if job.strict and run.report.statistics.empty_roots:
+        listed = ", ".join(run.report.statistics.empty_roots)
+        raise InputError(f"no image below {listed}: check that the disk is mounted")
 
 
 def check_scan(
@@ -107,6 +138,7 @@ def check_scan(
         "report": output.report,
         "page": output.page,
         "summary": job.summary,
+        "metrics": job.metrics,
         "log": job.log,
         "lock": job.lock,
         "index": options.run.index,
@@ -114,6 +146,8 @@ def check_scan(
     check_written({n: p for n, p in paths.items() if isinstance(p, str | os.PathLike)})
     if action.move_to:
         check_move_to(os.fspath(action.move_to))
+    if job.notify:
+        check_notify(job.notify)
 
 
 def _find(inputs: InputOptions, options: ScanOptions, action: ActionOptions) -> Report:
@@ -193,10 +227,6 @@ def _exit(run: Run, job: JobOptions) -> None:
     from dedupe.decode.formats import NOT_EXAMINED
     from dedupe.low_detail import REASON as LOW_DETAIL
 
-    if run.applied:
-        from dedupe.cli.actions import raise_trouble
-
-        raise_trouble(run.applied.outcome)
     if job.fail_on_duplicates and run.report.groups:
         raise typer.Exit(DUPLICATES_FOUND)
     if job.strict and any(

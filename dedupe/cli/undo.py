@@ -21,12 +21,24 @@ def undo(
         list[str] | None,
         typer.Option(help="Only files with a matching name or path.", metavar="GLOB"),
     ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the files; change nothing.")
+    ] = False,
 ) -> None:
     """Restore every file of a run to its place."""
     from dedupe.apply.select import fits  # not for --help
+    from dedupe.apply.undo import list_restorable
     from dedupe.apply.undo import undo as undo_run
 
     globs = select or ["*"]
+    if dry_run:
+        files = list_restorable(
+            run or _last_run(), wanted=lambda path: any(fits(path, g) for g in globs)
+        )
+        for action in files:
+            console.say(f"{action.target or action.keeper or action.kind} -> {action.source}")
+        console.say(f"{count(len(files), 'file')} would be brought back; nothing was touched")
+        return
     console.promise = "; the same command goes on from here"
     with console.progress({"undo": Stage("Restoring", "files")}) as on_progress:
         outcome = undo_run(

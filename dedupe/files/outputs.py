@@ -17,7 +17,7 @@ from typing import Literal
 from dedupe.errors import EncoderError, ReportError, UsageError
 
 OutputKind = Literal[
-    "report", "summary", "lock", "log", "figure", "plot", "index", "job", "decisions"
+    "report", "summary", "lock", "log", "figure", "plot", "index", "job", "decisions", "metrics"
 ]
 
 _ENDS = 1 << 16  # bytes read at either end of a file: every mark below lies there
@@ -27,6 +27,7 @@ JSON_ROW_MARK = b'{"group": '  # the first bytes of a report as JSON Lines
 PARQUET_MARK = b"PAR1"  # the first and last bytes of every Parquet file
 PARQUET_KIND = b"dedupe report"  # in the metadata at the end of a report as Parquet
 HTML_MARK = b"<!doctype html><!-- dedupe report -->"  # the first bytes of a report as HTML
+METRICS_MARK = b"# dedupe metrics"  # the first line of metrics
 LOG_FILES = 3  # older parts of a log, path.1 to path.3
 
 
@@ -100,9 +101,12 @@ def _check_part(path: str, kind: OutputKind, is_ours: Callable[[bytes], bool]) -
 
 def _check_folder(path: str, kind: OutputKind) -> None:
     folder = os.path.dirname(os.path.realpath(path))
-    if kind in ("index", "job") or os.path.isdir(folder):  # these two create their folders
+    if os.path.isdir(folder):
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise ReportError(f"cannot write the {kind} {path}: {os.strerror(errno.EACCES)}")
         return
-    raise ReportError(f"cannot write the {kind} {path}: {os.strerror(errno.ENOENT)}")
+    if kind not in ("index", "job"):  # these two create their folders
+        raise ReportError(f"cannot write the {kind} {path}: {os.strerror(errno.ENOENT)}")
 
 
 def _read_ends(path: str) -> bytes:
@@ -240,6 +244,10 @@ def _is_decisions(content: bytes) -> bool:
     return content[: len(mark)] == mark[: len(content)]  # a kill may have cut the first line
 
 
+def _is_metrics(content: bytes) -> bool:
+    return content.startswith(METRICS_MARK)
+
+
 _IS_OURS: Mapping[OutputKind, Callable[[bytes], bool]] = {
     "report": _is_report,
     "summary": _is_summary,
@@ -250,4 +258,5 @@ _IS_OURS: Mapping[OutputKind, Callable[[bytes], bool]] = {
     "index": is_index,
     "job": _is_job,
     "decisions": _is_decisions,
+    "metrics": _is_metrics,
 }

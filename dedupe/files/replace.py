@@ -20,10 +20,10 @@ _PRIVATE = 0o600  # outputs contain paths of private photos
 _TEMPORARY = re.compile(r"\.dedupe-[0-9a-f]{12}\.part")
 
 
-def replace_file(path: str, chunks: Iterable[bytes]) -> None:
+def replace_file(path: str, chunks: Iterable[bytes], *, mode: int = _PRIVATE) -> None:
     """Write a file under a temporary name beside it, flush it, and give it its name.
 
-    A new file is readable by its owner only; an older one keeps its permissions. A symbolic link is
+    A new file has the permissions `mode`; an older one keeps its own. A symbolic link is
     followed. After any failure, also in `chunks`, the old file is intact and the temporary one is
     removed. Temporary files that killed runs left in the folder are removed as well.
 
@@ -37,8 +37,7 @@ def replace_file(path: str, chunks: Iterable[bytes]) -> None:
     temporary, descriptor = _create(folder)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            if old_mode is not None:
-                os.chmod(temporary, old_mode)
+            os.chmod(temporary, mode if old_mode is None else old_mode)
             for chunk in chunks:
                 file.write(chunk)
             file.flush()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from dedupe.errors import UsageError
 from dedupe.files.paths import StrPath
 from dedupe.report import Format
 from dedupe.setting import Checked, option
+
+ProgressFormat = Literal["auto", "json", "none"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +37,9 @@ class ReportOptions(Checked):
     quiet: bool = option(False, "Print errors only.", short="-q")
     verbose: bool = option(False, "Print more.", short="-v")
     brief: bool = option(False, "Print one line, at the end.")
+    progress: ProgressFormat = option(
+        "auto", "auto (a bar on a terminal), none, or json: lines on stderr."
+    )
 
     @property
     def groups_shown(self) -> int | None:
@@ -61,5 +66,13 @@ class JobOptions(Checked):
     summary: StrPath | None = option(None, "Write a summary as JSON.", is_path=True)
     log: StrPath | None = option(None, "Append that line and warnings to this file.", is_path=True)
     lock: StrPath | None = option(None, "Exit 11 if another run holds this file.", is_path=True)
-    strict: bool = option(False, "Exit 1 if a file was skipped.")
+    metrics: StrPath | None = option(
+        None, "Write counts for Prometheus (textfile collector).", is_path=True
+    )
+    notify: str | None = option(
+        None,
+        "Send counts to this URL, also if the run failed: a POST of JSON, or apprise.",
+        metavar="URL",
+    )
+    strict: bool = option(False, "Exit 1 if a file was skipped, 3 if a root has no image.")
     fail_on_duplicates: bool = option(False, "Exit 10 if there are duplicates.")

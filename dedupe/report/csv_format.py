@@ -99,6 +99,7 @@ def _row(cells: list[str]) -> Row:
             digest=cell["digest"],
             encoder=cell["encoder"],
             threshold=_decimal(cell, "threshold"),
+            images=_whole(cell, "images"),
             sidecars=_names(cell, "sidecars"),
         )
     )

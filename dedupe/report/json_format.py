@@ -74,17 +74,17 @@ def parse_json(data: bytes) -> Report:
     if _get(top, "version", int) != _VERSION:
         raise ValueError(f"version {top['version']} is not {_VERSION}: another dedupe wrote it")
     encoder, threshold = _get(top, "encoder", str), _get(top, "threshold", float)
-    rows = [
-        row
-        for group in _get(top, "groups", list)
-        for row in _rows(group, encoder=encoder, threshold=threshold)
-    ]
-    report = report_of(rows, skipped=tuple(_skip(item) for item in _get(top, "skipped", list)))
-    report = _with_matrices(report, _get(top, "groups", list))
     seen = _get(top, "statistics", dict)
     statistics = Statistics(
         _get(seen, "images", int), _get(seen, "reused", int), _get(seen, "seconds", float)
     )
+    rows = [
+        row
+        for group in _get(top, "groups", list)
+        for row in _rows(group, encoder, threshold, statistics.images)
+    ]
+    report = report_of(rows, skipped=tuple(_skip(item) for item in _get(top, "skipped", list)))
+    report = _with_matrices(report, _get(top, "groups", list))
     return replace(report, encoder=encoder, threshold=threshold, statistics=statistics)
 
 
@@ -169,7 +169,7 @@ def _statistics(report: Report) -> dict[str, Any]:
     }
 
 
-def _rows(group: object, *, encoder: str, threshold: float) -> Iterator[Row]:
+def _rows(group: object, encoder: str, threshold: float, images: int) -> Iterator[Row]:
     number = _get(group, "group", int)
     try:
         reason, keep = _get(group, "reason", str), _get(group, "keeper", dict)
@@ -191,6 +191,7 @@ def _rows(group: object, *, encoder: str, threshold: float) -> Iterator[Row]:
                     mtime_ns=_get_large(file, "mtime_ns"),
                     digest=_get(file, "digest", str),
                     threshold=threshold,
+                    images=images,
                     sidecars=() if kept else _names(_get(file, "sidecars", list)),
                     **shared,
                 )

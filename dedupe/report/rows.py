@@ -55,6 +55,7 @@ class Row:
     digest: str
     encoder: str  # of the report, in each of its rows
     threshold: float  # of the report, in each of its rows
+    images: int  # of the scan, in each of its rows; 0 if it is not known
     sidecars: tuple[str, ...] = ()  # names in the folder of the file; none for the keeper
 
 
@@ -89,7 +90,7 @@ def _listed(report: Report) -> Iterator[Row]:
 
 
 def report_of(rows: Iterable[Row], *, skipped: tuple[Skipped, ...] = ()) -> Report:
-    """Build the report that checked rows describe; its statistics are unknown, and 0.
+    """Build the report that checked rows describe; of its statistics only `images` is known.
 
     Raises:
         RowError: the rows contradict each other.
@@ -102,7 +103,7 @@ def report_of(rows: Iterable[Row], *, skipped: tuple[Skipped, ...] = ()) -> Repo
         skipped=skipped,
         encoder=listed[0].encoder if listed else "",
         threshold=listed[0].threshold if listed else 0.0,
-        statistics=Statistics(images=0, reused=0, seconds=0.0),
+        statistics=Statistics(images=listed[0].images if listed else 0, reused=0, seconds=0.0),
     )
 
 
@@ -167,6 +168,7 @@ def _row(report: Report, number: int, group: Group, duplicate: Duplicate | None)
             digest=photo.digest,
             encoder=report.encoder,
             threshold=round(report.threshold, DECIMALS),
+            images=report.statistics.images,
             sidecars=duplicate.sidecars if duplicate else (),
         )
     )
@@ -204,6 +206,7 @@ def _check_whole(rows: list[Row]) -> None:
         _agree(row, row.path not in seen, f"{row.path!r} is in the report twice")
         _agree(row, row.encoder == rows[0].encoder, f"{row.path!r} names another encoder")
         _agree(row, row.threshold == rows[0].threshold, f"{row.path!r} names another threshold")
+        _agree(row, row.images == rows[0].images, f"{row.path!r} names another count of images")
         seen.add(row.path)
         previous = row.group
 
@@ -221,6 +224,7 @@ def _check_numbers(row: Row) -> None:
     _require(row.distance <= row.threshold, f"{row.path!r} lies beyond the threshold")
     _require(min(row.width, row.height) > 0, f"{row.path!r} has no pixels")
     _require(0 <= row.bytes < _LARGEST, f"{row.bytes} bytes is not a size")
+    _require(0 <= row.images < _LARGEST, f"{row.images} images is not a count")
     _require(-_LATEST <= row.mtime_ns < _LATEST, f"mtime_ns {row.mtime_ns} is not a time")
     _require(bool(_DIGEST.fullmatch(row.digest)), f"digest {row.digest!r} is not 32 hex digits")
 

@@ -73,7 +73,7 @@ def test_limits_count_photos(plan: Plan) -> None:
 
 
 def test_a_share_of_an_unknown_number_is_a_mistake_of_usage(plan: Plan) -> None:
-    with pytest.raises(UsageError, match="use a JSON report"):
+    with pytest.raises(UsageError, match="scan again, or use --max-actions"):
         check_limits(plan, 0, max_fraction=0.5)
 
 

@@ -213,6 +213,71 @@ def test_scan_moves_duplicates_and_undo_brings_them_back(archive: Path) -> None:
     assert snapshot(archive) == before
 
 
+def test_history_and_a_dry_undo_list_the_files_of_a_run(archive: Path) -> None:
+    aside = archive.parent / "aside"
+    run("scan", archive, "--report", archive.parent / "r.csv", "--move-to", aside)
+    after = snapshot(archive.parent)
+    id_ = run("history").stdout.split()[0]
+    listed = run("history", id_).stdout.splitlines()
+    planned = run("undo", "--dry-run", "--select", "*small*").stdout.splitlines()
+    moved = {str(archive / "old" / name) for name in ("cat (1).jpg", "small cat.jpg")}
+    assert {line.split(" -> ")[0] for line in listed[:-1]} == moved
+    assert planned == [
+        f"{aside / 'old' / 'small cat.jpg'} -> {archive / 'old' / 'small cat.jpg'}",
+        "1 file would be brought back; nothing was touched",
+    ]
+    assert snapshot(archive.parent) == after
+    run("undo")
+    assert all(
+        line.endswith("(in its place)") for line in run("history", id_).stdout.split("\n")[:2]
+    )
+
+
+def test_strict_fails_if_a_root_has_no_image(archive: Path) -> None:
+    (archive.parent / "empty").mkdir()
+    report = archive.parent / "r.csv"
+    roots = (archive, archive.parent / "empty")
+    assert run("scan", *roots, "--report", report, "--exclude", "broken*").exit_code == 0
+    strict = run("scan", *roots, "--report", report, "--exclude", "broken*", "--strict")
+    assert strict.exit_code == 3
+    assert strict.stderr.endswith("empty: check that the disk is mounted\n")
+
+
+def test_the_progress_is_json_on_stderr_if_asked_for(archive: Path) -> None:
+    result = run("scan", archive, "--report", archive.parent / "r.csv", "--progress", "json")
+    lines = [json.loads(line) for line in result.stderr.splitlines()]
+    assert lines[-1]["share"] == 1
+    assert {line["stage"]: line.get("unit") for line in lines} == {
+        "embed": "images",
+        "search": "images",
+        "verify": "pairs",
+        "keep": "groups",
+        "end": None,
+    }
+
+
+def test_the_share_of_max_fraction_is_known_from_a_csv_report(archive: Path) -> None:
+    report = archive.parent / "r.csv"
+    run("scan", archive, "--report", report)
+    aside = archive.parent / "aside"
+    stopped = run("apply", report, "--move-to", aside, "--max-fraction", "0.4")
+    moved = run("apply", report, "--move-to", aside, "--max-fraction", "0.5")
+    assert (stopped.exit_code, moved.exit_code) == (8, 0)
+    assert "2 of 4 photos, more than the 0.4 of --max-fraction" in stopped.stderr
+
+
+def test_a_group_is_a_table_of_kind_pixels_bytes_date_path_and_how(archive: Path) -> None:
+    os.utime(archive / "cat.jpg", (1_000_000_000, 1_000_000_000))
+    printed = run("scan", archive, "--report", archive.parent / "r.csv").stdout.splitlines()
+    words = [line.split("  ") for line in printed[:3]]
+    cells = [[word.strip() for word in line if word.strip()] for line in words]
+    assert [line[0] for line in cells] == ["keep", "exact", "same"]
+    assert [line[1] for line in cells] == ["451 x 300", "451 x 300", "226 x 150"]
+    assert cells[0][3] == "2001-09-09"
+    assert cells[1][5] == "the same bytes"
+    assert "\x1b" not in "".join(printed)
+
+
 @pytest.mark.parametrize("by_link", [False, True])
 def test_what_was_moved_aside_inside_a_root_is_not_scanned_again(
     archive: Path, by_link: bool

@@ -72,7 +72,7 @@ def test_a_second_scan_shows_nothing_and_writes_everything(scan: Scan) -> None:
     scan("--new-only")
     result = scan("--new-only")
     assert shown(result) == []
-    assert "1 group, 1 duplicate, " in result.stdout
+    assert "1 group, 1 duplicate (1 same), " in result.stdout
     assert "0 new groups, 0 new duplicates since the last report\n" in result.stdout
     assert groups() == {"cat.png": ["cat.jpg"]}
 

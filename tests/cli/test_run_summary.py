@@ -18,7 +18,7 @@ from dedupe.cli.console import Console
 from dedupe.files.lock import hold_lock
 
 LINE = (
-    r"3 images in \d+\.\d s: 1 group, 1 duplicate, \S+ \w+ could be freed; "
+    r"3 images in \d+\.\d s: 1 group, 1 duplicate \(1 exact\), \S+ \w+ could be freed; "
     "1 file skipped: 1 not an image"
 )
 
@@ -79,6 +79,7 @@ def test_a_summary_contains_every_field_for_a_program(photos: Path, tmp_path: Pa
         "images": 3,
         "groups": 1,
         "duplicates": 1,
+        "kinds": {"exact": 1, "same": 0, "edited": 0},
         "bytes_freed": (photos / "a.jpg").stat().st_size,
         "skipped": {"not an image": 1},
         "report": str(tmp_path / "dedupe-report.csv"),

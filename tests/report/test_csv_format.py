@@ -18,11 +18,13 @@ from dedupe.types import Report
 
 HEADER = (
     "group,role,path,keeper,distance,kind,how,reason,width,height,format,bytes,mtime_ns,digest,"
-    "encoder,threshold,sidecars\n"
+    "encoder,threshold,images,sidecars\n"
 )
 DIGEST = "ab" * 16
-KEEP = f"1,keep,/p/a,/p/a,0.000000,,,largest,4,3,PNG,9,7,{DIGEST},e1,0.500000,\n"
-NEAR = f"1,duplicate,/p/b,/p/a,0.250000,same,turned 90,largest,4,3,PNG,9,7,{DIGEST},e1,0.500000,\n"
+KEEP = f"1,keep,/p/a,/p/a,0.000000,,,largest,4,3,PNG,9,7,{DIGEST},e1,0.500000,100,\n"
+NEAR = (
+    f"1,duplicate,/p/b,/p/a,0.250000,same,turned 90,largest,4,3,PNG,9,7,{DIGEST},e1,0.500000,100,\n"
+)
 GOOD = HEADER + KEEP + NEAR
 NASTY = [
     "a,b",
@@ -66,6 +68,7 @@ def test_the_csv_holds_one_row_per_file_with_the_keeper_first() -> None:
         photo.digest,
         "e1",
         "0.500000",
+        "100",
         "",
     ]
     assert [row[8:] for row in rows[1:]] == [facts] * 5
@@ -127,7 +130,7 @@ def test_the_order_of_groups_given_does_not_change_the_bytes() -> None:
     [
         (HEADER, "", "line 1: the columns are not group,role"),
         (",sidecars\n", "\n", "line 1: the columns are not"),
-        ("1,duplicate", "1,duplicate,", "line 3: 18 cells instead of 17"),
+        ("1,duplicate", "1,duplicate,", "line 3: 19 cells instead of 18"),
         ("1,duplicate", "\n1,duplicate", "line 3: 0 cells"),
         (NEAR, "", "line 2: group 1 has no duplicate"),
         (KEEP, "", "line 2: group 1 does not begin with the file that is kept"),
@@ -158,7 +161,11 @@ def test_the_order_of_groups_given_does_not_change_the_bytes() -> None:
         ("0.250000", "2.5", "distance 2.5 is not in [0, 2]"),
         ("0.250000", "0.500001", "line 3: '/p/b' lies beyond the threshold"),
         ("0.000000", "0.1", "line 2: '/p/a' is kept, but has a distance"),
-        ("0.500000,\n1,dup", '0.500000,"[""x""]"\n1,dup', "'/p/a' is kept, but has sidecars"),
+        (
+            "0.500000,100,\n1,dup",
+            '0.500000,100,"[""x""]"\n1,dup',
+            "'/p/a' is kept, but has sidecars",
+        ),
         (NEAR, NEAR[:-1] + "x\n", "sidecars 'x' is not a JSON array of names"),
         (NEAR, NEAR[:-1] + "[7]\n", "sidecars '[7]' is not a JSON array of names"),
         (NEAR, NEAR[:-1] + '"[""../b.xmp""]"\n', "is not in its plain form"),
@@ -176,6 +183,7 @@ def test_the_order_of_groups_given_does_not_change_the_bytes() -> None:
         ("turned 90,largest", "turned 90,oldest", "line 3: group 1 gives two reasons"),
         (NEAR, NEAR.replace("e1", "e2"), "line 3: '/p/b' names another encoder"),
         (NEAR, NEAR.replace("0.500000", "0.6"), "line 3: '/p/b' names another threshold"),
+        (NEAR, NEAR.replace(",100,", ",99,"), "line 3: '/p/b' names another count of images"),
         (
             NEAR,
             NEAR.replace("same", "exact").replace(DIGEST, "cd" * 16),
