@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from dedupe.apply.run import resume_run as resume_run
     from dedupe.apply.select import choose as select_duplicates
     from dedupe.apply.undo import undo as undo_run
+    from dedupe.distributed import scan_with_ray as scan_with_ray
     from dedupe.encoder.runtime import open_encoder as open_encoder
     from dedupe.explain.explain import explain as explain_pair
     from dedupe.explain.neighbours import find_neighbours as find_neighbours
@@ -57,6 +58,7 @@ _LAZY = {
     "read_report": "dedupe.report:read_report",
     "resume_run": "dedupe.apply.run:resume_run",
     "scan": "dedupe.pipeline:scan",
+    "scan_with_ray": "dedupe.distributed:scan_with_ray",
     "select_duplicates": "dedupe.apply.select:choose",
     "train_encoder": "dedupe.siamese.build:make_encoder",
     "undo_run": "dedupe.apply.undo:undo",
@@ -86,6 +88,7 @@ __all__ = [
     "read_report",
     "resume_run",
     "scan",
+    "scan_with_ray",
     "select_duplicates",
     "train_encoder",
     "undo_run",

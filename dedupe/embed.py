@@ -80,7 +80,7 @@ def embed_files(
         IndexFileError: the index cannot be read or written.
         EncoderError: the encoder cannot be opened or fails.
     """
-    stored = look_up(files, index, max_pixels)
+    stored = select_fitting(index.find_files(files), max_pixels) if index else {}
     on_progress("embed", len(stored), len(files))
     outcomes: dict[str, Outcome] = {path: content.digest for path, content in stored.items()}
     contents: dict[str, Content | Skipped] = {c.digest: c for c in stored.values()}
@@ -104,9 +104,8 @@ def embed_files(
     return collapse(files, outcomes, contents, manifest.dimension, reused=len(stored))
 
 
-def look_up(files: Sequence[ImageFile], index: Index | None, max_pixels: int) -> dict[str, Content]:
-    """Return the stored contents of unchanged files, by path; too large ones are read again."""
-    stored = index.find_files(files) if index else {}
+def select_fitting(stored: Mapping[str, Content], max_pixels: int) -> dict[str, Content]:
+    """Return the stored contents that are not too large, by path; the others are read again."""
     return {path: content for path, content in stored.items() if _fits(content, max_pixels)}
 
 

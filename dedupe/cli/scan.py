@@ -23,6 +23,7 @@ from dedupe.errors import DUPLICATES_FOUND, SOME_SKIPPED, InputError, UsageError
 from dedupe.files.lock import hold_lock
 from dedupe.files.paths import is_below
 from dedupe.options import ActionOptions, InputOptions, JobOptions, ReportOptions, ScanOptions
+from dedupe.options.cluster import ClusterOptions
 from dedupe.report import choose_format, new_since, write_report
 from dedupe.types import Report
 
@@ -31,6 +32,7 @@ GROUPS: dict[str, type] = {
     "output": ReportOptions,
     "action": ActionOptions,
     "options": ScanOptions,
+    "cluster": ClusterOptions,
     "job": JobOptions,
 }
 """The option class of each parameter of the command, in the order of its help."""
@@ -50,6 +52,7 @@ def scan(
     output: ReportOptions,
     action: ActionOptions,
     options: ScanOptions,
+    cluster: ClusterOptions,
     job: JobOptions,
 ) -> None:
     """Find near-duplicate images and write a report. Changes no photo without an action."""
@@ -58,8 +61,8 @@ def scan(
     clock = Clock()
     facts: dict[str, Any] = {}
     with announcing(job, clock, facts):
-        check_scan(inputs, output, action, options, job)
-        run = _run(inputs, output, action, options, job, clock)
+        check_scan(inputs, output, action, options, cluster, job)
+        run = _run(inputs, output, action, options, cluster, job, clock)
         facts |= summarise(run, clock=clock)
         _check_strict(run, job)
     if output.review and run.report.groups:
@@ -74,6 +77,7 @@ def _run(
     output: ReportOptions,
     action: ActionOptions,
     options: ScanOptions,
+    cluster: ClusterOptions,
     job: JobOptions,
     clock: Clock,
 ) -> Run:
@@ -88,7 +92,7 @@ def _run(
         if job.lock:
             stack.enter_context(hold_lock(Path(job.lock)))
         earlier = read_earlier(path) if output.new_only or output.page else None
-        found = _find(inputs, options, action)
+        found = _find(inputs, options, cluster, action)
         if not output.allow_empty:
             check_roots(path, found.statistics.empty_roots)
         _write(found, output, acts=action.kind is not None)
@@ -121,6 +125,7 @@ def check_scan(
     output: ReportOptions,
     action: ActionOptions,
     options: ScanOptions,
+    cluster: ClusterOptions,
     job: JobOptions,
 ) -> None:
     """Check what no option class can check: options of several classes, and files to be written.
@@ -133,6 +138,8 @@ def check_scan(
     """
     if inputs.is_empty:
         raise UsageError("say what to scan: dedupe scan FOLDER..., or `roots` in a --config file")
+    if cluster.ray and isinstance(options.run.index, str | os.PathLike):
+        raise UsageError("--ray keeps embeddings in --store, not in --index")
     choose_format(output.report, output.format)
     paths = {
         "report": output.report,
@@ -150,7 +157,10 @@ def check_scan(
         check_notify(job.notify)
 
 
-def _find(inputs: InputOptions, options: ScanOptions, action: ActionOptions) -> Report:
+def _find(
+    inputs: InputOptions, options: ScanOptions, cluster: ClusterOptions, action: ActionOptions
+) -> Report:
+    from dedupe.distributed import choose_engine
     from dedupe.pipeline import find_duplicates  # loads SciPy and OpenCV: not for --help
 
     aside = _globs_of(action.move_to, [os.fspath(root) for root in inputs.roots])
@@ -159,6 +169,7 @@ def _find(inputs: InputOptions, options: ScanOptions, action: ActionOptions) -> 
         found = find_duplicates(
             inputs,
             replace(options, walk=walk),
+            open_engine=choose_engine(cluster),
             on_progress=on_progress,
         )
     if found.statistics.search is not None:

@@ -1,0 +1,148 @@
+"""The engine on Ray: each stage of a scan as tasks on a cluster."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from dedupe.decode.image import DECODER_VERSION
+from dedupe.distributed.cluster import LOCAL, Cluster
+from dedupe.distributed.embedding import EmbedJob, Finished, embed_partitions
+from dedupe.distributed.grouping import GroupJob, group_components
+from dedupe.distributed.store import Parts, PartStore, Place, default_folder
+from dedupe.embed import Embedded, Outcome, collapse, select_fitting
+from dedupe.encoder.manifest import Manifest
+from dedupe.errors import EngineError, UsageError
+from dedupe.files.paths import USER_FILE
+from dedupe.ignored.pairs import IgnoredPairs
+from dedupe.index.database import default_index_path
+from dedupe.index.embedding_index import Content
+from dedupe.options import InputOptions, RunOptions, ScanOptions
+from dedupe.options.cluster import ClusterOptions
+from dedupe.pipeline.engine import Engine
+from dedupe.pipeline.stages import find_pairs
+from dedupe.search.limits import SearchLimits
+from dedupe.search.search import Found
+from dedupe.types import Contents, Group, ImageFile, Pairs, Progress, Skipped
+from dedupe.walk import VANISHED
+
+
+@contextlib.contextmanager
+def open_ray_engine(
+    where: ClusterOptions, _inputs: InputOptions, options: ScanOptions, manifest: Manifest
+) -> Iterator[Engine]:
+    """Connect to a cluster, and yield the engine on it; tasks end with the context."""
+    with contextlib.ExitStack() as stack:
+        folder = _choose_folder(where, options.run, stack)
+        store = PartStore.open(folder, manifest.fingerprint, DECODER_VERSION)
+        cluster = Cluster(where.ray or LOCAL, cores=options.run.workers)
+        stack.callback(cluster.close)
+        yield RayEngine(cluster, store, _name_encoder(options), manifest, where.partition)
+
+
+def _choose_folder(where: ClusterOptions, run: RunOptions, stack: contextlib.ExitStack) -> str:
+    """Return the folder of the store; a temporary one if nothing is to be kept."""
+    if where.store is not None:
+        return os.path.abspath(where.store)
+    if run.index is None:
+        return stack.enter_context(tempfile.TemporaryDirectory(prefix="dedupe-"))
+    if run.index is not USER_FILE:
+        raise UsageError("a scan with --ray keeps embeddings in --store, not in --index")
+    return default_folder(default_index_path())
+
+
+def _name_encoder(options: ScanOptions) -> ScanOptions:
+    """Return the options with a folder of the encoder that does not depend on the current one."""
+    encoder = options.run.encoder
+    if isinstance(encoder, str | os.PathLike):
+        encoder = os.path.abspath(encoder)
+    return replace(options, run=replace(options.run, encoder=encoder, index=None))
+
+
+class RayEngine:
+    """Runs the stages of a scan on a cluster."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        store: PartStore,
+        options: ScanOptions,
+        manifest: Manifest,
+        partition: int | None = None,
+    ) -> None:
+        """Prepare to run the stages of one scan.
+
+        Args:
+            cluster: an open connection.
+            store: where parts are written.
+            options: of the scan, with an absolute folder of the encoder.
+            manifest: of the encoder.
+            partition: files in one task; None for a number that suits files and cores.
+        """
+        self._cluster, self._store, self._options = cluster, store, options
+        self._manifest, self._partition = manifest, partition
+        self._places: dict[str, Place] = {}
+
+    def embed(self, files: Sequence[ImageFile], on_progress: Progress) -> Embedded:
+        """Embed files, see `Engine`; those in the store are not read."""
+        limit = self._options.walk.max_pixels
+        parts = self._store.read(self._store.list_parts())
+        known = select_fitting(parts.find_files(files), limit)
+        on_progress("embed", len(known), len(files))
+        outcomes: dict[str, Outcome] = {path: content.digest for path, content in known.items()}
+        job = EmbedJob(self._options.run, self._manifest, limit, self._store)
+        fresh = [file for file in files if file.path not in known]
+        written = []
+        for finished in embed_partitions(self._cluster, fresh, job, self._partition):
+            _check_reach(finished)
+            outcomes |= finished.digests
+            outcomes |= {skipped.path: skipped for skipped in finished.skipped}
+            written += [finished.part] if finished.part else []
+            done = len(finished.digests) + len(finished.skipped)
+            on_progress("embed", done, len(files))
+        contents = self._collect(parts, written)
+        return collapse(files, outcomes, contents, self._manifest.dimension, reused=len(known))
+
+    def _collect(self, parts: Parts, written: Sequence[str]) -> dict[str, Content | Skipped]:
+        """Return all contents by digest, and note where thumbnails are."""
+        fresh = self._store.read(written)
+        self._places = parts.places | fresh.places
+        return {**parts.contents, **fresh.contents}
+
+    def find_pairs(self, contents: Contents, limits: SearchLimits, on_progress: Progress) -> Found:
+        """Find pairs, see `Engine`."""
+        return find_pairs(
+            contents,
+            self._options.duplicates.keep,
+            limits=limits,
+            workers=self._options.run.workers,
+            on_progress=on_progress,
+        )
+
+    def group_pairs(
+        self,
+        contents: Contents,
+        pairs: Pairs,
+        threshold: float,
+        ignored: IgnoredPairs | None,
+        on_progress: Progress,
+    ) -> tuple[Group, ...]:
+        """Verify and group, see `Engine`."""
+        job = GroupJob(self._options, self._manifest.side, threshold, ignored, self._store)
+        return group_components(
+            *(self._cluster, contents, pairs, job, self._places, on_progress),
+            partition=self._partition,
+        )
+
+
+def _check_reach(finished: Finished) -> None:
+    """Raise EngineError if a node misses a file that this machine has: it lacks the disk."""
+    for skipped in finished.skipped:
+        if skipped.reason == VANISHED and os.path.lexists(skipped.path):
+            raise EngineError(
+                f"node {finished.node} does not reach {skipped.path}, which exists on this "
+                "machine: mount it there under the same path"
+            )

@@ -1,0 +1,107 @@
+"""A scan on Ray writes the report of one machine."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import dedupe
+from dedupe.distributed import scan_with_ray
+from dedupe.distributed.cluster import Cluster
+from dedupe.errors import InputError
+from dedupe.report import format_report
+from dedupe.types import Report
+
+noisy = pytest.mark.filterwarnings("ignore")  # Ray leaves sockets and processes to the collector
+WITHOUT_RAY = "import sys; sys.modules['ray'] = None; "
+
+
+def run_python(code: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def encode(report: Report) -> tuple[bytes, Any]:
+    """Return the CSV of a report, and its skipped files."""
+    return format_report(report, format="csv"), report.skipped
+
+
+def scan_here(photos: Path) -> Report:
+    return dedupe.scan(photos, index=None)
+
+
+def test_a_scan_without_the_option_loads_nothing_of_ray(photos: Path, tmp_path: Path) -> None:
+    code = (
+        "import sys; from dedupe.cli import app; app(sys.argv[1:], standalone_mode=False); "
+        "print([name for name in sys.modules if name.split('.')[0] in ('ray', 'pyarrow')])"
+    )
+    report = tmp_path / "report.csv"
+    done = run_python(code, "scan", photos, "--no-index", "-q", "--report", report)
+    assert done.stdout.splitlines()[-1] == "[]", done.stderr
+
+
+def test_without_ray_the_option_is_one_line_with_the_way_out(photos: Path) -> None:
+    code = WITHOUT_RAY + "from dedupe.cli import app; app(sys.argv[1:])"
+    done = run_python(code, "scan", photos, "--ray", "local", "--no-index")
+    assert done.returncode == 9
+    assert done.stderr == "dedupe: --ray needs Ray: pip install 'dedupe-images[ray]'\n"
+
+
+@pytest.mark.ray
+@pytest.mark.usefixtures("cluster")
+@noisy
+class TestOnACluster:
+    """Scans of two cores."""
+
+    @pytest.mark.parametrize("partition", [1, 3, None])
+    def test_the_report_is_that_of_one_machine(self, photos: Path, partition: int | None) -> None:
+        found = scan_with_ray(photos, index=None, partition=partition)
+        assert encode(found) == encode(scan_here(photos))
+        assert (len(found.groups), len(found.skipped)) == (3, 1)
+
+    def test_unchanged_files_are_not_read_again(self, photos: Path, tmp_path: Path) -> None:
+        store = tmp_path / "store"
+        first = scan_with_ray(photos, store=store)
+        os.utime(photos / "alone.png", ns=(5, 5))
+        second = scan_with_ray(photos, store=store)
+        assert (first.statistics.reused, second.statistics.reused) == (0, 7)
+        assert encode(second) == encode(scan_here(photos))
+
+    def test_a_stage_reports_its_progress(self, photos: Path) -> None:
+        seen: dict[str, int] = {}
+
+        def add(stage: str, done: int, _total: int) -> None:
+            seen[stage] = seen.get(stage, 0) + done
+
+        scan_with_ray(photos, index=None, on_progress=add)
+        assert (seen["walk"], seen["embed"], seen["keep"]) == (9, 9, 3)
+
+    def test_an_encoder_that_a_node_lacks_is_one_clear_error(
+        self, photos: Path, tmp_path: Path
+    ) -> None:
+        with pytest.raises(dedupe.DedupeError, match="encoder"):
+            scan_with_ray(photos, index=None, encoder=tmp_path / "nowhere")
+
+    def test_an_error_of_a_task_names_its_node(self) -> None:
+        def fail(_: int) -> None:
+            raise InputError("cannot read a.jpg")
+
+        with pytest.raises(InputError, match=rf"^node {platform.node()}: cannot read a\.jpg$"):
+            list(Cluster("local").map(fail, [1]))
+
+    def test_results_come_in_the_order_of_the_items(self) -> None:
+        def square(number: int) -> int:
+            return number * number
+
+        assert list(Cluster("local").map(square, range(40))) == [n * n for n in range(40)]
