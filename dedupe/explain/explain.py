@@ -26,9 +26,10 @@ from dedupe.files.paths import USER_FILE, StrPath, UserFile
 from dedupe.ignored.store import find_ignored
 from dedupe.low_detail import MIN_DETAIL, measure_detail
 from dedupe.types import Facts
-from dedupe.verify.align import Matrix, invert, one_thread_each
+from dedupe.verify.align import one_thread_each
 from dedupe.verify.features import Features
 from dedupe.verify.judge import Comparison, Decision, PairFacts, decide, examine, weigh
+from dedupe.verify.layers import Matrix, invert
 from dedupe.verify.thumbnail import Thumbnail, judge_thumbnails, open_thumbnail
 from dedupe.verify.verifier import decode_small
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from dedupe.explain.canvas import AMBER, BLUE, GREY, ORANGE, PANEL, PAPER, RED, Colour, Sheet
 from dedupe.explain.explain import Explanation, Seen
-from dedupe.verify.align import Layers, Matrix, invert, outline
+from dedupe.verify.layers import Layers, Matrix, invert, outline
 from dedupe.verify.overlap import find_patches
 
 Pixels = NDArray[np.uint8]  # (H, W, 3) RGB

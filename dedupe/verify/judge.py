@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 
 from dedupe.linear_map import split_linear
 from dedupe.types import FrameMatrix, Verdict
-from dedupe.verify.align import Alignment, align_bent, align_frames, align_points, find_matches
+from dedupe.verify.align import Alignment, align_frames, align_points
 from dedupe.verify.features import Features
 from dedupe.verify.last_look import Details, compare_details
 from dedupe.verify.overlap import Overlap, measure
+from dedupe.verify.perspective import align_bent, find_matches
 from dedupe.verify.small import SAME_FRAME, SMALL_SIDE, Residual, compare_small
 
 SAME_FRACTION = 0.06

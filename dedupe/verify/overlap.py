@@ -13,8 +13,9 @@ import cv2
 import numpy as np
 
 from dedupe.verify.addition import is_addition
-from dedupe.verify.align import Alignment, Layers, Matrix, fill, outline, smooth_part
+from dedupe.verify.align import Alignment
 from dedupe.verify.features import Array, Features
+from dedupe.verify.layers import Layers, Matrix, fill, outline, smooth_part
 
 _WHITE = 248  # brightness from which a pixel may be clipped
 _STRUCTURE = 1.5  # spread of brightness in 5 x 5 pixels that is structure

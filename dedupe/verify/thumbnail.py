@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from dedupe.decode.thumbnail import read_thumbnail
 from dedupe.types import Verdict
-from dedupe.verify.align import Layers, outline, smooth_part
 from dedupe.verify.features import Array
+from dedupe.verify.layers import Layers, outline, smooth_part
 
 LEVEL = "thumbnails"
 

@@ -21,7 +21,7 @@ from dedupe.errors import InputError, UsageError
 from dedupe.explain.explain import Explanation, explain
 from dedupe.ignored.store import ignore_files
 from dedupe.pipeline import scan
-from dedupe.verify.align import outline
+from dedupe.verify.layers import outline
 from dedupe.verify.overlap import find_patches
 
 ENCODER = LiteRTEncoder(BUILT_IN)

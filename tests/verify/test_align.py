@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from threadpoolctl import threadpool_info
 
-from dedupe.verify.align import align_frames, align_points, one_thread_each, outline
+from dedupe.verify.align import align_frames, align_points, one_thread_each
 from dedupe.verify.features import SIDE, Features, match
+from dedupe.verify.layers import outline
 
 
 @cache

@@ -1,0 +1,132 @@
+"""Add perspective and one radial term to an affine alignment, by Gauss-Newton steps on pixels."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import cv2
+import numpy as np
+
+from dedupe.verify.align import Alignment, is_sane
+from dedupe.verify.bend import STRAIGHT, Bend
+from dedupe.verify.features import Array, match
+from dedupe.verify.layers import Layers, Matrix, list_places, zoom
+
+_REACH = 3.0  # how far USAC lets a match lie from the map
+_FEW = 8  # matches that a perspective needs
+_STEPS = 14  # Gauss-Newton steps at most
+_STILL = 0.05  # a step that moves no corner farther than this is the last
+_FAR = 7.0  # pixels that perspective or lens move a corner, at least; a burst's frames move less
+_RADIAL = 0.3  # largest radial term, of both signs
+_TILT = 0.45  # largest perspective term, of both signs: a plane seen from 45 degrees
+
+
+def align_bent(alignment: Alignment, matches: tuple[Array, Array] | None) -> Alignment | None:
+    """Add perspective and a radial term to an affine alignment.
+
+    Args:
+        alignment: where the refinement starts.
+        matches: places (M, 2) in the outer picture and where they lie in the inner one; a
+            perspective that fits them is a better start. None to start from the affine map.
+
+    Returns:
+        None if the bend does not converge, or moves no corner by `_FAR` pixels: so little may also
+        come from another point of view.
+    """
+    outer, inner = alignment.outer, alignment.inner
+    found = None if matches is None else _fit_perspective(*matches, alignment.layers.size)
+    layers = alignment.layers
+    if found is not None:
+        layers = Layers(outer, inner, found[0], alignment.blur, found[1])
+    for _ in range(_STEPS):
+        matrix, bend = _improve(layers)
+        if not is_sane(matrix) or max(abs(bend.px), abs(bend.py)) > _TILT:
+            return None
+        if abs(bend.radial) > _RADIAL:
+            return None
+        moved = np.abs(
+            _corners(layers, matrix, bend) - _corners(layers, layers.matrix, layers.bend)
+        )
+        layers = Layers(outer, inner, matrix, alignment.blur, bend)
+        if moved.max() < _STILL * zoom(matrix):
+            break
+    plain = _corners(layers, layers.matrix, STRAIGHT)
+    bent = _corners(layers, layers.matrix, layers.bend)
+    if np.abs(bent - plain).max() < _FAR * outer.grey.shape[1] / 320 * zoom(layers.matrix):
+        return None
+    return replace(alignment, layers=layers)
+
+
+def find_matches(alignment: Alignment) -> tuple[Array, Array] | None:
+    """Return places (M, 2) in the outer picture and their matches in the inner one; None if few."""
+    mirrored = bool(np.linalg.det(alignment.matrix[:, :2]) < 0)
+    here, there = match(alignment.outer, alignment.inner, mirrored)
+    return (here, there) if len(here) >= _FEW else None
+
+
+def _corners(layers: Layers, matrix: Matrix, bend: Bend) -> Array:
+    """Return the corners of the outer frame in the inner picture, (4, 2)."""
+    width, height = layers.size
+    corners = np.array([[0, 0], [width - 1, 0], [width - 1, height - 1], [0, height - 1]], float)
+    return np.asarray(bend.apply(corners, layers.size) @ matrix[:, :2].T + matrix[:, 2])
+
+
+def _fit_perspective(
+    here: Array, there: Array, size: tuple[int, int]
+) -> tuple[Matrix, Bend] | None:
+    """Return the perspective on which most matches agree, split into affine map and bend.
+
+    Args:
+        here: (M, 2) float32 places in the outer picture, pixels.
+        there: (M, 2) float32 places in the inner picture, pixels.
+        size: width and height of the outer picture.
+    """
+    found, _ = cv2.findHomography(here, there, cv2.USAC_MAGSAC, _REACH, maxIters=2000)
+    if found is None:
+        return None
+    (x, y), half = (np.array(size) - 1) / 2, math.hypot(*size) / 2
+    from_unit = np.array([[half, 0, x], [0, half, y], [0, 0, 1]])
+    units = found @ from_unit
+    units = units / units[2, 2]
+    px, py = units[2, :2]
+    tilt = np.array([[1, 0, 0], [0, 1, 0], [px, py, 1]])
+    matrix = (units @ np.linalg.inv(tilt) @ np.linalg.inv(from_unit))[:2]
+    if not is_sane(matrix) or max(abs(px), abs(py)) > _TILT:
+        return None
+    return np.asarray(matrix, np.float64), Bend(float(px), float(py), 0.0)
+
+
+def _improve(layers: Layers) -> tuple[Matrix, Bend]:
+    """Return affine map and bend after one robust Gauss-Newton step over both."""
+    moved, firm = layers.displacement(3)
+    if firm.sum() < 30:
+        return layers.matrix, layers.bend
+    centre, half = (np.array(layers.size) - 1) / 2, math.hypot(*layers.size) / 2
+    u = ((list_places(firm) * layers.size - 0.5) - centre) / half  # (cells, 2)
+    x, y = u.T
+    square, zero, one = (u * u).sum(axis=1), np.zeros(len(u)), np.ones(len(u))
+    rows = np.stack(  # (cells, 2, 9)
+        [
+            np.stack([x, y, one, zero, zero, zero, -x * x, -x * y, x * square], axis=1),
+            np.stack([zero, zero, zero, x, y, one, -x * y, -y * y, y * square], axis=1),
+        ],
+        axis=1,
+    )
+    wanted = np.clip(moved[firm].astype(np.float64), -3, 3) / half
+    weight = np.ones(len(u))
+    ridge = np.diag([1e-3] * 6 + [1e-2] * 3)
+    for _ in range(3):
+        weighted = rows * weight[:, None, None]
+        normal = np.einsum("cij,cik->jk", weighted, rows) + ridge
+        terms = np.linalg.solve(normal, np.einsum("cij,ci->j", weighted, wanted))
+        error = (((rows @ terms) - wanted) ** 2).sum(axis=1) * half * half
+        weight = 1 / np.maximum(1, error / 0.09)
+    change = np.eye(3)
+    change[:2] += terms[:6].reshape(2, 3)
+    from_unit = np.array([[half, 0, centre[0]], [0, half, centre[1]], [0, 0, 1]])
+    old = np.vstack([layers.matrix, [0, 0, 1]])
+    matrix = (old @ from_unit @ change @ np.linalg.inv(from_unit))[:2]
+    px, py, radial = terms[6:]
+    bend = Bend(layers.bend.px + px, layers.bend.py + py, layers.bend.radial + radial)
+    return np.asarray(matrix, np.float64), bend
