@@ -40,10 +40,12 @@ if TYPE_CHECKING:
     from dedupe.siamese.build import make_encoder as train_encoder
     from dedupe.siamese.config import plan_for as plan_training
     from dedupe.siamese.evaluate import evaluate as evaluate_encoder
+    from dedupe.siamese.own import calibrate_encoder as calibrate_encoder
 
 _LAZY = {
     "ApplyOptions": "dedupe.apply.run:ApplyOptions",
     "apply_report": "dedupe.apply.run:apply_report",
+    "calibrate_encoder": "dedupe.siamese.own:calibrate_encoder",
     "embed_images": "dedupe.pipeline:embed_images",
     "evaluate_encoder": "dedupe.siamese.evaluate:evaluate",
     "explain_pair": "dedupe.explain.explain:explain",
@@ -74,6 +76,7 @@ __all__ = [
     "Report",
     "Skipped",
     "apply_report",
+    "calibrate_encoder",
     "embed_images",
     "evaluate_encoder",
     "explain_pair",

@@ -7,6 +7,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from dedupe.cli.apply import apply
+from dedupe.cli.calibrate import calibrate
 from dedupe.cli.completion import completion
 from dedupe.cli.console import console, ends_cleanly
 from dedupe.cli.evaluate import evaluate
@@ -35,7 +36,7 @@ app = typer.Typer(
 )
 for verb in (
     *(scan, explain, near, review, apply, undo, history, ignore, index),
-    *(train, evaluate, completion),
+    *(train, evaluate, calibrate, completion),
 ):
     app.command(verb.__name__, cls=Command)(ends_cleanly(verb))
 app.add_typer(schedule)

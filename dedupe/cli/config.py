@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from dedupe.cli.options import Word, make_absolute
+from dedupe.cli.options import Word
 from dedupe.errors import UsageError
 
 
@@ -37,9 +37,7 @@ def read_config(path: str, words: Mapping[str, Word]) -> dict[str, Any]:
         value = word.read(raw, where=f"{path}: {key!r}")
         if word.negates and raw is False:
             continue  # the default
-        if word.setting.is_path and value is not None:
-            value = make_absolute(value, base=Path(path).parent)
-        values[name] = value
+        values[name] = word.make_absolute(value, base=Path(path).parent)
     return values
 
 

@@ -36,13 +36,13 @@ def evaluate(
     ] = None,
 ) -> None:
     """Edit photos in memory, and count the copies that an encoder finds."""
-    from dedupe.encoder.runtime import open_encoder  # loads NumPy: not for --help
+    from dedupe.encoder.choice import choose_encoder  # loads NumPy: not for --help
     from dedupe.siamese.evaluate import evaluate as run_evaluation
     from dedupe.siamese.plot import check_can_plot, plot_evaluation
 
     if plot:
         check_can_plot(plot)
-    opened = open_encoder(Path(encoder) if encoder else BUILT_IN)
+    opened = choose_encoder(encoder or BUILT_IN, calibrated=False)
     with console.progress({"edit": Stage("Editing", "photos")}) as on_progress:
         found = run_evaluation(
             opened,

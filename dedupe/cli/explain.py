@@ -10,6 +10,7 @@ import typer
 
 from dedupe.cli.console import console
 from dedupe.encoder.manifest import BUILT_IN, SENSITIVITIES
+from dedupe.errors import UsageError
 
 if TYPE_CHECKING:
     from dedupe.explain.explain import Explanation, Seen
@@ -42,17 +43,19 @@ def explain(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Explain why two images are, or are not, copies. Changes neither."""
-    from dedupe.encoder.runtime import LiteRTEncoder  # loads NumPy: not for --help
+    from dedupe.encoder.choice import choose_encoder  # loads NumPy: not for --help
     from dedupe.explain.explain import explain as run_explanation
 
-    folder = Path(encoder) if encoder else BUILT_IN
+    chosen = choose_encoder(encoder or BUILT_IN, device="cpu", runtime="auto")
+    if out and chosen.manifest.engine == "own":
+        raise UsageError("--out draws encoders of dedupe only: they are Keras models")
     if out:
         from dedupe.explain.canvas import check_out
 
         check_out(out)
-    found = run_explanation(a, b, encoder=LiteRTEncoder(folder), sensitivity=sensitivity)
+    found = run_explanation(a, b, encoder=chosen, sensitivity=sensitivity)
     if out:
-        _draw(found, folder, out)
+        _draw(found, Path(encoder or BUILT_IN), out)
     if as_json:
         console.say(json.dumps(_as_json(found)))
     else:

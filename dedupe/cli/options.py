@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import os
+import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from dedupe.errors import UsageError
 from dedupe.setting import Setting, build, settings_of
 
 R = TypeVar("R")
+_ENCODER_NAME = re.compile(r"([a-z][a-z0-9_]+:)([^?]+)(.*)", re.DOTALL)  # onnx:FILE?side=224
 _METAVARS: dict[type, str] = {int: "N", float: "NUMBER", str: "NAME", tuple: "NAME"}
 
 
@@ -58,6 +60,15 @@ class Word:
         if problem := self.setting.find_problem(value):
             raise UsageError(f"{where} {problem}")
         return value
+
+    def make_absolute(self, value: Any, *, base: Path) -> Any:
+        """Return the path or paths of the option as seen from `base`; else the value as it is."""
+        if not self.setting.is_path or value is None:
+            return value
+        if self.setting.or_encoder and (parts := _ENCODER_NAME.fullmatch(str(value))):
+            file = make_absolute(parts[2], base=base)
+            return f"{parts[1]}{file}{parts[3]}" if os.path.exists(file) else value
+        return make_absolute(value, base=base)
 
 
 def takes(
@@ -154,7 +165,7 @@ def command_line(raw: Mapping[str, Any], words: Mapping[str, Word]) -> list[str]
             continue
         value = raw[name]
         if word.setting.is_path and not word.is_flag:
-            value = make_absolute(value, base=Path.cwd())
+            value = word.make_absolute(value, base=Path.cwd())
         if word.setting.argument:
             positional += value
         elif word.is_flag:

@@ -25,7 +25,6 @@ from dedupe.cli.options import (
     words_of,
 )
 from dedupe.cli.scan import GROUPS, check_scan, scan
-from dedupe.encoder.manifest import read_manifest
 from dedupe.encoder.threshold import choose_threshold
 from dedupe.errors import InputError, ScheduleError, UsageError
 from dedupe.options import SAFE_KINDS
@@ -227,7 +226,9 @@ def _check(options: Mapping[str, Any]) -> None:
     duplicates = scan_options.duplicates
     if options["inputs"].files_from == "-":
         raise UsageError("--files-from - in a job has nothing to read: name a file")
-    manifest = read_manifest(Path(scan_options.run.encoder))
+    from dedupe.encoder.choice import choose_manifest  # loads NumPy: not for --help
+
+    manifest = choose_manifest(scan_options.run.encoder)
     choose_threshold(
         manifest, duplicates.sensitivity, duplicates.threshold, verify=duplicates.verify
     )

@@ -130,7 +130,9 @@ class EmbedFiles:
     def _open(self) -> Encoder:
         job = self._job
         if self._encoder is None:
-            opened = open_run_encoder(replace(job.run, runtime=job.manifest.engine))
+            engine = job.manifest.engine
+            same = job.run if engine == "own" else replace(job.run, runtime=engine)
+            opened = open_run_encoder(same)
             if opened.manifest.fingerprint != job.manifest.fingerprint:
                 raise EncoderError(
                     f"the encoder {job.run.encoder} is {opened.manifest.fingerprint} here and "

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-Engine = Literal["litert", "keras"]
+Engine = Literal["litert", "keras", "own"]  # own: not a folder of dedupe
 Device = Literal["auto", "cpu", "gpu"]
 Runtime = Literal["auto", "litert", "keras"]
 RATES = {"strict": 1e-7, "balanced": 1e-6, "loose": 1e-5, "wide": 1e-4}
@@ -42,7 +42,7 @@ class Threshold:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """What one of an encoder's two files was found to be worth."""
+    """Thresholds and head of one of an encoder's two files, or of an own encoder."""
 
     fingerprint: str  # of the file; embeddings of different fingerprints never mix
     thresholds: dict[str, Threshold]  # by sensitivity; empty until it is calibrated
@@ -173,3 +173,22 @@ class Encoder(Protocol):
 
     def embed(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Map (B, side, side, 3) uint8 RGB to (B, dimension) float32 rows of norm 1."""
+
+
+class OwnEncoder(Protocol):
+    """An encoder of another origin; `dedupe.encoder.own.adapt` makes an `Encoder` of it."""
+
+    side: int
+    """Edge of the input square, in pixels."""
+    dimension: int
+    """Length of an embedding."""
+    fingerprint: str
+    """Names weights and preprocessing, in 4 to 64 letters, digits, dots, dashes: embeddings of two
+    fingerprints are never compared."""
+
+    def embed(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Map (B, side, side, 3) uint8 RGB to (B, dimension) float32 of any norm but 0.
+
+        Whole images are squashed to the square. Called by one thread at a time, always with the
+        same B.
+        """

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, TypedDict
 
 from dedupe.decode.formats import DEFAULT_MAX_PIXELS
-from dedupe.encoder.manifest import BUILT_IN, SENSITIVITIES, Device, Encoder, Runtime
+from dedupe.encoder.manifest import BUILT_IN, SENSITIVITIES, Device, Encoder, OwnEncoder, Runtime
 from dedupe.files.paths import USER_FILE, StrPath, UserFile
 from dedupe.group.keep import DEFAULT_RULES, RULES
 from dedupe.setting import Checked, option
@@ -95,8 +95,12 @@ class RunOptions(Checked):
 
     PANEL: ClassVar = "Encoder, index and workers"
 
-    encoder: StrPath | Encoder = option(
-        BUILT_IN, "Folder of another encoder.", is_path=True, or_encoder=True, metavar="FOLDER"
+    encoder: StrPath | Encoder | OwnEncoder = option(
+        BUILT_IN,
+        "Folder of another encoder, or NAME:ARGUMENT, such as onnx:FILE.",
+        is_path=True,
+        or_encoder=True,
+        metavar="FOLDER",
     )
     device: Device = option("auto", "auto, cpu or gpu.")
     runtime: Runtime = option("auto", "auto, litert or keras.")
@@ -138,7 +142,7 @@ class ScanKeywords(TypedDict, total=False):
     across: bool
     verify: bool
     ignored: Ignored
-    encoder: StrPath | Encoder
+    encoder: StrPath | Encoder | OwnEncoder
     device: Device
     runtime: Runtime
     batch_size: int | None

@@ -14,8 +14,8 @@ from dedupe.decode.formats import (
     unsupported_extensions,
 )
 from dedupe.decode.image import DECODER_VERSION
-from dedupe.encoder.manifest import Encoder, Manifest, read_manifest
-from dedupe.encoder.runtime import choose_engine, open_encoder
+from dedupe.encoder.choice import choose_encoder, choose_manifest
+from dedupe.encoder.manifest import Encoder, Manifest
 from dedupe.errors import InputError
 from dedupe.files.paths import USER_FILE, StrPath, UserFile, is_below
 from dedupe.index.embedding_index import EmbeddingIndex, default_index_path
@@ -27,16 +27,12 @@ from dedupe.walk import Walked, read_list, walk
 
 
 def open_manifest(run: RunOptions) -> Manifest:
-    if isinstance(run.encoder, str | os.PathLike):
-        return read_manifest(Path(run.encoder), choose_engine(run.device, run.runtime))
-    return run.encoder.manifest
+    return choose_manifest(run.encoder, device=run.device, runtime=run.runtime)
 
 
 def open_run_encoder(run: RunOptions) -> Encoder:
-    if not isinstance(run.encoder, str | os.PathLike):
-        return run.encoder
-    return open_encoder(
-        Path(run.encoder), device=run.device, runtime=run.runtime, batch_size=run.batch_size
+    return choose_encoder(
+        run.encoder, device=run.device, runtime=run.runtime, batch_size=run.batch_size
     )
 
 
