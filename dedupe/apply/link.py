@@ -129,14 +129,18 @@ class Link:
         sync_folder(os.path.dirname(file.path))
 
     def undo(self, attempt: Attempt) -> None:
-        """Replace the link by a file of its own, copied from the keeper."""
+        """Replace the link by a file of its own, copied from the keeper.
+
+        An edit that an editor writes through a hard link once the copy exists stays in the keeper.
+        """
         path = attempt.file.path
         backup = attempt.backup(path)
         self._require_link(attempt, path)
         temporary = _create_copy(attempt)
         try:
             rename_aside(path, backup)
-            self._require_link(attempt, backup)
+            if not _are_one_file(backup, attempt.action.keeper):
+                self._require_link(attempt, backup)
             rename_exclusively(temporary, path)
         except BaseException:
             with suppress(OSError):

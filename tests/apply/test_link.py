@@ -278,6 +278,33 @@ def test_a_death_while_a_file_comes_back_is_recovered_too(
     assert ends == {True, False}
 
 
+@pytest.mark.parametrize("name", ["copy.jpg", "keeper.jpg"])
+@pytest.mark.parametrize("point", range(8))
+def test_an_edit_through_a_hard_link_and_the_older_bytes_stay_while_it_is_separated(
+    tmp_path: Path, name: str, point: int
+) -> None:
+    scene = Scene(tmp_path)
+    scene.do()
+    calls: list[str] = []
+
+    def edit(call: str, _subject: str) -> None:
+        calls.append(call)
+        if len(calls) == point and (tmp_path / name).exists():
+            held.extend(scene.files().values())
+            (tmp_path / name).write_bytes(b"edited")
+
+    held: list[bytes] = []
+    with suppress(OSError):
+        scene.undo(after=edit)
+
+    files = scene.files()
+    if held.count(PHOTO) > 2:  # the copy was complete
+        assert sorted(files.values()) == sorted([PHOTO, b"edited"])
+        assert sorted(files) == ["copy.jpg", "keeper.jpg"]
+    elif held:
+        assert b"edited" in files.values()
+
+
 def die_with_the_link_in_place(scene: Scene) -> None:
     def die() -> None:
         if scene.backup.exists() and os.path.lexists(scene.copy):
