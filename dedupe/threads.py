@@ -36,6 +36,9 @@ def map_threads(
     Raises:
         Exception: the first one that `work` raises, in the order of the items; no further item
             is begun, and no thread outlives the call.
+        KeyboardInterrupt: the user interrupted the call; likewise. If it, or another exception,
+            arises between two results, the threads end when the caller closes the generator:
+            use `contextlib.closing`.
     """
     count = count_workers(workers)
     waiting: deque[Future[R]] = deque()
@@ -44,9 +47,25 @@ def map_threads(
             for item in items:
                 waiting.append(pool.submit(work, item))
                 if len(waiting) > ahead * count:
-                    yield waiting.popleft().result()
+                    yield _wait(waiting.popleft())
             while waiting:
-                yield waiting.popleft().result()
+                yield _wait(waiting.popleft())
         finally:
             for future in waiting:
                 future.cancel()
+
+
+def _wait(future: Future[R]) -> R:
+    """Return the result of a future.
+
+    An interrupt in the moment in which Python releases the lock of the future comes out of it as a
+    RuntimeError.
+    """
+    try:
+        return future.result()
+    except RuntimeError as error:
+        if future.done() and future.exception() is error:
+            raise
+        if isinstance(error.__context__, KeyboardInterrupt):
+            raise KeyboardInterrupt from error
+        raise

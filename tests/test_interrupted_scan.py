@@ -1,4 +1,4 @@
-"""A scan that was killed goes on where it was, and ends in the same report."""
+"""A scan that was killed or interrupted goes on where it was, and ends in the same report."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from drawings import draw_photo
 from PIL import Image
 
 import dedupe
@@ -65,6 +66,52 @@ def test_a_killed_scan_goes_on_and_embeds_only_what_was_missing(
     assert PICTURES // 2 <= second.statistics.reused < PICTURES
     assert third.statistics.reused == PICTURES
     assert csv_of(second) == csv_of(third) == csv_of(undisturbed)
+
+
+INTERRUPTED_SCAN = """
+import os, signal, sys, threading
+import dedupe
+signal.signal(signal.SIGINT, signal.default_int_handler)
+folder, index, where = sys.argv[1:]
+def on_progress(stage, count, total):
+    if stage == where:
+        os.kill(os.getpid(), signal.SIGINT)
+try:
+    dedupe.scan(folder, index=index, workers=4, on_progress=on_progress)
+except KeyboardInterrupt:
+    print("interrupted in", where, "with", threading.active_count(), "thread")
+"""
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Photos with smaller copies, which verification reads in threads."""
+    folder = tmp_path_factory.mktemp("photos")
+    for seed in range(3):
+        photo = Image.fromarray(draw_photo(seed, width=480, height=360))
+        photo.save(folder / f"{seed}.jpg", quality=92)
+        photo.resize((360, 270)).save(folder / f"{seed} small.jpg", quality=80)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def undisturbed(photos: Path) -> bytes:
+    return csv_of(dedupe.scan(photos, index=None))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs signals")
+@pytest.mark.parametrize("where", ["walk", "embed", "search", "verify", "keep"])
+def test_ctrl_c_comes_out_of_a_scan_in_the_process_of_a_library_user(
+    photos: Path, undisturbed: bytes, tmp_path: Path, where: str
+) -> None:
+    index = tmp_path / "index.sqlite"
+    command = [sys.executable, "-c", INTERRUPTED_SCAN, str(photos), str(index), where]
+
+    done = subprocess.run(command, capture_output=True, check=False)
+
+    words = f"interrupted in {where} with 1 thread\n".encode()
+    assert (done.returncode, done.stdout, done.stderr) == (0, words, b"")
+    assert csv_of(dedupe.scan(photos, index=index)) == undisturbed
 
 
 def test_the_report_is_the_same_for_any_number_of_workers_and_batch_size(

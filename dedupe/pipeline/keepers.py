@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -99,8 +100,8 @@ class Keepers:
         """
         groups = []
         examine = partial(self._examine, verdicts=verdicts)
-        with one_thread_each():
-            cases = map_threads(examine, stars, workers=self._examiner.workers)
+        cases = map_threads(examine, stars, workers=self._examiner.workers)
+        with one_thread_each(), closing(cases):  # no thread outlives this call
             for star, case in zip(stars, cases, strict=True):
                 groups += self._finish(star, case)
                 on_progress("keep", 1, len(stars))

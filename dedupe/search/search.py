@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -140,8 +141,10 @@ class _Space:
             return nearest.finish(self.rank)
 
         parts: list[Neighbours] = []
-        with threadpool_limits(1, user_api="blas"):  # the same products in any number of threads
-            for part in map_threads(search_block, blocks, workers=self.workers):
+        found = map_threads(search_block, blocks, workers=self.workers)  # none outlives this call
+        # The same products in any number of threads:
+        with threadpool_limits(1, user_api="blas"), closing(found):
+            for part in found:
                 on_progress("search", len(blocks[len(parts)]), len(self.vectors))
                 parts.append(part)
         return parts

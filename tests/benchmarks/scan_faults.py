@@ -3,6 +3,7 @@
     python tests/benchmarks/scan_faults.py damage     # bytes flipped, cut or zeroed in the index
     python tests/benchmarks/scan_faults.py kills      # kill -9 at a random instant
     python tests/benchmarks/scan_faults.py interrupts # SIGINT at a random instant
+    python tests/benchmarks/scan_faults.py library    # the same, in a program of a library user
     python tests/benchmarks/scan_faults.py errors     # ENOSPC, EIO, EACCES from a system call
     python tests/benchmarks/scan_faults.py outputs    # outputs that name files of other programs
     python tests/benchmarks/scan_faults.py all --points 200 --seed 1
@@ -173,6 +174,40 @@ def signalled(number: signal.Signals) -> Callable[[Scene, random.Random], Failur
     return trial
 
 
+LIBRARY = """
+import signal, sys, threading, warnings
+import dedupe, dedupe.pipeline
+from dedupe.report import write_report
+warnings.simplefilter("ignore")
+signal.signal(signal.SIGINT, signal.default_int_handler)
+try:
+    print("ready", flush=True)
+    report = dedupe.scan(sys.argv[1], index=sys.argv[2])
+    write_report(report, sys.argv[3], format="csv")
+except KeyboardInterrupt:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    print("threads:", threading.active_count())
+    sys.exit(7)
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+"""
+
+
+def library(scene: Scene, rng: random.Random) -> Failure:
+    """Interrupt a program that calls `dedupe.scan`: it must get a KeyboardInterrupt, and end."""
+    arguments = [str(path) for path in (scene.photos, scene.index, scene.report)]
+    child = subprocess.Popen(
+        [sys.executable, "-c", LIBRARY, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert child.stdout is not None
+    child.stdout.readline()
+    time.sleep(rng.uniform(0, 2))
+    child.send_signal(signal.SIGINT)
+    words, trouble = child.communicate()
+    if (child.returncode, words) not in ((0, b""), (7, b"threads: 1\n")) or trouble:
+        return f"exit {child.returncode}: {words!r} {trouble[-300:]!r}"
+    return scene.check()
+
+
 def damage(scene: Scene, rng: random.Random) -> Failure:
     """Flip bytes of the index, cut it, or zero a part of it; scan, with and without the CLI."""
     data = bytearray(scene.index.read_bytes())
@@ -260,6 +295,7 @@ TRIALS: dict[str, Callable[[Scene, random.Random], Failure]] = {
     "damage": damage,
     "kills": signalled(signal.SIGKILL),
     "interrupts": signalled(signal.SIGINT),
+    "library": library,
     "errors": errors,
     "outputs": outputs,
 }
