@@ -23,6 +23,7 @@ from dedupe.decode.read import Unreadable, read
 from dedupe.decode.thumbnail import make_thumbnail
 from dedupe.encoder.manifest import Encoder, Manifest
 from dedupe.files import digest
+from dedupe.files.remote import find_file, is_url
 from dedupe.index.embedding_index import Content
 from dedupe.index.protocol import Index
 from dedupe.low_detail import MIN_DETAIL, measure_detail
@@ -207,6 +208,11 @@ class _Loader:
 def _is_unchanged(file: ImageFile) -> bool:
     """Return whether a file is as the walk found it, so that the index may be keyed by it."""
     try:
+        if is_url(file.path):
+            found = find_file(file.path)
+            return (found.size, found.mtime_ns, found.version) == (
+                *(file.size, file.mtime_ns, file.inode),
+            )
         now = os.stat(file.path)
     except OSError:
         return False

@@ -17,6 +17,7 @@ from dedupe.apply.sidecars import Sidecars, describe_recording
 from dedupe.errors import ApplyError, ReportError
 from dedupe.files.digest import digest_file
 from dedupe.files.paths import is_below, lies_in
+from dedupe.files.remote import is_url
 from dedupe.files.state import FileState, describe_change, read_state
 from dedupe.types import ActionKind as ActionKind
 from dedupe.types import Duplicate, Group, Photo, Report
@@ -106,13 +107,14 @@ def plan_actions(
             empty for no bound.
 
     Raises:
-        ApplyError: `move_to` is not a folder.
+        ApplyError: `move_to` is not a folder, or the report names a URL.
         ReportError: the report names a file outside of the roots, or outside of `within`.
     """
     folder = os.path.abspath(move_to) if kind == "move" else ""
     if folder and os.path.lexists(folder) and not os.path.isdir(folder):
         raise ApplyError(f"cannot move files to {folder}: it is not a folder")
     photos = [p for g in report.groups for p in (g.keeper, *(d.photo for d in g.duplicates))]
+    _require_local(photos)
     _require_within(photos, within)
     destinations = Destinations(folder, _common_folder(photos, roots))
     keepers = _on_disk(group.keeper.path for group in report.groups)
@@ -207,6 +209,15 @@ def _require_within(photos: Sequence[Photo], folder: str) -> None:
         if not is_below(os.path.realpath(photo.path), bound):
             raise ReportError(
                 f"the report names {photo.path!r}, which is outside of {folder}: "
+                "nothing was touched"
+            )
+
+
+def _require_local(photos: Sequence[Photo]) -> None:
+    for photo in photos:
+        if is_url(photo.path):
+            raise ApplyError(
+                f"cannot change {photo.path}: only local files are moved or removed; "
                 "nothing was touched"
             )
 

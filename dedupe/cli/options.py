@@ -14,6 +14,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from dedupe.errors import UsageError
+from dedupe.files.remote import is_url
 from dedupe.setting import Setting, build, settings_of
 
 R = TypeVar("R")
@@ -180,7 +181,7 @@ def make_absolute(value: Any, *, base: Path) -> Any:
     """Return a path, or each of a list of paths, as seen from `base`; - (stdout) stays."""
     if isinstance(value, list | tuple):
         return [make_absolute(item, base=base) for item in value]
-    if value == "-":
+    if value == "-" or is_url(value):
         return value
     return os.path.abspath(os.path.join(base, os.path.expanduser(value)))
 

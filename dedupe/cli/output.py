@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from dedupe.cli.console import Colour, console
 from dedupe.errors import ReportError
+from dedupe.files.remote import is_url
 from dedupe.report import read_report
 from dedupe.types import KINDS, ActionKind, Duplicate, Group, Photo, Report
 
@@ -172,6 +173,8 @@ def _by_kind(report: Report) -> str:
 
 def _short(path: str) -> str:
     """Return the path relative to the current folder if that is shorter and lies below it."""
+    if is_url(path):
+        return path
     try:
         near = os.path.relpath(path)
     except ValueError:  # another drive

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from dedupe.cli.output import describe_action, skip_reasons, totals
 from dedupe.distribution import read_version
 from dedupe.errors import ReportError
 from dedupe.files.outputs import check_output
+from dedupe.files.remote import absolute
 from dedupe.files.replace import replace_file
 from dedupe.types import KINDS, Report
 
@@ -66,14 +66,14 @@ def summarise(run: Run, *, clock: Clock) -> dict[str, Any]:
         "version": read_version(),
         "started": clock.started.isoformat(timespec="seconds"),
         "seconds": clock.seconds,
-        "roots": [os.path.abspath(root) for root in run.roots],
+        "roots": [absolute(root) for root in run.roots],
         "images": report.statistics.images,
         "groups": len(report.groups),
         "duplicates": len(report.duplicates),
         "kinds": {kind: sum(d.kind == kind for d in report.duplicates) for kind in KINDS},
         "bytes_freed": report.bytes_freed,
         "skipped": skip_reasons(report),
-        "report": None if run.path == "-" else os.path.abspath(run.path),
+        "report": None if run.path == "-" else absolute(run.path),
     }
     if run.new is not None:
         facts["new"] = {"groups": len(run.new.groups), "duplicates": len(run.new.duplicates)}

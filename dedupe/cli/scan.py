@@ -22,6 +22,7 @@ from dedupe.cli.run_summary import Clock, Run, one_line, summarise, write_summar
 from dedupe.errors import DUPLICATES_FOUND, SOME_SKIPPED, InputError, UsageError
 from dedupe.files.lock import hold_lock
 from dedupe.files.paths import is_below
+from dedupe.files.remote import absolute, is_url
 from dedupe.options import ActionOptions, InputOptions, JobOptions, ReportOptions, ScanOptions
 from dedupe.options.cluster import ClusterOptions
 from dedupe.report import choose_format, new_since, write_report
@@ -140,6 +141,8 @@ def check_scan(
         raise UsageError("say what to scan: dedupe scan FOLDER..., or `roots` in a --config file")
     if cluster.ray and isinstance(options.run.index, str | os.PathLike):
         raise UsageError("--ray keeps embeddings in --store, not in --index")
+    if action.kind and any(map(is_url, inputs.roots)):
+        raise UsageError("files behind URLs are not moved or removed: leave the action out")
     choose_format(output.report, output.format)
     paths = {
         "report": output.report,
@@ -204,7 +207,7 @@ def _write_page(
 ) -> None:
     """Write the HTML page; groups that the earlier report does not list come first."""
     fresh = new_since(earlier, found).groups if earlier else ()
-    scanned = ", ".join(map(os.path.abspath, inputs.places))
+    scanned = ", ".join(map(absolute, inputs.places))
     write_report(
         found,
         os.fspath(output.page or ""),

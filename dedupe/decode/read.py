@@ -10,6 +10,8 @@ import stat
 from collections.abc import Callable
 from typing import Literal
 
+from dedupe.files.remote import find_file, is_url, read_range
+
 FileTrouble = Literal[
     "vanished", "permission denied", "not a regular file", "file too large", "read error"
 ]
@@ -19,6 +21,7 @@ PictureTrouble = Literal[
 Reason = Literal[FileTrouble, PictureTrouble, "out of memory"]
 
 HEAD = 4096  # bytes that are read first
+_FIRST = 1 << 20  # bytes of an object that are read first
 MAX_BYTES = 256 << 20  # of a file; a TIFF of 85 megapixels has as many
 
 _NONBLOCK = getattr(os, "O_NONBLOCK", 0)  # opening a pipe without a writer then returns at once
@@ -43,10 +46,10 @@ def read(
     check: Callable[[bytes], object] = lambda _: None,
     max_bytes: int = MAX_BYTES,
 ) -> bytes:
-    """Read a regular file. Never waits for a pipe or a device.
+    """Read a regular file, or the object of a URL. Never waits for a pipe or a device.
 
     Args:
-        path: of the file.
+        path: of the file, or its URL.
         check: called with the first bytes before the others are read; it may raise `Unreadable`.
         max_bytes: reject a larger file.
 
@@ -54,15 +57,15 @@ def read(
         Unreadable: with a `FileTrouble`, "out of memory", or as `check` does.
     """
     try:
+        if is_url(path):
+            return _read_object(path, check, max_bytes)
         with open(path, "rb", opener=lambda name, flags: os.open(name, flags | _NONBLOCK)) as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
                 raise Unreadable("not a regular file")
             head = file.read(HEAD)
             check(head)
-            if status.st_size > max_bytes:
-                detail = f"{status.st_size >> 20} MB, the limit is {max_bytes >> 20} MB"
-                raise Unreadable("file too large", detail)
+            _check_size(status.st_size, max_bytes)
             return head + file.read(status.st_size) if len(head) == HEAD else head
     except MemoryError as error:
         raise Unreadable("out of memory") from error
@@ -74,3 +77,20 @@ def read(
         raise Unreadable("permission denied") from error
     except OSError as error:
         raise Unreadable("read error", error.strerror or str(error)) from error
+
+
+def _read_object(url: str, check: Callable[[bytes], object], max_bytes: int) -> bytes:
+    """Read an object: a first range, in which most photos on the web are whole, then the rest."""
+    head = read_range(url, 0, _FIRST)
+    check(head[:HEAD])
+    if len(head) < _FIRST:
+        return head
+    size = find_file(url).size
+    _check_size(size, max_bytes)
+    return head + read_range(url, len(head), size) if size > len(head) else head
+
+
+def _check_size(size: int, max_bytes: int) -> None:
+    if size > max_bytes:
+        detail = f"{size >> 20} MB, the limit is {max_bytes >> 20} MB"
+        raise Unreadable("file too large", detail)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -38,6 +39,7 @@ def open_ray_engine(
     with contextlib.ExitStack() as stack:
         folder = _choose_folder(where, options.run, stack)
         store = PartStore.open(folder, manifest.fingerprint, DECODER_VERSION)
+        stack.enter_context(contextlib.redirect_stdout(sys.stderr))  # a report may go to stdout
         cluster = Cluster(where.ray or LOCAL, cores=options.run.workers)
         stack.callback(cluster.close)
         yield RayEngine(cluster, store, _name_encoder(options), manifest, where.partition)

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from dedupe.errors import EncoderError, ReportError, UsageError
+from dedupe.errors import EncoderError, InputError, ReportError, UsageError
+from dedupe.files.remote import find_file, is_url, read_range
 
 OutputKind = Literal[
     "report", "summary", "lock", "log", "figure", "plot", "index", "job", "decisions", "metrics"
@@ -49,7 +50,7 @@ def check_outputs(outputs: Iterable[Output]) -> None:
     """
     named: dict[str, str] = {}
     for output in outputs:
-        real = os.path.realpath(output.path)
+        real = output.path if is_url(output.path) else os.path.realpath(output.path)
         if real in named:
             raise UsageError(f"{named[real]} and {output.option} name the same file {output.path}")
         named[real] = output.option
@@ -64,9 +65,31 @@ def check_output(path: str, kind: OutputKind) -> None:
             user owns.
         ReportError: it cannot be written.
     """
+    if is_url(path):
+        _check_object(path, kind)
+        return
     check_links(path)
     for part, is_ours in _parts(path, kind):
         _check_part(part, kind, is_ours)
+
+
+def _check_object(url: str, kind: OutputKind) -> None:
+    """Check that a URL is free, or holds an earlier report."""
+    if kind != "report":
+        raise UsageError(f"cannot write the {kind} {url}: only a report can be behind a URL")
+    try:
+        size = find_file(url).size
+        content = read_range(url, 0, min(size, _ENDS))
+        content += read_range(url, max(len(content), size - _ENDS), size)
+    except FileNotFoundError:
+        return
+    except (OSError, InputError) as error:
+        raise ReportError(f"cannot write the {kind} {url}: {error}") from error
+    if content and not _IS_OURS[kind](content):
+        raise UsageError(
+            f"cannot write the {kind} {url}: it holds a file that is no {kind} of dedupe; "
+            "choose another name, or move that file away"
+        )
 
 
 def _parts(path: str, kind: OutputKind) -> list[tuple[str, Callable[[bytes], bool]]]:

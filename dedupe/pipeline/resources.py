@@ -18,6 +18,7 @@ from dedupe.encoder.choice import choose_encoder, choose_manifest
 from dedupe.encoder.manifest import Encoder, Manifest
 from dedupe.errors import InputError
 from dedupe.files.paths import USER_FILE, StrPath, UserFile, is_below
+from dedupe.files.remote import absolute, is_url, list_files
 from dedupe.index.embedding_index import EmbeddingIndex, default_index_path
 from dedupe.index.protocol import Index
 from dedupe.options import InputOptions, RunOptions, ScanOptions, WalkOptions
@@ -66,16 +67,20 @@ def find_protection(places: Sequence[StrPath]) -> Callable[[str], bool] | None:
     Raises:
         InputError: a place does not exist: a typing error must not go unnoticed.
     """
-    for place in places:
+    urls = tuple(list_files(os.fspath(place))[0] for place in places if is_url(place))
+    local = [absolute(os.fsdecode(place)) for place in places if not is_url(place)]
+    for place in local:
         if not os.path.exists(place):
-            raise InputError(f"cannot protect {os.fspath(place)!r}: it does not exist")
+            raise InputError(f"cannot protect {place!r}: it does not exist")
     if not places:
         return None
-    real_places = [os.path.realpath(os.fsdecode(place)) for place in places]
+    real_places = [os.path.realpath(place) for place in local]
     inside = tuple(os.path.join(place, "") for place in real_places)
     resolve = functools.cache(os.path.realpath)  # once for each folder
 
     def is_protected(path: str) -> bool:
+        if is_url(path):
+            return path in urls or path.startswith(tuple(f"{url}/" for url in urls))
         folder, name = os.path.split(path)
         real = os.path.join(resolve(folder), name)
         return real in real_places or real.startswith(inside)
@@ -97,7 +102,7 @@ def walk_inputs(inputs: InputOptions, files: WalkOptions) -> Walked:
 def list_empty_roots(roots: Sequence[StrPath], files: Sequence[ImageFile]) -> tuple[str, ...]:
     """Return the roots, absolute, that are no image and have none below them."""
     used = {file.root for file in files}
-    unused = (os.path.abspath(os.fspath(r)) for at, r in enumerate(roots) if at not in used)
+    unused = (absolute(root) for at, root in enumerate(roots) if at not in used)
     return tuple(  # a root inside another one, or given twice, has files of an earlier root
         root
         for root in unused

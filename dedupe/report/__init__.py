@@ -13,6 +13,7 @@ from typing import BinaryIO, Literal, get_args
 from dedupe.errors import ReportError, UsageError
 from dedupe.files.outputs import HTML_MARK, JSON_ROW_MARK, PARQUET_MARK, check_output
 from dedupe.files.paths import StrPath
+from dedupe.files.remote import is_url, read_object, write_file
 from dedupe.files.replace import replace_file
 from dedupe.report.csv_format import csv_lines, parse_csv
 from dedupe.report.diff import new_since
@@ -75,7 +76,10 @@ def write_report(
     else:
         lines = _lines(report, chosen)
     try:
-        replace_file(path, lines)
+        if is_url(path):
+            write_file(path, b"".join(lines))
+        else:
+            replace_file(path, lines)
     except OSError as error:
         raise ReportError(f"cannot write the report {path}: {error.strerror}") from error
 
@@ -119,7 +123,7 @@ def read_report(path: StrPath) -> Report:
     """
     path = os.fspath(path)
     try:
-        data = Path(path).read_bytes()
+        data = read_object(path) if is_url(path) else Path(path).read_bytes()
     except OSError as error:
         raise ReportError(f"cannot read the report {path}: {error.strerror}") from error
     return parse_report(data, name=path)

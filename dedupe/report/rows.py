@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import cast
 
+from dedupe.files.remote import is_url
 from dedupe.types import (
     KINDS,
     Duplicate,
@@ -134,12 +135,15 @@ def check_row(row: Row) -> Row:
 
 
 def check_path(path: str) -> None:
-    """Reject a path that is not absolute, or not in its plain form.
+    """Reject a path that is neither a URL nor absolute and in its plain form.
 
     Raises:
         ValueError: it is relative, holds `..` or a NUL, or cannot be a file name.
     """
     _require("\0" not in path, f"the path {path!r} holds a NUL")
+    if is_url(path):
+        _require(path.isprintable(), f"the URL {path!r} is not a line of text")
+        return
     _require(os.path.isabs(path), f"the path {path!r} is not absolute")
     _require(os.path.normpath(path) == path, f"the path {path!r} is not in its plain form")
     try:

@@ -1,158 +1,24 @@
-"""Find the image files below some roots. Reads names and `stat`; opens no file.
-
-What is listed never depends on the order in which the system names entries, and neither on the
-order of the roots (except `ImageFile.root`, which is a position in it).
-"""
+"""Search the folders below one root. Reads names and `stat`; opens no file."""
 
 from __future__ import annotations
 
-import fnmatch
 import os
-import re
 import stat
-from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
-from typing import ClassVar
 
 from dedupe.errors import InputError
-from dedupe.setting import Checked, option
 from dedupe.types import ImageFile, Skipped
-
-_NOTHING: Mapping[str, tuple[str, str]] = MappingProxyType({})
-UNREADABLE_FOLDER = "unreadable folder"
-VANISHED = "vanished"
-DENIED = "permission denied"
-READ_ERROR = "read error"
-BROKEN_LINK = "broken link"
-NOT_REGULAR = "not a regular file"
-
-
-@dataclass(frozen=True, slots=True)
-class Walked:
-    """The files of a walk, and what could not be listed."""
-
-    files: tuple[ImageFile, ...]  # sorted by the bytes of their paths, each inode once
-    skipped: tuple[Skipped, ...]  # sorted by the bytes of their paths
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WalkRules(Checked):
-    """Which files and folders `walk` takes.
-
-    A file must match one glob of `include`, unless there is none; folders need not. What matches
-    `exclude`, which wins, is left out, a folder with all below it; a glob that ends in `/` is for
-    folders only.
-    """
-
-    PANEL: ClassVar = "Files to scan"
-
-    include: Sequence[str] = option((), "Only names or paths that match.", metavar="GLOB")
-    exclude: Sequence[str] = option((), "No names or paths that match.", metavar="GLOB")
-    hidden: bool = option(False, "Include names that start with a dot.")
-    follow_symlinks: bool = option(False, "Enter linked folders.")  # each folder once
-    min_size: int = option(0, "Skip smaller files: bytes, or 10kB.", low=0, unit="bytes")
-    max_depth: int | None = option(None, "Levels of folders to enter.", low=1)  # 1: the roots only
-    one_file_system: bool = option(False, "Stay on the file system of each root.")
-
-
-def walk(
-    roots: Sequence[str | os.PathLike[str]],
-    rules: WalkRules = WalkRules(),
-    *,
-    listed: Sequence[str | os.PathLike[str]] = (),
-    extensions: frozenset[str],
-    sidecars: frozenset[str] = frozenset(),
-    unsupported: Mapping[str, tuple[str, str]] = _NOTHING,
-) -> Walked:
-    """List every image file below `roots`, by extension, without opening any.
-
-    A glob is matched, case-sensitively, against the whole name of an entry and against its whole
-    path relative to its root, with `/` between folders. `*`, `?`, `[abc]` and `[!abc]` are as in
-    `fnmatch`: `*` also runs across `/`, so that `2019/*` covers all that lies below `2019`.
-
-    A file that several paths lead to (overlapping roots, hard links, bind mounts, symlinks) is
-    one file, under its smallest path in bytes, but a path behind no symlink comes first.
-
-    Args:
-        roots: files and folders, also symlinks to such. A root that is a file is taken whatever
-            its extension and even when hidden; globs and `min_size` hold for it too.
-        rules: which files and folders are left out.
-        listed: files that are taken as roots that are files are. If one is missing or is no file,
-            it is skipped. Their root is `len(roots)`.
-        extensions: which files are images, lower case, without the dot.
-        sidecars: extensions of files that are left out if an image of the same name lies beside
-            them: the raw file of a photo.
-        unsupported: extensions of files that are listed as skipped, with reason and detail.
-
-    Returns:
-        Absolute paths (as given: symlinks are not resolved), and folders and files that could
-        not be listed. Pipes, sockets and devices are passed over.
-
-    Raises:
-        InputError: a root does not exist, cannot be read, or is neither file nor folder.
-    """
-    compiled = _compile_rules(rules, extensions, sidecars, unsupported)
-    found: dict[tuple[int, int] | str, _Found] = {}
-    skipped: set[Skipped] = set()
-    for position, root in enumerate(roots):
-        _Search(compiled, position, os.path.abspath(root), found, skipped).run()
-    for path in listed:
-        _Search(compiled, len(roots), os.path.abspath(path), found, skipped).take_listed()
-    return Walked(
-        files=tuple(file for _, _, file in sorted(found.values(), key=_path_bytes)),
-        skipped=tuple(sorted(skipped, key=lambda skip: (os.fsencode(skip.path), skip.reason))),
-    )
-
-
-_Found = tuple[bool, bytes, ImageFile]
-"""Whether it lies behind a symlink, its path in bytes, the file. The first of an inode is kept."""
-
-
-def _path_bytes(found: _Found) -> bytes:
-    return found[1]
-
-
-def _split(name: str) -> tuple[str, str]:
-    """Return the name without its extension, and the extension without dot, in lower case."""
-    stem, _, extension = name.lower().rpartition(".")
-    return stem, extension
-
-
-def _compile(globs: Iterable[str]) -> re.Pattern[str] | None:
-    """Return one pattern for any of the globs; None for no glob."""
-    union = "|".join(fnmatch.translate(glob) for glob in globs)
-    return re.compile(union) if union else None
-
-
-@dataclass(frozen=True, slots=True)
-class _Rules:
-    """The rules of a walk, with globs compiled; None matches nothing."""
-
-    given: WalkRules
-    include: re.Pattern[str] | None  # None matches every file
-    exclude: re.Pattern[str] | None
-    exclude_folders: re.Pattern[str] | None
-    extensions: frozenset[str]
-    sidecars: frozenset[str]
-    unsupported: Mapping[str, tuple[str, str]]
-
-
-def _compile_rules(
-    rules: WalkRules,
-    extensions: frozenset[str],
-    sidecars: frozenset[str],
-    unsupported: Mapping[str, tuple[str, str]],
-) -> _Rules:
-    return _Rules(
-        given=rules,
-        include=_compile(rules.include),
-        exclude=_compile(glob for glob in rules.exclude if not glob.endswith("/")),
-        exclude_folders=_compile(glob.rstrip("/") for glob in rules.exclude),
-        extensions=extensions,
-        sidecars=sidecars,
-        unsupported=unsupported,
-    )
+from dedupe.walk.rules import (
+    BROKEN_LINK,
+    DENIED,
+    NOT_REGULAR,
+    READ_ERROR,
+    UNREADABLE_FOLDER,
+    VANISHED,
+    Found,
+    Rules,
+    matches,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +30,7 @@ class _Folder:
     linked: bool  # reached through a symlink below the root
 
 
-class _Search:
+class FolderSearch:
     """The walk below one root.
 
     Roots are searched apart, as globs, depth and device are relative to a root. Real folders come
@@ -174,10 +40,10 @@ class _Search:
 
     def __init__(
         self,
-        rules: _Rules,
+        rules: Rules,
         position: int,
         root: str,
-        found: dict[tuple[int, int] | str, _Found],
+        found: dict[tuple[int, int] | str, Found],
         skipped: set[Skipped],
     ) -> None:
         self._found = found  # of all roots, added to here
@@ -257,7 +123,7 @@ class _Search:
         with os.scandir(folder.path) as listing:
             entries = list(listing)
         subfolders: list[_Folder] = []
-        shots = {_split(entry.name)[0] for entry in entries if self._is_main(entry.name)}
+        shots = self._rules.list_shots(entry.name for entry in entries)
         for entry in entries:
             try:
                 is_link = entry.is_symlink()
@@ -265,48 +131,29 @@ class _Search:
                     continue
                 linked = is_link or folder.linked
                 if entry.is_dir():
-                    if self._wants_folder(entry, folder.depth):
+                    if self._rules.enters(self._place(entry.path), folder.depth):
                         queue = self._links if is_link else subfolders
                         queue.append(_Folder(entry.path, folder.depth + 1, linked))
-                elif self._is_sidecar(entry.name, shots):
+                elif self._rules.is_sidecar(entry.name, shots):
                     continue
-                elif self._is_image(entry.name) and (is_link or entry.is_file()):
+                elif self._rules.is_image(entry.name) and (is_link or entry.is_file()):
                     self._take(entry.path, entry.stat(), linked=linked)
-                elif (is_link or entry.is_file()) and self._is_unsupported(entry):
-                    reason, detail = self._rules.unsupported[_split(entry.name)[1]]
-                    self._skipped.add(Skipped(entry.path, reason, detail))
+                elif is_link or entry.is_file():
+                    self._skip_unsupported(entry)
             except OSError as error:
                 self._skip_entry(entry, error)
         subfolders.sort(key=lambda subfolder: os.fsencode(subfolder.path), reverse=True)
         self._folders += subfolders
 
-    def _is_image(self, name: str) -> bool:
-        stem, _, extension = name.rpartition(".")
-        if not stem or extension.lower() not in self._rules.extensions:
-            return False
-        return self._rules.given.hidden or not name.startswith(".")
+    def _place(self, path: str) -> str:
+        """Return a path relative to the root."""
+        return path[self._cut :]
 
-    def _is_main(self, name: str) -> bool:
-        """Return whether a file is an image that can have sidecars."""
-        return self._is_image(name) and _split(name)[1] not in self._rules.sidecars
-
-    def _is_sidecar(self, name: str, shots: set[str]) -> bool:
-        stem, extension = _split(name)
-        return extension in self._rules.sidecars and stem in shots
-
-    def _is_unsupported(self, entry: os.DirEntry[str]) -> bool:
-        if _split(entry.name)[1] not in self._rules.unsupported:
-            return False
-        is_shown = self._rules.given.hidden or not entry.name.startswith(".")
-        return is_shown and self._wants_file(entry.path, entry.stat())
-
-    def _wants_folder(self, entry: os.DirEntry[str], depth: int) -> bool:
-        rules = self._rules
-        if rules.given.max_depth is not None and depth >= rules.given.max_depth:
-            return False
-        if not rules.given.hidden and entry.name.startswith("."):
-            return False
-        return not self._matches(rules.exclude_folders, entry.path)
+    def _skip_unsupported(self, entry: os.DirEntry[str]) -> None:
+        """Add a file of an unsupported format to the skipped ones, unless a rule excludes it."""
+        found = self._rules.find_unsupported(entry.name)
+        if found and self._wants_file(entry.path, entry.stat()):
+            self._skipped.add(Skipped(entry.path, *found))
 
     def _take(self, path: str, status: os.stat_result, *, linked: bool) -> None:
         """Add a file, unless a rule excludes it, or its inode has a better path."""
@@ -325,24 +172,16 @@ class _Search:
             self._found[identity] = file
 
     def _wants_file(self, path: str, status: os.stat_result) -> bool:
-        rules = self._rules
-        if not stat.S_ISREG(status.st_mode) or status.st_size < rules.given.min_size:
+        if not stat.S_ISREG(status.st_mode):
             return False
-        if rules.given.one_file_system and status.st_dev != self._device:
+        if self._rules.given.one_file_system and status.st_dev != self._device:
             return False
-        if rules.include and not self._matches(rules.include, path):
-            return False
-        return not self._matches(rules.exclude, path)
-
-    def _matches(self, globs: re.Pattern[str] | None, path: str) -> bool:
-        if globs is None:
-            return False
-        relative = path[self._cut :].replace(os.sep, "/")
-        return bool(globs.match(relative) or globs.match(relative.rpartition("/")[2]))
+        return self._rules.takes_file(self._place(path), status.st_size)
 
     def _skip_entry(self, entry: os.DirEntry[str], error: OSError) -> None:
         """Add an entry without a readable `stat` to the skipped ones, unless a rule excludes it."""
-        if not self._is_image(entry.name) or self._matches(self._rules.exclude, entry.path):
+        excluded = matches(self._rules.exclude, self._place(entry.path))
+        if excluded or not self._rules.is_image(entry.name):
             return
         if entry.is_symlink():
             self._skip(entry.path, BROKEN_LINK, error)

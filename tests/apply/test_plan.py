@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from builders import a_group, a_report, snapshot, write_photo
+from builders import a_group, a_photo, a_report, snapshot, write_photo
 
 from dedupe.apply.plan import LINKS, SIDECAR_RULES, ActionKind, LeftGroup, Plan, plan_actions
 from dedupe.errors import ApplyError, ReportError
@@ -70,6 +70,13 @@ def test_planning_changes_nothing(tmp_path: Path) -> None:
     plan_actions(report, move_to=str(tmp_path / "out"))
     assert snapshot(tmp_path) == before
     assert not (tmp_path / "out").exists()
+
+
+def test_a_report_that_names_a_url_is_refused_whole(tmp_path: Path) -> None:
+    local = a_group(write_photo(tmp_path / "a.jpg"), write_photo(tmp_path / "b.jpg"))
+    remote = a_group(a_photo("s3://bucket/a.jpg"), a_photo("s3://bucket/b.jpg"))
+    with pytest.raises(ApplyError, match=r"cannot change s3://bucket/a\.jpg: only local files"):
+        plan_actions(a_report(local, remote), kind="trash")
 
 
 def test_an_empty_report_gives_an_empty_plan(tmp_path: Path) -> None:

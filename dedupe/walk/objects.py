@@ -1,0 +1,94 @@
+"""Search the objects below one URL of a store. Reads listings; opens no object."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Sequence
+
+from dedupe.files.remote import RemoteFile, find_file, list_files
+from dedupe.types import ImageFile, Skipped
+from dedupe.walk.rules import DENIED, NOT_REGULAR, READ_ERROR, VANISHED, Found, Rules
+
+
+class ObjectSearch:
+    """The walk below one URL. A `/` in the name of an object ends a folder; there are no links."""
+
+    def __init__(
+        self,
+        rules: Rules,
+        position: int,
+        root: str,
+        found: dict[tuple[int, int] | str, Found],
+        skipped: set[Skipped],
+    ) -> None:
+        """Prepare to search.
+
+        Args:
+            rules: which objects are taken.
+            position: of the root.
+            root: its URL.
+            found: of all roots, added to here.
+            skipped: likewise.
+        """
+        self._rules, self._position, self._root = rules, position, root
+        self._found, self._skipped = found, skipped
+
+    def run(self) -> None:
+        """List and take the objects; raise InputError if there is none at the root."""
+        root, objects = list_files(self._root)
+        folders: dict[str, list[tuple[str, RemoteFile]]] = defaultdict(list)
+        for one in objects:
+            if one.url == root:
+                self._take(one, one.url.rpartition("/")[2])
+            else:
+                folder, _, name = one.url[len(root) + 1 :].rpartition("/")
+                folders[folder].append((name, one))
+        for folder, some in folders.items():
+            if self._enters(folder):
+                self._take_folder(folder, some)
+
+    def take_listed(self) -> None:
+        """Take the root if it is an object; skip it if not."""
+        try:
+            one = find_file(self._root)
+        except FileNotFoundError as error:
+            self._skip(VANISHED, error)
+        except IsADirectoryError:
+            self._skipped.add(Skipped(self._root, NOT_REGULAR))
+        except PermissionError as error:
+            self._skip(DENIED, error)
+        except OSError as error:
+            self._skip(READ_ERROR, error)
+        else:
+            self._take(one, one.url.rpartition("/")[2])
+
+    def _enters(self, folder: str) -> bool:
+        """Return whether the rules enter a folder, relative to the root, and all above it."""
+        names = folder.split("/") if folder else []
+        return all(
+            self._rules.enters("/".join(names[: depth + 1]), depth + 1)
+            for depth in range(len(names))
+        )
+
+    def _take_folder(self, folder: str, objects: Sequence[tuple[str, RemoteFile]]) -> None:
+        """Take the images among the objects of one folder, by name."""
+        shots = self._rules.list_shots(name for name, _ in objects)
+        for name, one in objects:
+            place = f"{folder}/{name}" if folder else name
+            if self._rules.is_sidecar(name, shots):
+                continue
+            found = self._rules.find_unsupported(name)
+            if self._rules.is_image(name):
+                self._take(one, place)
+            elif found and self._rules.takes_file(place, one.size):
+                self._skipped.add(Skipped(one.url, *found))
+
+    def _take(self, one: RemoteFile, place: str) -> None:
+        if not self._rules.takes_file(place, one.size):
+            return
+        image = ImageFile(one.url, self._position, one.size, one.mtime_ns, 0, one.version)
+        self._found.setdefault(one.url, (False, os.fsencode(one.url), image))
+
+    def _skip(self, reason: str, error: OSError) -> None:
+        self._skipped.add(Skipped(self._root, reason, error.strerror or str(error)))
