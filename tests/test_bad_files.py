@@ -103,7 +103,7 @@ def _regular(folder: Path) -> list[str]:
 
 @pytest.fixture
 def encoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr("dedupe.pipeline.resources.open_encoder", lambda *_, **__: NumpyEncoder())
+    monkeypatch.setattr("dedupe.encoder.choice.open_encoder", lambda *_, **__: NumpyEncoder())
     return write_encoder(tmp_path / "encoder")
 
 

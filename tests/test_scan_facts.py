@@ -21,7 +21,7 @@ MOVIE = b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom" + b"moov" * 99
 @pytest.fixture
 def scanned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Report]:
     """Scan the folder `p` for pictures with nearly equal squares."""
-    monkeypatch.setattr("dedupe.pipeline.resources.open_encoder", lambda *_, **__: NumpyEncoder())
+    monkeypatch.setattr("dedupe.encoder.choice.open_encoder", lambda *_, **__: NumpyEncoder())
     encoder = write_encoder(tmp_path / "encoder")
     return lambda: scan(tmp_path / "p", threshold=0.2, verify=False, encoder=encoder, index=None)
 

@@ -17,6 +17,7 @@ from dedupe.group.keep import arrange_files
 from dedupe.ignored.store import find_ignored
 from dedupe.low_detail import list_low_detail
 from dedupe.options import InputOptions, ScanKeywords, ScanOptions
+from dedupe.pipeline.damage import find_damage
 from dedupe.pipeline.engine import OpenEngine, open_local_engine
 from dedupe.pipeline.resources import (
     find_protection,
@@ -92,7 +93,8 @@ def find_duplicates(
             limit = narrow(manifest, contents.files)
         limits = SearchLimits(limit, SAME_FRACTION * limit if chosen.verify else limit)
         found = engine.find_pairs(contents, limits, on_progress)
-        groups = engine.group_pairs(contents, found.pairs, limit, ignored, on_progress)
+        contents, pairs = find_damage(contents, found.pairs, max_pixels=options.walk.max_pixels)
+        groups = engine.group_pairs(contents, pairs, limit, ignored, on_progress)
     grouped = {photo.path for group in groups for photo in group.photos}
     return Report(
         groups=_number(list_sidecars(g for g in groups if not chosen.across or _spans_roots(g))),

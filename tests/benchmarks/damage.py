@@ -1,20 +1,27 @@
 """Damage photos in every format and count which damage is found.
 
     python tests/benchmarks/damage.py FOLDER [EACH]
+    python tests/benchmarks/damage.py FOLDER [EACH] --scan [--held-out] [--seed 1]
 
 Takes photos of FOLDER in a fixed random order, at most 900 pixels long, encodes each in one of 16
 ways, and damages it at 5 to 95 % of its bytes in one of six ways, EACH times (5). Prints for each
 format, and for each kind of damage, how many files are rejected, found damaged, equal to the intact
 picture within 24 levels, or silently different. Also counts intact files that are found damaged.
+
+With --scan each damaged file lies beside its intact one, under an earlier name and with the same
+time, and all are scanned. Prints how many damaged files were kept while the intact one would go;
+they count unless every pixel is equal. --held-out damages in ways that no bound was chosen on.
 """
 
 from __future__ import annotations
 
+import argparse
 import io
+import os
 import random
-import sys
+import tempfile
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +29,7 @@ import numpy as np
 import pillow_heif
 from PIL import Image
 
+import dedupe
 from dedupe.decode.image import decode
 from dedupe.decode.read import Unreadable
 
@@ -84,6 +92,34 @@ DAMAGES: tuple[Callable[[bytes, int, random.Random], bytes], ...] = (
 )
 
 
+def stick_bits(data: bytes, at: int, rng: random.Random) -> bytes:
+    """Let a bit of each byte be 1, as a broken memory cell row does."""
+    size, mask = 64, 1 << rng.randrange(8)
+    return data[:at] + bytes(b | mask for b in data[at : at + size]) + data[at + size :]
+
+
+def repeat_sector(data: bytes, at: int, _: random.Random) -> bytes:
+    """Write a sector of the file a second time, in place of another."""
+    start = at // 512 * 512
+    sector = data[max(0, start - 2 * SECTOR) :][: min(SECTOR, len(data) - start)]
+    return data[:start] + sector + data[start + len(sector) :]
+
+
+def flip_one_bit(data: bytes, at: int, rng: random.Random) -> bytes:
+    return data[:at] + bytes([data[at] ^ 1 << rng.randrange(8)]) + data[at + 1 :]
+
+
+def scatter_bits(data: bytes, at: int, rng: random.Random) -> bytes:
+    """Flip bits all over the rest of the file."""
+    changed = bytearray(data)
+    for _ in range(12):
+        changed[rng.randrange(at, len(data))] ^= 1 << rng.randrange(8)
+    return bytes(changed)
+
+
+HELD_OUT = (stick_bits, repeat_sector, flip_one_bit, scatter_bits)
+
+
 def encode(path: Path, name: str) -> bytes:
     container, options = FORMATS[name]
     file = io.BytesIO()
@@ -106,12 +142,79 @@ def judge(intact: bytes, damaged: bytes) -> str:
     return "silently different" if difference.max() > 24 else "equal"
 
 
+def save_pairs(folder: Path, photos: Sequence[Path], given: argparse.Namespace) -> dict[str, str]:
+    """Write intact and damaged files beside each other; return the damage by name of the pair."""
+    rng = random.Random(given.seed)
+    damages = HELD_OUT if given.held_out else DAMAGES
+    kinds = [(n, d) for n in FORMATS for d in damages for _ in range(given.each)]
+    names: dict[str, str] = {}
+    for number, (name, damage) in enumerate(kinds):
+        data = encode(photos[number % len(photos)], name)
+        pair = folder / f"{number // len(photos)}" / f"{number:04}"
+        pair.mkdir(parents=True)
+        suffix = FORMATS[name][0].lower()
+        bad = damage(data, int(len(data) * rng.uniform(0.05, 0.95)), rng)
+        for file, content in ((f"a.{suffix}", bad), (f"b.{suffix}", data)):
+            (pair / file).write_bytes(content)
+            os.utime(pair / file, ns=(10**18, 10**18))
+        names[pair.name] = f"{name} {damage.__name__}"
+    return names
+
+
+def scan_pairs(photos: Sequence[Path], given: argparse.Namespace) -> None:
+    """Scan damaged files beside intact ones, and print how many were kept wrongly."""
+    counts: Counter[str] = Counter()
+    with tempfile.TemporaryDirectory() as place:
+        names = save_pairs(Path(place), photos, given)
+        for part in sorted(Path(place).iterdir()):  # each photo once in a scan
+            report = dedupe.scan(part, index=None, ignored=None)
+            listed = {skipped.path: skipped.reason for skipped in report.skipped}
+            going = {d.photo.path: g.keeper.path for g in report.groups for d in g.duplicates}
+            for pair in sorted(part.iterdir()):
+                bad, intact = sorted(pair.iterdir())
+                if str(intact) in going:
+                    same = is_equal(bad.read_bytes(), intact.read_bytes())
+                    result = "equal pixels, either stays" if same else "KEPT WRONGLY"
+                    if not same:
+                        print(f"  {names[pair.name]}: {going[str(intact)]}", flush=True)
+                elif str(bad) in going:
+                    result = "the damaged one goes"
+                elif listed.get(str(bad), "damaged") != "damaged":
+                    result = "both stay, the damaged one is not read"
+                else:
+                    marked = [str(path) in listed for path in (bad, intact)]
+                    result = f"both stay, {sum(marked)} of them marked as damaged"
+                counts[result] += 1
+    print(f"{sum(counts.values())} damaged files, {counts['KEPT WRONGLY']} kept wrongly")
+    for result, count in sorted(counts.items()):
+        print(f"  {count:4} {result}")
+
+
+def is_equal(first: bytes, second: bytes) -> bool:
+    """Return whether two files show the same pixels in full size."""
+    return np.array_equal(decode(first).pixels, decode(second).pixels)
+
+
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("each", type=int, nargs="?", default=5)
+    parser.add_argument("--scan", action="store_true", help="scan pairs of files")
+    parser.add_argument("--held-out", action="store_true", help="other ways to damage")
+    parser.add_argument("--seed", type=int, default=1)
+    given = parser.parse_args()
     pillow_heif.register_heif_opener()
-    each = int(sys.argv[2]) if len(sys.argv) > 2 else 5
+    photos = sorted(given.folder.glob("*.jpg"))
+    random.Random(given.seed).shuffle(photos)
+    if given.scan:
+        scan_pairs(photos, given)
+    else:
+        count_found(photos, given.each)
+
+
+def count_found(photos: Sequence[Path], each: int) -> None:
+    """Print which damage a decoder or `dedupe.decode.damage` finds in a single file."""
     rng = random.Random(1)
-    photos = sorted(Path(sys.argv[1]).glob("*.jpg"))
-    rng.shuffle(photos)
     by_format: dict[str, Counter[str]] = defaultdict(Counter)
     by_damage: dict[str, Counter[str]] = defaultdict(Counter)
     number = false = 0

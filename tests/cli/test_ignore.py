@@ -22,7 +22,7 @@ Run = Callable[..., Result]
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Run a command beside the report `r.csv`; scans use the NumPy encoder and no second look."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("dedupe.pipeline.resources.open_encoder", lambda *_, **__: NumpyEncoder())
+    monkeypatch.setattr("dedupe.encoder.choice.open_encoder", lambda *_, **__: NumpyEncoder())
     encoder = write_encoder(tmp_path / "encoder")
 
     def invoke(verb: str, *arguments: str | Path) -> Result:

@@ -20,7 +20,7 @@ def run(*arguments: str | Path) -> Result:
 @pytest.fixture
 def scanned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Three photos that a scan remembers in the index of the user."""
-    monkeypatch.setattr("dedupe.pipeline.resources.open_encoder", lambda *_, **__: NumpyEncoder())
+    monkeypatch.setattr("dedupe.encoder.choice.open_encoder", lambda *_, **__: NumpyEncoder())
     encoder = write_encoder(tmp_path / "encoder")
     for number in range(3):
         save(draw(number), tmp_path / "photos" / f"{number}.png")

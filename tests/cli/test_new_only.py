@@ -20,7 +20,7 @@ Scan = Callable[..., Result]
 def scan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scan:
     """Scan `photos` into `r.csv` with the NumPy encoder and no second look."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("dedupe.pipeline.resources.open_encoder", lambda *_, **__: NumpyEncoder())
+    monkeypatch.setattr("dedupe.encoder.choice.open_encoder", lambda *_, **__: NumpyEncoder())
     encoder = write_encoder(tmp_path / "encoder")
     save(draw(1), tmp_path / "photos/cat.png")
     save(draw(1), tmp_path / "photos/cat.jpg")

@@ -19,7 +19,7 @@ Run = Callable[..., Result]
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Run a command in a folder with two groups in `photos`."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("dedupe.pipeline.resources.open_encoder", lambda *_, **__: NumpyEncoder())
+    monkeypatch.setattr("dedupe.encoder.choice.open_encoder", lambda *_, **__: NumpyEncoder())
     write_encoder(tmp_path / "encoder")
     for seed, name in ((1, "cat"), (2, "dog")):
         save(draw(seed), tmp_path / f"photos/{name}.png")
