@@ -7,55 +7,23 @@ row counts while size, mtime and inode are the same. Rows with a wrong checksum 
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import functools
-import json
 import os
 import sqlite3
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
-
+from dedupe.index import rows
 from dedupe.index.database import Database, default_index_path
-from dedupe.types import INTACT, Facts, FrameMatrix, ImageFile, Verdict
+from dedupe.index.rows import Content, Digests, StoredPairs
+from dedupe.types import FrameMatrix, ImageFile, Verdict
 
 __all__ = ["Content", "Digests", "EmbeddingIndex", "StoredPairs", "default_index_path"]
 
 _T = TypeVar("_T")
-Digests = tuple[str, str]  # of two contents, ascending
 _VARIABLES = 500  # paths or digests in one statement, below SQLite's limit
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Content:
-    """A picture, whichever files hold it."""
-
-    digest: str
-    width: int  # pixels, after EXIF orientation
-    height: int
-    format: str
-    detail: float  # see `dedupe.low_detail`
-    vector: NDArray[np.float32]  # (D,), norm 1
-    facts: Facts = INTACT
-    thumbnail: bytes = b""  # see `dedupe.decode.thumbnail`; empty if it was read from the index
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class StoredPairs:
-    """The pairs within a threshold among the contents of an earlier scan."""
-
-    threshold: float  # largest distance of a pair, in [0, 2]
-    valid_for: str  # name of the search, if it does not list all pairs; else ""
-    digests: tuple[str, ...]  # of the contents, each once
-    left: NDArray[np.int32]  # (P,) position in `digests`
-    right: NDArray[np.int32]  # (P,)
-    distance: NDArray[np.float32]  # (P,)
 
 
 class EmbeddingIndex:
@@ -78,7 +46,7 @@ class EmbeddingIndex:
         """
         self.path = path
         self.decoder = decoder
-        self._key = format_key(encoder, decoder)
+        self._key = rows.format_key(encoder, decoder)
         self._database = Database(path)
 
     def __enter__(self) -> Self:
@@ -102,7 +70,7 @@ class EmbeddingIndex:
         for batch in _batches(files):
             by_path = {os.fsencode(file.path): file for file in batch}
             marks = ",".join("?" * len(batch))
-            rows = self._read(
+            read = self._read(
                 "SELECT path, size, mtime_ns, inode,"
                 " c.digest, width, height, format, detail, facts, vector, crc"
                 " FROM files f JOIN contents c ON c.digest = f.digest AND c.encoder = ?"
@@ -110,44 +78,26 @@ class EmbeddingIndex:
                 (self._key, *by_path),
                 self._parse_file,
             )
-            for path, state, content in rows:
+            for path, state, content in read:
                 file = by_path.get(path)
-                if file and state == _state(file):
+                if file and state == rows.format_state(file):
                     found[file.path] = content
         return found
 
     def _parse_file(
         self, path: bytes, size: int, mtime_ns: int, inode: str, *content: Any
     ) -> tuple[bytes, tuple[int, int, str], Content]:
-        return path, (size, mtime_ns, inode), self._parse_content(*content)
+        return path, (size, mtime_ns, inode), rows.parse_content(self._key, *content)
 
     def find_content(self, digest: str) -> Content | None:
         """Return the content with this digest, if it was embedded before."""
-        rows = self._read(
+        found = self._read(
             "SELECT digest, width, height, format, detail, facts, vector, crc FROM contents"
             " WHERE digest = ? AND encoder = ?",
             (digest, self._key),
-            self._parse_content,
+            functools.partial(rows.parse_content, self._key),
         )
-        return rows[0] if rows else None
-
-    def _parse_content(
-        self,
-        digest: str,
-        width: int,
-        height: int,
-        form: str,
-        detail: float,
-        facts: str,
-        vector: bytes,
-        crc: int,
-    ) -> Content:
-        _check(crc, vector, digest, self._key, width, height, form, detail, facts)
-        return Content(
-            *(digest, width, height, form, detail),
-            np.frombuffer(vector, np.float32),
-            _parse_facts(facts),
-        )
+        return found[0] if found else None
 
     def remember(self, seen: Iterable[tuple[ImageFile, Content]]) -> None:
         """Write files and their contents in one transaction.
@@ -156,13 +106,11 @@ class EmbeddingIndex:
             IndexFileError: the index cannot be written, for example on a full disk.
         """
         seen = list(seen)
-        contents = [self._format_content(content) for _, content in seen]
-        files = [(os.fsencode(f.path), *_state(f), content.digest) for f, content in seen]
-        thumbnails = [
-            (c.digest, self._key, c.thumbnail, _checksum(c.thumbnail, c.digest, self._key))
-            for _, c in seen
-            if c.thumbnail
+        contents = [rows.format_content(content, self._key) for _, content in seen]
+        files = [
+            (os.fsencode(f.path), *rows.format_state(f), content.digest) for f, content in seen
         ]
+        thumbnails = [rows.format_thumbnail(c, self._key) for _, c in seen if c.thumbnail]
 
         def write(connection: sqlite3.Connection) -> None:
             connection.executemany(
@@ -175,15 +123,6 @@ class EmbeddingIndex:
 
         self._database.write(write)
 
-    def _format_content(self, content: Content) -> tuple[object, ...]:
-        facts = json.dumps(dataclasses.asdict(content.facts))
-        row = (
-            *(content.digest, self._key, content.width, content.height),
-            *(content.format, float(content.detail), facts),
-        )
-        vector = content.vector.tobytes()
-        return (*row, vector, _checksum(vector, *row))
-
     def find_thumbnails(self, digests: Sequence[str]) -> dict[str, bytes]:
         """Return the thumbnails of contents that were embedded before, by digest."""
         found: dict[str, bytes] = {}
@@ -193,37 +132,19 @@ class EmbeddingIndex:
                 "SELECT digest, data, crc FROM thumbnails"
                 f" WHERE encoder = ? AND digest IN ({marks})",
                 (self._key, *batch),
-                self._parse_thumbnail,
+                functools.partial(rows.parse_thumbnail, self._key),
             )
         return found
 
-    def _parse_thumbnail(self, digest: str, data: bytes, crc: int) -> tuple[str, bytes]:
-        _check(crc, data, digest, self._key)
-        return digest, data
-
     def find_pairs(self, roots: bytes) -> StoredPairs | None:
         """Return the pairs of the last scan of the same roots by this encoder."""
-        rows = self._read(
+        found = self._read(
             "SELECT threshold, valid_for, digests, pairs, crc FROM pairs"
             " WHERE roots = ? AND encoder = ?",
             (roots, self._key),
-            functools.partial(self._parse_pairs, roots),
+            functools.partial(rows.parse_pairs, roots, self._key),
         )
-        return rows[0] if rows else None
-
-    def _parse_pairs(
-        self,
-        roots: bytes,
-        threshold: float,
-        valid_for: str,
-        digests: bytes,
-        pairs: bytes,
-        crc: int,
-    ) -> StoredPairs:
-        _check(crc, digests + pairs, roots, self._key, threshold, valid_for)
-        left, right, distance = np.frombuffer(pairs, np.int32).reshape(3, -1)
-        names = tuple(digests.decode().split())
-        return StoredPairs(threshold, valid_for, names, left, right, distance.view(np.float32))
+        return found[0] if found else None
 
     def remember_pairs(self, roots: bytes, stored: StoredPairs) -> None:
         """Write the pairs of the last scan of some roots.
@@ -231,11 +152,7 @@ class EmbeddingIndex:
         Raises:
             IndexFileError: the index cannot be written.
         """
-        columns = (stored.left, stored.right, stored.distance.view(np.int32))
-        pairs = np.stack(columns).astype(np.int32).tobytes()
-        digests = " ".join(stored.digests).encode()
-        key = (roots, self._key, float(stored.threshold), stored.valid_for)
-        row = (*key, digests, pairs, _checksum(digests + pairs, *key))
+        row = rows.format_pairs(stored, roots, self._key)
         self._database.write(
             lambda connection: connection.execute(
                 "INSERT OR REPLACE INTO pairs VALUES (?, ?, ?, ?, ?, ?, ?)", row
@@ -256,7 +173,7 @@ class EmbeddingIndex:
                 "SELECT first, second, verifier, is_copy, score, how, level, matrix, crc"
                 f" FROM verdicts WHERE verifier = ? AND first IN ({marks})",
                 (verifier, *batch),
-                _parse_verdict,
+                rows.parse_verdict,
             )
         return {pair: found[pair] for pair in pairs if pair in found}
 
@@ -266,14 +183,10 @@ class EmbeddingIndex:
         Raises:
             IndexFileError: the index cannot be written.
         """
-        rows = []
-        for pair, v in verdicts.items():
-            row = (*pair, verifier, int(v.is_copy), float(v.score), v.how, v.level)
-            matrix = _to_blob(v.matrix)
-            rows.append((*row, matrix, _checksum(matrix, *row)))
+        values = [rows.format_verdict(pair, verifier, v) for pair, v in verdicts.items()]
         self._database.write(
             lambda connection: connection.executemany(
-                "INSERT OR REPLACE INTO verdicts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows
+                "INSERT OR REPLACE INTO verdicts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", values
             )
         )
 
@@ -285,13 +198,13 @@ class EmbeddingIndex:
             version: of the measurements; evidence of other versions is left out.
             near: map between the frames from which the measurement began.
         """
-        rows = self._read(
+        found = self._read(
             "SELECT first, second, version, near, numbers, crc FROM evidence"
             " WHERE first = ? AND second = ? AND version = ? AND near = ?",
-            (*pair, version, _to_blob(near)),
-            _parse_evidence,
+            (*pair, version, rows.to_blob(near)),
+            rows.parse_evidence,
         )
-        return next(iter(rows), None)
+        return next(iter(found), None)
 
     def remember_evidence(
         self, pair: Digests, version: int, near: FrameMatrix, numbers: str
@@ -301,8 +214,7 @@ class EmbeddingIndex:
         Raises:
             IndexFileError: the index cannot be written.
         """
-        blob = _to_blob(near)
-        row = (*pair, version, blob, numbers, _checksum(blob, *pair, version, numbers))
+        row = rows.format_evidence(pair, version, near, numbers)
         self._database.write(
             lambda connection: connection.execute(
                 "INSERT OR REPLACE INTO evidence VALUES (?, ?, ?, ?, ?, ?)", row
@@ -322,57 +234,6 @@ class EmbeddingIndex:
         except (ValueError, TypeError, AttributeError) as error:
             self._database.set_aside(str(error))
             return []
-
-
-def format_key(encoder: str, decoder: int) -> str:
-    """Return the key under which an encoder's vectors of a decoder's pixels are stored."""
-    return f"{encoder}/{decoder}"
-
-
-def parse_key(key: str) -> tuple[str, str]:
-    """Return the fingerprint of the encoder and the version of the decoder of a key."""
-    encoder, _, decoder = key.partition("/")
-    return encoder, decoder
-
-
-def _state(file: ImageFile) -> tuple[int, int, str]:
-    """Return size, mtime and inode as they are stored.
-
-    SQLite holds 64 bits with a sign: times from the year 2262 on are stored modulo 2^64 ns.
-    """
-    return file.size, (file.mtime_ns + 2**63) % 2**64 - 2**63, str(file.inode)
-
-
-def _checksum(blob: bytes, *values: object) -> int:
-    return zlib.crc32(blob, zlib.crc32(repr(values).encode("utf-8", "surrogatepass")))
-
-
-def _check(crc: int, blob: bytes, *values: object) -> None:
-    if _checksum(blob, *values) != crc:
-        raise ValueError("a row fails its checksum")
-
-
-@functools.lru_cache(maxsize=1024)  # nearly all photos have the same few facts
-def _parse_facts(text: str) -> Facts:
-    return Facts(**json.loads(text))
-
-
-def _parse_verdict(*row: Any) -> tuple[Digests, Verdict]:
-    first, second, verifier, is_copy, score, how, level, matrix, crc = row
-    _check(crc, matrix, first, second, verifier, is_copy, score, how, level)
-    numbers = tuple(np.frombuffer(matrix, np.float64).tolist()) or None
-    return (first, second), Verdict(bool(is_copy), score, how, level, numbers)
-
-
-def _parse_evidence(
-    first: str, second: str, version: int, near: bytes, numbers: str, crc: int
-) -> str:
-    _check(crc, near, first, second, version, numbers)
-    return numbers
-
-
-def _to_blob(matrix: FrameMatrix | None) -> bytes:
-    return np.array(matrix or (), np.float64).tobytes()
 
 
 def _batches(items: Sequence[_T]) -> Iterator[Sequence[_T]]:

@@ -12,7 +12,8 @@ import sqlite3
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from dedupe.index.embedding_index import EmbeddingIndex, parse_key
+from dedupe.index.embedding_index import EmbeddingIndex
+from dedupe.index.rows import parse_key
 
 
 @dataclass(frozen=True, slots=True)
