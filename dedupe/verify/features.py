@@ -25,6 +25,11 @@ _POINTS = 300  # at most, the strongest
 _RATIO = 0.8  # largest, of the distances to the nearest and to the second nearest descriptor
 _FLAT_WINDOW = 5  # edge of a window that may be flat, pixels
 _FLAT = 4  # largest difference of brightness in a flat window, levels
+_SOFT = 40  # the same in a window with soft structure, as of a photo
+_DRAWN_FLAT = 0.35  # least share of flat windows in a drawn picture (docs/verification.md)
+_PAPERS = 3  # levels, each with its two neighbours, that paper and walls of a drawing have
+_DRAWN_PAPERS = 0.8  # least share of the flat windows with these levels: a sky has many levels
+_DRAWN_SOFT = 0.5  # largest share of soft windows over that of flat ones in it
 _REVERSED = (8 - np.arange(8)) % 8  # SIFT's eight directions, seen in a mirror
 
 
@@ -63,11 +68,29 @@ class Features:
         return np.array_equal(self.load_fine(), other.load_fine())
 
     @cached_property
+    def _contrast(self) -> Array:
+        """Difference of brightness in the window around each pixel, (H, W) uint8 levels."""
+        ring = np.ones((_FLAT_WINDOW, _FLAT_WINDOW), np.uint8)
+        return np.asarray(cv2.dilate(self.grey, ring) - cv2.erode(self.grey, ring))
+
+    @cached_property
     def flat(self) -> float:
         """Share of the picture without any structure, in [0, 1]: paper, a wall of a drawing."""
-        ring = np.ones((_FLAT_WINDOW, _FLAT_WINDOW), np.uint8)
-        reach = cv2.dilate(self.grey, ring) - cv2.erode(self.grey, ring)
-        return float((reach <= _FLAT).mean())
+        return float((self._contrast <= _FLAT).mean())
+
+    @cached_property
+    def is_drawn(self) -> bool:
+        """Whether hard edges on flat areas make the picture: a page, a plot, a screenshot."""
+        soft = (self._contrast > _FLAT) & (self._contrast <= _SOFT)
+        if self.flat < _DRAWN_FLAT or float(soft.mean()) > _DRAWN_SOFT * self.flat:
+            return False
+        count = np.bincount(self.grey[self._contrast <= _FLAT], minlength=256)
+        common = 0
+        for _ in range(_PAPERS):
+            level = int(np.convolve(count, np.ones(3), "same").argmax())
+            common += int(count[max(0, level - 1) : level + 2].sum())
+            count[max(0, level - 1) : level + 2] = 0
+        return common >= _DRAWN_PAPERS * self.flat * self.grey.size
 
     @property
     def points(self) -> tuple[Array, Array]:

@@ -21,6 +21,7 @@ from dedupe.verify.align import Alignment, align_frames, align_points
 from dedupe.verify.features import Features
 from dedupe.verify.last_look import Details, compare_details
 from dedupe.verify.overlap import Overlap, measure
+from dedupe.verify.patched import Patched, find_patched
 from dedupe.verify.perspective import align_bent, find_matches
 from dedupe.verify.small import SAME_FRAME, SMALL_SIDE, Residual, compare_small
 
@@ -49,7 +50,7 @@ class Comparison:
     verdict: Verdict
     alignment: Alignment | None = None  # how they are aligned; None if they are not
     overlap: Overlap | None = None  # None where `alignment` is
-    details: Details | Residual | None = None  # None if the verdict needed none
+    details: Details | Residual | Patched | None = None  # None if the verdict needed none
 
 
 Level = Callable[[Features, Features], Alignment | None]
@@ -170,23 +171,42 @@ def _compare_empty(found: Comparison, first: Features, second: Features) -> Comp
 
 
 def _check_details(found: Comparison, first: Features, second: Features) -> Comparison:
-    """Reject a pair if each of the pictures shows details that the other does not have."""
+    """Reject a pair if the pictures show details that a copy does not have."""
     matrix = found.verdict.matrix
     if matrix is None:
         return found
-    details: Details | Residual
-    if min(first.longest, second.longest) <= SMALL_SIDE:
-        details = compare_small(first.load_fine(), second.load_fine(), matrix)
-    elif min(first.flat, second.flat) >= _FLAT:
-        details = compare_details(first.load_fine(), second.load_fine(), matrix)
-    else:
-        details = compare_details(first.grey, second.grey, matrix)
+    details = _compare_details(first, second, matrix)
     score = round(min(found.verdict.score, details.score), 4)
     if score > 0.5:
         verdict = replace(found.verdict, score=score)
     else:
         verdict = Verdict(False, score, level="details", matrix=matrix)
     return replace(found, verdict=verdict, details=details)
+
+
+def _compare_details(
+    first: Features, second: Features, matrix: FrameMatrix
+) -> Details | Residual | Patched:
+    """Compare two pictures by the details that pictures of their kind have."""
+    small = [picture.longest <= SMALL_SIDE for picture in (first, second)]
+    if all(small) and not _is_upright(matrix):  # an arrow to the left is not one to the right
+        matrix = SAME_FRAME
+    drawn = first.is_drawn or second.is_drawn
+    if any(small) or drawn:
+        patched = find_patched(first.load_fine(), second.load_fine())
+        if patched.score <= 0.5:
+            return patched
+    if any(small):
+        return compare_small(first.load_fine(), second.load_fine(), matrix)
+    if min(first.flat, second.flat) >= _FLAT:
+        return compare_details(first.load_fine(), second.load_fine(), matrix, drawn=drawn)
+    return compare_details(first.grey, second.grey, matrix)
+
+
+def _is_upright(matrix: FrameMatrix) -> bool:
+    """Return whether a map neither mirrors nor turns by more than an eighth."""
+    a, b, _, c, d = matrix[:5]
+    return min(a, d) > max(abs(b), abs(c))
 
 
 def _map_frames(alignment: Alignment, first: Features) -> FrameMatrix:

@@ -1,12 +1,12 @@
 """Compare the details of two pictures that are about to be accepted as copies.
 
 Two pictures each show details that the other does not have. If only one of them does, something
-was added to it. Knows no file, and not how the pair was found.
+was added to it; a drawn page with an addition is another page. Knows no file.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from dedupe.types import FrameMatrix
 from dedupe.verify.features import Array
 from dedupe.verify.fine import FinePair, Pixels, align_fine, match_window, shrink
+from dedupe.verify.owners import find_owners
+from dedupe.verify.strokes import Box, find_strokes
 
 # Sources of the bounds: docs/verification.md, "The last look".
 _WINDOW = 13  # edge of a window, pixels: a character of small print
@@ -29,16 +31,19 @@ _CLOSE = 0.75  # windows that correlate like this need no shift
 _SHIFTED = 300  # windows that are shifted, at most, the least alike
 _CONFLICTS = 3  # windows with other structure in each picture that need an explanation
 _ALONE = 4  # windows on each side with structure of one picture that need an explanation
+_ADDED = 12  # windows with structure of one picture that make another page: more than a speck
 _SHARP = 0.98  # correlation of the best tenth of windows below which one picture may be blurred
 _BLURS = (1.0, 1.5, 2.2, 3.3)  # spreads of the smoothing that are tried then, pixels
+_ONE_SIDED = 3.0  # ratio of the two from which only one picture owns what differs
 _OWNED = 2.5  # edges of what differs, over other edges, in a picture that owns it
-_EDGE = 12.0  # mean slope of its outline, at least, levels for each pixel
-_OUTLINE = 32  # pixels of an outline of what differs, at least
-_CHANGED = 20.0  # least change of brightness of a pixel that differs, levels
 _STRONG = 12  # windows with structure that the same page shows, at least
 _AGREE = 0.9  # least correlation of 95 % of them
 
 Mask = NDArray[np.bool_]
+FrameBox = tuple[float, float, float, float]
+"""x, y, width and height, as parts of the width and the height of the first picture."""
+
+NOWHERE: FrameBox = (0.0, 0.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +56,21 @@ class Details:
     second_only: int = 0  # windows with structure in the second picture alone
     first_owned: float = 0.0  # edges of the first along what differs, over its other edges
     second_owned: float = 0.0  # the same of the second
-    box: tuple[int, int, int, int] = (0, 0, 0, 0)  # x, y, width, height of most of what differs
+    strokes: int = 0  # places with strokes of each picture that the other one lacks
+    drawn: bool = False  # a page, plot or screenshot, so an addition makes another picture
+    box: FrameBox = NOWHERE  # the place that differs most
     strong: int = 0  # windows with at least a third of the largest structure
     least: float = 0.0  # correlation that 95 % of the strong windows exceed
 
     @property
     def owned(self) -> float:
         """How clearly each of the two pictures shows something of its own; 1 is the border."""
-        return min(self.first_owned, self.second_owned) / _OWNED
+        less, more = sorted((self.first_owned, self.second_owned))
+        owned = less / _OWNED * min(1.0, _ONE_SIDED * less / max(more, 1e-6))
+        if not self.drawn:
+            return owned
+        alone = max(self.first_only, self.second_only)
+        return max(owned, self.strokes, self.conflicts / _CONFLICTS, alone / _ADDED)
 
     @property
     def agree(self) -> bool:
@@ -87,20 +99,24 @@ class _Windows:
         return float(np.quantile(self.alike[firm], 0.9)) if firm.sum() > 20 else 1.0
 
 
-def compare_details(first: Pixels, second: Pixels, matrix: FrameMatrix) -> Details:
+def compare_details(
+    first: Pixels, second: Pixels, matrix: FrameMatrix, *, drawn: bool = False
+) -> Details:
     """Compare two pictures window by window, at the resolution of the less resolved one.
 
     Args:
         first: (H, W, 3) RGB or (H, W) grey.
         second: (h, w, 3) RGB or (h, w) grey.
         matrix: the map from the frame of the second picture to that of the first.
+        drawn: the pictures are drawn or written, so no addition is excused.
     """
     pair = align_fine(shrink(first), shrink(second), matrix)
     margin = _WINDOW // 2 + _SHIFT
     height, width = pair.a.shape
     if min(height, width) <= 2 * margin:
         return Details()
-    return _Comparison(pair, margin).details()
+    details, box = _Comparison(pair, margin).details()
+    return replace(details, drawn=drawn, box=_to_frame(box, pair, matrix))
 
 
 class _Comparison:
@@ -146,8 +162,8 @@ class _Comparison:
         alike = (box(a * b) - mean_a * mean_b) / np.maximum(spread_a * spread_b, 1e-3)
         return _Windows(spread_a[self.grid], spread_b[self.grid], alike[self.grid], self.inside)
 
-    def details(self) -> Details:
-        """Count the windows, and find out which picture owns what differs."""
+    def details(self) -> tuple[Details, Box]:
+        """Count the windows, and find out which picture owns what differs; return its box, too."""
         floor = max(_STRUCTURE, _NOISE * self.noise)
         low = np.minimum(self.spread_a, self.spread_b)
         high = np.maximum(self.spread_a, self.spread_b)
@@ -160,14 +176,19 @@ class _Comparison:
         )
         counts = int(only_a.sum()), int(only_b.sum())
         common, count = int((both & (self.alike >= _CLOSE)).sum()), int(conflicts.sum())
-        owned, box = (0.0, 0.0), (0, 0, 0, 0)
-        if count >= _CONFLICTS or min(counts) >= _ALONE:
-            owned, box = self._find_owners(conflicts | alone)
+        places = find_strokes(self.a, self._predict(self.pair.mask), self.pair.mask, self.noise)
+        differing = conflicts | alone | self._cover(places)
+        owned, box = (0.0, 0.0), places[0] if places else self._find_largest(differing)
+        if places or count >= _CONFLICTS or min(counts) >= _ALONE:
+            owned = self._find_owners(differing)
         if self.pair.swapped:
             counts, owned = counts[::-1], owned[::-1]
         firm = self.inside & (high > max(_STRUCTURE, 0.3 * float(high.max(initial=0))))
         least = float(np.quantile(self.alike[firm], 0.05)) if firm.any() else 0.0
-        return Details(common, count, *counts, *owned, box, int(firm.sum()), least)
+        details = Details(
+            common, count, *counts, *owned, strokes=len(places), strong=int(firm.sum()), least=least
+        )
+        return details, box
 
     def _find_conflicts(self, doubtful: Mask) -> Mask:
         """Return the windows (rows, columns) of `doubtful` that correlate at no shift, bool."""
@@ -180,32 +201,36 @@ class _Comparison:
             conflicts[row, column] = alike < _ALIKE
         return conflicts
 
-    def _find_owners(self, windows: Mask) -> tuple[tuple[float, float], tuple[int, int, int, int]]:
-        """Return how far each picture owns what differs in `windows`, and the box of the largest.
+    def _cover(self, places: list[Box]) -> Mask:
+        """Return the windows (rows, columns) of the grid with a centre in one of the places."""
+        centres = np.zeros(self.a.shape, bool)
+        for x, y, width, height in places:
+            centres[max(0, y) : y + height, max(0, x) : x + width] = True
+        return np.asarray(centres[self.grid]) & self.inside
+
+    def _find_area(self, windows: Mask) -> Array:
+        """Return the pixels (H, W) uint8 of windows (rows, columns)."""
+        centres = np.zeros(self.a.shape, np.uint8)
+        centres[self.grid] = windows
+        return np.asarray(cv2.dilate(centres, np.ones((_WINDOW, _WINDOW), np.uint8)))
+
+    def _find_largest(self, windows: Mask) -> Box:
+        """Return the box of the largest connected area of windows (rows, columns)."""
+        if not windows.any():
+            return (0, 0, 0, 0)
+        _, _, boxes, _ = cv2.connectedComponentsWithStats(self._find_area(windows))
+        x, y, width, height, _ = boxes[1 + int(boxes[1:, cv2.CC_STAT_AREA].argmax())]
+        return (int(x), int(y), int(width), int(height))
+
+    def _find_owners(self, windows: Mask) -> tuple[float, float]:
+        """Return how far each picture owns what differs in windows (rows, columns).
 
         The outline of what a picture owns is an edge in it. In the other picture, the edges there
         are no stronger than around.
-
-        Args:
-            windows: (rows, columns) bool of the grid.
         """
-        centres = np.zeros(self.a.shape, np.uint8)
-        centres[self.grid] = windows
-        area = np.asarray(cv2.dilate(centres, np.ones((_WINDOW, _WINDOW), np.uint8)))
-        expected = self._predict(area == 0)
-        error = np.abs(self.a - expected)
-        bound = max(_CHANGED, 4 * float(np.median(error[self.pair.mask & (area == 0)])))
-        changed = (error > max(bound, 2.5 * self.noise)) & self.pair.mask & (area > 0)
-        outline = changed & (cv2.erode(changed.astype(np.uint8), np.ones((3, 3), np.uint8)) == 0)
-        if outline.sum() < _OUTLINE:
-            return (0.0, 0.0), (0, 0, 0, 0)
-        near = cv2.dilate(outline.astype(np.uint8), np.ones((5, 5), np.uint8))
-        rest = (near == 0) & self.pair.mask
-        masks = outline, rest & (area > 0), rest
-        owned = [_compare_edges(picture, *masks) for picture in (self.a, expected)]
-        _, _, boxes, _ = cv2.connectedComponentsWithStats(area)
-        x, y, width, height, _ = boxes[1 + int(boxes[1:, cv2.CC_STAT_AREA].argmax())]
-        return (owned[0], owned[1]), (int(x), int(y), int(width), int(height))
+        area = self._find_area(windows) > 0
+        expected = self._predict(~area)
+        return find_owners(self.a, expected, area, self.pair.mask, self.noise)
 
     def _predict(self, same: Mask) -> Array:
         """Return the other picture in the tones of the less resolved one, (H, W) float32."""
@@ -218,6 +243,20 @@ class _Comparison:
         x = np.bincount(level, self.b[same], 16)[known] / count[known]
         y = np.bincount(level, self.a[same], 16)[known] / count[known]
         return np.asarray(np.interp(self.b, x, y), np.float32)
+
+
+def _to_frame(box: Box, pair: FinePair, matrix: FrameMatrix) -> FrameBox:
+    """Return a box in pixels of the less resolved picture in the frame of the first picture."""
+    x, y, width, height = box
+    if not width:
+        return NOWHERE
+    corners = np.array([[[x, y], [x + width, y], [x + width, y + height], [x, y + height]]], float)
+    corners /= pair.a.shape[::-1]
+    if pair.swapped:
+        corners = cv2.perspectiveTransform(corners, np.reshape(matrix, (3, 3)))
+    left, top = corners[0].min(axis=0).clip(0, 1).round(4).tolist()
+    right, bottom = corners[0].max(axis=0).clip(0, 1).round(4).tolist()
+    return (left, top, round(right - left, 4), round(bottom - top, 4))
 
 
 def _measure_tone(windows: _Windows, firm: Mask) -> tuple[float, float]:
@@ -233,21 +272,3 @@ def _measure_tone(windows: _Windows, firm: Mask) -> tuple[float, float]:
     low = np.minimum(windows.a, windows.b * gain)[firm]
     rest = np.sqrt(np.maximum(1 - windows.alike[firm] ** 2, 0))
     return gain, 1.5 * float(np.quantile(low * rest, 0.1))
-
-
-def _compare_edges(picture: Array, outline: Mask, around: Mask, rest: Mask) -> float:
-    """Return the mean slope along an outline over the mean of the slopes around and in the rest.
-
-    Args:
-        picture: (H, W) float32 levels.
-        outline: (H, W) bool.
-        around: (H, W) bool, pixels of windows that differ, off the outline.
-        rest: (H, W) bool, all shared pixels off the outline.
-    """
-    slopes = [cv2.Sobel(picture, -1, *axes) / 4 for axes in ((1, 0), (0, 1))]
-    edges = cv2.dilate(cv2.magnitude(*slopes), np.ones((3, 3), np.uint8))
-    others = [
-        max(1.0, float(edges[where].mean())) if where.any() else 1.0 for where in (around, rest)
-    ]
-    along = float(edges[outline].mean())
-    return along / float(np.sqrt(others[0] * others[1])) if along > _EDGE else 0.0

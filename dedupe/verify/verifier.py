@@ -31,7 +31,7 @@ from dedupe.verify.features import SIDE, Features
 from dedupe.verify.judge import NOT_A_COPY, compare
 from dedupe.verify.thumbnail import Thumbnail, judge_thumbnails, open_thumbnail
 
-VERIFIER_VERSION = 7
+VERIFIER_VERSION = 8
 """Part of the key under which verdicts are remembered: raise it when a verdict may change."""
 
 _LEADERS = 8  # contents that a content is compared with to find one of the same frame

@@ -79,8 +79,20 @@ def test_a_copy_of_a_page_is_a_copy(change: object) -> None:
     assert is_copy(draw_page(1), change(draw_page(1)))
 
 
-def test_a_line_that_was_added_to_a_page_leaves_a_copy() -> None:
-    assert is_copy(draw_page(1), draw_page(1, total="received with thanks"))
+def test_a_line_that_was_added_to_a_page_makes_another_page() -> None:
+    assert not is_copy(draw_page(1), draw_page(1, total="received with thanks"))
+
+
+def test_digits_of_a_few_pixels_are_compared() -> None:
+    assert not is_copy(
+        draw_page(1, total="Total 48 112"), halve(draw_page(1, total="Total 93 705"))
+    )
+
+
+def test_a_speck_on_a_scan_leaves_a_copy() -> None:
+    scan = rescan(draw_page(1)).copy()
+    scan[900:903, 400:403] = 40
+    assert is_copy(draw_page(1), scan)
 
 
 def test_other_words_on_the_same_photo_are_two_pictures() -> None:
@@ -100,13 +112,15 @@ def test_details_count_for_the_picture_that_has_them() -> None:
     assert there.second_only > 0
     assert there.conflicts == back.conflicts == 0
     assert there.score == back.score == 1.0
+    assert compare_details(plain, added, SAME, drawn=True).score < 0.5
 
 
 def test_the_box_is_at_what_differs() -> None:
     first, second = (draw_page(1, total=text) for text in ("Total 48 112", "Total 93 705"))
-    x, y, width, height = compare_details(first, second, SAME).box
-    assert 60 <= x < x + width <= 300
-    assert 800 <= y < y + height <= 870
+    for others in (second, halve(second)):
+        x, y, width, height = compare_details(first, others, SAME).box
+        assert 60 / 800 <= x < x + width <= 300 / 800
+        assert 800 / 1066 <= y < y + height <= 870 / 1066
 
 
 def test_a_picture_smaller_than_a_window_has_no_details() -> None:
