@@ -8,11 +8,13 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 
 from dedupe.decode.image import DECODER_VERSION
 from dedupe.distributed.cluster import LOCAL, Cluster
 from dedupe.distributed.embedding import EmbedJob, Finished, embed_partitions
 from dedupe.distributed.grouping import GroupJob, group_components
+from dedupe.distributed.searching import make_space
 from dedupe.distributed.store import Parts, PartStore, Place, default_folder
 from dedupe.embed import Embedded, Outcome, collapse, select_fitting
 from dedupe.encoder.manifest import Manifest
@@ -29,6 +31,8 @@ from dedupe.search.limits import SearchLimits
 from dedupe.search.search import Found
 from dedupe.types import Contents, Group, ImageFile, Pairs, Progress, Skipped
 from dedupe.walk import VANISHED
+
+_SEARCHED_HERE = 20_000  # contents that one core compares in two seconds
 
 
 @contextlib.contextmanager
@@ -115,12 +119,14 @@ class RayEngine:
         return {**parts.contents, **fresh.contents}
 
     def find_pairs(self, contents: Contents, limits: SearchLimits, on_progress: Progress) -> Found:
-        """Find pairs, see `Engine`."""
+        """Find pairs, see `Engine`: few contents are compared here, before a task would start."""
+        is_small = len(contents) <= _SEARCHED_HERE
         return find_pairs(
             contents,
             self._options.duplicates.keep,
             limits=limits,
             workers=self._options.run.workers,
+            make_space=None if is_small else partial(make_space, self._cluster),
             on_progress=on_progress,
         )
 

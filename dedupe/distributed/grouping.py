@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dedupe.distributed.cluster import Cluster
+from dedupe.distributed.components import find_components
 from dedupe.distributed.store import PartStore, Place
 from dedupe.distributed.task_index import TaskIndex
-from dedupe.group.refine import find_clusters
 from dedupe.ignored.pairs import IgnoredPairs
 from dedupe.options import ScanOptions
 from dedupe.pipeline.resources import open_verifier
@@ -73,7 +73,8 @@ def group_components(
         Groups in the order of their keepers' paths.
     """
     size = partition or max(_SMALLEST, min(_LARGEST, len(pairs) // (cluster.cores * _EACH)))
-    bundles = list(split_bundles(contents, pairs, places, size))
+    label = find_components(pairs, len(contents), cluster.map)
+    bundles = list(split_bundles(contents, pairs, label, places, size))
     groups: list[Group] = []
     done = cluster.map(partial(_group_bundle, job), bundles)
     for bundle, found in zip(bundles, done, strict=True):
@@ -84,7 +85,11 @@ def group_components(
 
 
 def split_bundles(
-    contents: Contents, pairs: Pairs, places: Mapping[str, Place], size: int
+    contents: Contents,
+    pairs: Pairs,
+    label: NDArray[np.int64],
+    places: Mapping[str, Place],
+    size: int,
 ) -> Iterator[Bundle]:
     """Yield bundles of whole components, of about `size` pairs and contents each.
 
@@ -93,10 +98,10 @@ def split_bundles(
     Args:
         contents: U contents.
         pairs: of the contents.
+        label: (U,) the lowest row of the component of each content.
         places: as in `group_components`.
         size: pairs and contents of a bundle; a larger component is a bundle of its own.
     """
-    label = find_clusters(pairs, len(contents))  # (U,) lowest row of the component
     several = np.fromiter((len(files) > 1 for files in contents.photos), bool, len(contents))
     rows = np.unique(np.concatenate([pairs.left, pairs.right, np.flatnonzero(several)]))  # (R,)
     rows = rows[np.argsort(label[rows], kind="stable")]

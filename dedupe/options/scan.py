@@ -81,6 +81,9 @@ class DuplicateOptions(Checked):
     verify: bool = option(
         True, "Trust the encoder alone: faster, but bursts may count as copies.", off="no_verify"
     )
+    exact: bool = option(
+        False, "Compare each image with all others, also above 100,000: no pair is missed, slower."
+    )
     ignored: Ignored = option(
         USER_FILE,
         "File of `dedupe ignore`. Default: that of the user.",
@@ -141,6 +144,7 @@ class ScanKeywords(TypedDict, total=False):
     protect: Sequence[StrPath]
     across: bool
     verify: bool
+    exact: bool
     ignored: Ignored
     encoder: StrPath | Encoder | OwnEncoder
     device: Device

@@ -25,7 +25,7 @@ from dedupe.pipeline.resources import (
     open_manifest,
     walk_inputs,
 )
-from dedupe.search.limits import SearchLimits
+from dedupe.search.limits import EXACT_UP_TO, SearchLimits
 from dedupe.setting import build
 from dedupe.types import Contents, Group, Progress, Report, Skipped, Statistics, no_progress
 from dedupe.verify.judge import SAME_FRACTION
@@ -91,7 +91,11 @@ def find_duplicates(
         contents = arrange_files(embedded.contents, chosen.keep, is_protected)
         if chosen.verify and chosen.threshold is None and not chosen.sensitivity:
             limit = narrow(manifest, contents.files)
-        limits = SearchLimits(limit, SAME_FRACTION * limit if chosen.verify else limit)
+        limits = SearchLimits(
+            limit,
+            SAME_FRACTION * limit if chosen.verify else limit,
+            exact_up_to=len(contents) if chosen.exact else EXACT_UP_TO,
+        )
         found = engine.find_pairs(contents, limits, on_progress)
         contents, pairs = find_damage(contents, found.pairs, max_pixels=options.walk.max_pixels)
         groups = engine.group_pairs(contents, pairs, limit, ignored, on_progress)

@@ -18,7 +18,7 @@ from dedupe.pipeline.keepers import Keepers
 from dedupe.provenance.examiner import Examiner
 from dedupe.search.candidates import find_candidates
 from dedupe.search.limits import SearchLimits
-from dedupe.search.search import Found
+from dedupe.search.search import Found, MakeSpace
 from dedupe.types import Contents, Group, Pairs, Progress, Star, Verdict, no_progress
 
 
@@ -30,6 +30,7 @@ def find_pairs(
     index: EmbeddingIndex | None = None,
     roots: Sequence[StrPath] = (),
     workers: int | None = None,
+    make_space: MakeSpace | None = None,
     on_progress: Progress = no_progress,
 ) -> Found:
     """Find the pairs of contents that may be copies.
@@ -41,6 +42,7 @@ def find_pairs(
         index: contains the pairs of the last scan of `roots`; None for none.
         roots: names what is scanned.
         workers: threads; None for one per core.
+        make_space: returns what compares the vectors; None for threads of this process.
         on_progress: called as ("search", contents just searched, U).
 
     Raises:
@@ -53,6 +55,7 @@ def find_pairs(
         index=index,
         roots=b"\0".join(os.fsencode(os.path.realpath(root)) for root in roots),
         workers=workers,
+        make_space=make_space,
         on_progress=on_progress,
     )
 

@@ -17,7 +17,7 @@ from dedupe.index.embedding_index import EmbeddingIndex, StoredPairs
 from dedupe.low_detail import find_same_pixels
 from dedupe.search.incremental import extend_pairs
 from dedupe.search.limits import SearchLimits
-from dedupe.search.search import Found, find_pairs
+from dedupe.search.search import Found, MakeSpace, find_pairs
 from dedupe.types import Contents, Pairs, Progress, SearchStats, no_progress
 
 Rows = NDArray[np.int64]
@@ -34,6 +34,7 @@ def find_candidates(
     index: EmbeddingIndex | None = None,
     roots: bytes = b"",
     workers: int | None = None,
+    make_space: MakeSpace | None = None,
     on_progress: Progress = no_progress,
 ) -> Found:
     """Find the pairs of contents within the threshold, as `search.find_pairs` does.
@@ -48,12 +49,13 @@ def find_candidates(
         index: contains the pairs of the last scan and receives those of this one; None for none.
         roots: names what is scanned; the index keeps one search for each.
         workers: threads; None for one per core.
+        make_space: as in `find_pairs`.
         on_progress: called as ("search", contents just searched, U).
 
     Raises:
         IndexFileError: the index cannot be read or written.
     """
-    search = _DetailedSearch(contents, limits, choose_order)
+    search = _DetailedSearch(contents, limits, choose_order, make_space)
     stored = (index.find_pairs(roots) if index else None) or _NO_SEARCH
     if not search.is_valid(stored):
         stored = _NO_SEARCH
@@ -77,10 +79,14 @@ class _DetailedSearch:
     """The search among the contents that are not low-detail: M of U rows, numbered anew."""
 
     def __init__(
-        self, contents: Contents, limits: SearchLimits, choose_order: Callable[[], Rows]
+        self,
+        contents: Contents,
+        limits: SearchLimits,
+        choose_order: Callable[[], Rows],
+        make_space: MakeSpace | None = None,
     ) -> None:
         self.rows: Rows = np.flatnonzero(~contents.low_detail)  # (M,) rows of all contents
-        self._limits = limits
+        self._limits, self._make_space = limits, make_space
         self._choose_order = cache(choose_order)
         self._vectors, self._digests = contents.vectors, contents.digests
         if len(self.rows) < len(contents):
@@ -134,6 +140,7 @@ class _DetailedSearch:
             limits=self._limits,
             rank=rank,
             workers=workers,
+            make_space=self._make_space,
             on_progress=on_progress,
         )
 

@@ -25,19 +25,26 @@ _MARGIN = 0.6  # of the pairs that may be missed; found in addition, as the samp
 class InvertedFile:
     """A partition of vectors into cells around centroids (IVF, as in FAISS)."""
 
-    def __init__(self, vectors: Vectors) -> None:
-        """Train about 4 * sqrt(N) cells on a sample and assign each vector to the nearest.
+    def __init__(
+        self, vectors: Vectors, centroids: Vectors | None = None, own: Rows | None = None
+    ) -> None:
+        """Partition vectors, each into the cell of the nearest centroid.
 
         Args:
             vectors: (N, D) float32, each of norm 1; at least 2.
+            centroids: (C, D) float32; None to train `count_cells(N)` on a sample.
+            own: (N,) the nearest centroid of each vector; None to find it.
         """
         self._vectors = vectors
-        self.count = max(1, min(round(4 * math.sqrt(len(vectors))), len(vectors) // 2))  # C
+        if centroids is None:
+            centroids = train(vectors, count_cells(len(vectors)))
+        self.centroids = centroids
+        self.count = len(centroids)  # C
         self.probes = self.count  # cells that a row is compared with
-        self._centroids = _train(vectors, self.count)
-        self._norms = np.sum(self._centroids**2, axis=1)  # (C,)
-        own = [gaps.argmin(axis=1) for gaps in self._gaps(np.arange(len(vectors)))]
-        self._own = np.concatenate(own).astype(np.int32)  # (N,)
+        self._norms = np.sum(self.centroids**2, axis=1)  # (C,)
+        if own is None:
+            own = np.concatenate([gaps.argmin(axis=1) for gaps in measure_gaps(vectors, centroids)])
+        self._own = own.astype(np.int32)  # (N,)
         self._members = np.argsort(self._own, kind="stable").astype(np.int32)  # (N,) by cell
         self._starts = np.searchsorted(self._own[self._members], np.arange(self.count + 1))
 
@@ -54,7 +61,7 @@ class InvertedFile:
         Yields:
             (P,) positions in `rows`, and the (M,) rows of the cell.
         """
-        near = np.concatenate([_smallest(gaps, self.probes) for gaps in self._gaps(rows)])
+        near = np.concatenate([smallest(gaps, self.probes) for gaps in self._gaps(rows)])
         cells, width = near.ravel(), near.shape[1]  # (Q * P,)
         order = np.argsort(cells, kind="stable")
         positions = order // width
@@ -99,7 +106,19 @@ class InvertedFile:
         """Yield (tile, C) squared distances of (Q,) rows to the centroids, less 1, tile by tile."""
         for start in range(0, len(rows), _TILE):
             some = self._vectors[rows[start : start + _TILE]]
-            yield self._norms - 2 * (some @ self._centroids.T)
+            yield self._norms - 2 * (some @ self.centroids.T)
+
+
+def count_cells(vectors: int) -> int:
+    """Return the number of cells for a number of vectors."""
+    return max(1, min(round(4 * math.sqrt(vectors)), vectors // 2))
+
+
+def measure_gaps(vectors: Vectors, centroids: Vectors) -> Iterator[Vectors]:
+    """Yield (tile, C) squared distances of (Q, D) vectors to (C, D) centroids, less 1."""
+    norms = np.sum(centroids**2, axis=1)
+    for start in range(0, len(vectors), _TILE):
+        yield norms - 2 * (vectors[start : start + _TILE] @ centroids.T)
 
 
 def weigh_rows(row: Rows) -> NDArray[np.float64]:
@@ -111,7 +130,7 @@ def weigh_rows(row: Rows) -> NDArray[np.float64]:
     return np.asarray(1 / np.bincount(row)[row])
 
 
-def _train(vectors: Vectors, count: int) -> Vectors:
+def train(vectors: Vectors, count: int) -> Vectors:
     """Return (C, D) float32 centroids of an evenly spaced sample of the (N, D) vectors."""
     import faiss  # loaded late: that takes longer than a small search
 
@@ -130,7 +149,7 @@ def _train(vectors: Vectors, count: int) -> Vectors:
     return np.asarray(trainer.centroids, np.float32)
 
 
-def _smallest(gaps: Vectors, count: int) -> NDArray[np.int32]:
+def smallest(gaps: Vectors, count: int) -> NDArray[np.int32]:
     """Return (Q, count) columns of the smallest values of each row of (Q, C), in any order."""
     if count >= gaps.shape[1]:
         return np.tile(np.arange(gaps.shape[1], dtype=np.int32), (len(gaps), 1))

@@ -7,7 +7,7 @@ numbers of rows are compared within the nearest cells of an inverted file, with 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 
@@ -34,6 +34,9 @@ _MERGED = 1 << 22  # neighbours sorted at a time, 64 MB
 
 _NO_ROWS = np.empty(0, np.int32)
 
+MakeSpace = Callable[[Vectors, SearchLimits, Rows], "Space"]
+"""Returns what compares the rows of (N, D) vectors, given the (N,) rank of each."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Found:
@@ -51,6 +54,7 @@ def find_pairs(
     rows: Rows | None = None,
     block: int = _BLOCK,
     workers: int | None = None,
+    make_space: MakeSpace | None = None,
     on_progress: Progress = no_progress,
 ) -> Found:
     """Find every pair of rows within the threshold, except in dense neighbourhoods.
@@ -74,11 +78,15 @@ def find_pairs(
             row that has more than `max_neighbours`; None for all.
         block: rows searched at a time by a thread.
         workers: threads; None for one per core.
+        make_space: returns what compares rows; None for threads of this process.
         on_progress: called as ("search", rows just searched, N).
     """
     count = len(vectors)
-    space = _Space(
-        vectors, limits, np.arange(count) if rank is None else rank, block, count_workers(workers)
+    rank = np.arange(count) if rank is None else rank
+    space = (
+        make_space(vectors, limits, rank)
+        if make_space
+        else Space(vectors, limits, rank, block, count_workers(workers))
     )
     queries = np.arange(count) if rows is None else np.unique(rows)
     on_progress("search", count - len(queries), count)
@@ -93,9 +101,9 @@ def find_pairs(
     return Found(pairs, space.measure_recall(pairs, cells, represented, stats) if cells else stats)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Space:
-    """Vectors, and how rows of them are compared."""
+@dataclass(frozen=True, eq=False)
+class Space:
+    """Vectors, and how rows of them are compared: in threads of this process."""
 
     vectors: Vectors  # (N, D)
     limits: SearchLimits
@@ -107,9 +115,13 @@ class _Space:
         """Train an inverted file with as many probes as a sample of rows needs."""
         row, other = self._sample_pairs(turn=0, skip=np.zeros(len(self.vectors), bool))
         with threadpool_limits(1, user_api="blas"):  # as in `search`: the same cells everywhere
-            cells = InvertedFile(self.vectors)
+            cells = self.make_cells()
             cells.probes = cells.choose_probes(row, other, RECALL)
         return cells
+
+    def make_cells(self) -> InvertedFile:
+        """Train cells and assign each row to one."""
+        return InvertedFile(self.vectors)
 
     def search(
         self,

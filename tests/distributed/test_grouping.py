@@ -11,6 +11,7 @@ from builders import a_photo, some_contents
 
 from dedupe.distributed.grouping import GroupJob, group_components, split_bundles
 from dedupe.distributed.store import PartStore
+from dedupe.group.refine import find_clusters
 from dedupe.options import DuplicateOptions, ScanOptions
 from dedupe.pipeline import group_pairs
 from dedupe.types import Contents, Pairs, no_progress
@@ -45,7 +46,7 @@ def contents_of(count: int) -> Contents:
 @pytest.mark.parametrize("size", [1, 10, 1000])
 def test_every_pair_is_in_one_bundle_with_its_whole_component(size: int) -> None:
     contents, pairs = contents_of(200), some_pairs(np.random.default_rng(1), 200, 90)
-    bundles = list(split_bundles(contents, pairs, {}, size))
+    bundles = list(split_bundles(contents, pairs, find_clusters(pairs, 200), {}, size))
     names = [set(bundle.contents.digests) for bundle in bundles]
     assert sum(map(len, names)) == len(set.union(*names))
     found = {
@@ -68,7 +69,7 @@ def test_every_pair_is_in_one_bundle_with_its_whole_component(size: int) -> None
 def test_contents_with_several_files_are_in_a_bundle_and_lonely_ones_are_not() -> None:
     none = np.empty(0, np.int64)
     pairs = Pairs(none, none, np.empty(0, np.float32))
-    (bundle,) = split_bundles(contents_of(20), pairs, {}, 100)
+    (bundle,) = split_bundles(contents_of(20), pairs, np.arange(20), {}, 100)
     assert [len(files) for files in bundle.contents.photos] == [2, 2, 2]
 
 
