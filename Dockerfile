@@ -3,6 +3,7 @@
 FROM python:3.12-slim AS build
 WORKDIR /source
 COPY pyproject.toml README.md LICENSE ./
+COPY packaging/dedupe.1 packaging/dedupe.1
 COPY dedupe dedupe
 RUN pip wheel --no-cache-dir --no-deps --wheel-dir /wheels .
 

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from dedupe.ignored.store import read_decisions as list_ignored
     from dedupe.pipeline import embed_images as embed_images
     from dedupe.pipeline import scan as scan
+    from dedupe.pipeline.vectors import write_vectors as write_vectors
     from dedupe.report import read_report as read_report
     from dedupe.report import write_report as write_report
     from dedupe.siamese.build import make_encoder as train_encoder
@@ -65,6 +66,7 @@ _LAZY = {
     "train_encoder": "dedupe.siamese.build:make_encoder",
     "undo_run": "dedupe.apply.undo:undo",
     "write_report": "dedupe.report:write_report",
+    "write_vectors": "dedupe.pipeline.vectors:write_vectors",
 }
 
 __all__ = [
@@ -96,6 +98,7 @@ __all__ = [
     "train_encoder",
     "undo_run",
     "write_report",
+    "write_vectors",
 ]
 
 

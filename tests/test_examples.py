@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import importlib.util
+import io
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
+from builders import a_group, a_photo, a_report
+from pictures import draw
+from PIL import Image
 
 from dedupe.encoder.choice import choose_encoder
+from dedupe.report import write_report
 
 EXAMPLES = Path(__file__).parents[1] / "docs" / "examples"
 PIXELS = np.random.default_rng(0).integers(0, 256, (3, 16, 16, 3), dtype=np.uint8)
@@ -23,6 +29,55 @@ def load(name: str) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def test_rows_without_near_duplicates_stay_in_a_data_set(tmp_path: Path) -> None:
+    datasets = pytest.importorskip("datasets", reason="datasets is not installed")
+    pictures = [draw(1, 160, 120), draw(2, 160, 120), draw(1, 80, 60), draw(3, 160, 120)]
+    rows = datasets.Dataset.from_dict(
+        {"image": [encode(picture) for picture in pictures], "label": [0, 1, 2, 3]},
+        features=datasets.Features({"image": datasets.Image(), "label": datasets.Value("int64")}),
+    )
+    left = load("filter_dataset").drop_duplicates(rows)
+    assert left["label"][:] == [0, 1, 3]
+    assert list(tmp_path.iterdir()) == []
+
+
+def encode(picture: Image.Image) -> dict[str, Any]:
+    file = io.BytesIO()
+    picture.save(file, "PNG")
+    return {"bytes": file.getvalue(), "path": None}
+
+
+class Sample(dict[str, Any]):
+    """The two properties of a FiftyOne sample that the recipe uses."""
+
+    def __init__(self, filepath: str) -> None:
+        super().__init__()
+        self.filepath = filepath
+
+
+class Samples:
+    """The one method of a FiftyOne data set that the recipe uses."""
+
+    def __init__(self, *samples: Sample) -> None:
+        self.samples = samples
+
+    def iter_samples(self, *, autosave: bool) -> Iterator[Sample]:
+        assert autosave
+        yield from self.samples
+
+
+def test_samples_get_the_group_role_and_kind_of_a_report(tmp_path: Path) -> None:
+    report = a_report(a_group(a_photo("/p/a.jpg", b"1"), a_photo("/p/b.jpg", b"2")))
+    write_report(report, tmp_path / "r.parquet")
+    samples = [Sample(f"/p/{name}.jpg") for name in "abc"]
+    assert load("fiftyone_groups").tag_groups(Samples(*samples), str(tmp_path / "r.parquet")) == 2
+    assert samples == [
+        {"dedupe_group": 1, "dedupe_role": "keep", "dedupe_kind": None},
+        {"dedupe_group": 1, "dedupe_role": "duplicate", "dedupe_kind": "same"},
+        {},
+    ]
 
 
 def test_a_torch_module_is_an_encoder() -> None:

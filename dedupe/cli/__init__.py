@@ -10,6 +10,7 @@ from dedupe.cli.apply import apply
 from dedupe.cli.calibrate import calibrate
 from dedupe.cli.completion import completion
 from dedupe.cli.console import console, ends_cleanly
+from dedupe.cli.embed import embed
 from dedupe.cli.evaluate import evaluate
 from dedupe.cli.explain import explain
 from dedupe.cli.help import Command, Group
@@ -35,7 +36,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for verb in (
-    *(scan, explain, near, review, apply, undo, history, ignore, index),
+    *(scan, explain, near, embed, review, apply, undo, history, ignore, index),
     *(train, evaluate, calibrate, completion),
 ):
     app.command(verb.__name__, cls=Command)(ends_cleanly(verb))

@@ -18,7 +18,17 @@ from dedupe.errors import EncoderError, InputError, ReportError, UsageError
 from dedupe.files.remote import find_file, is_url, read_range
 
 OutputKind = Literal[
-    "report", "summary", "lock", "log", "figure", "plot", "index", "job", "decisions", "metrics"
+    "report",
+    "summary",
+    "lock",
+    "log",
+    "figure",
+    "plot",
+    "index",
+    "job",
+    "decisions",
+    "metrics",
+    "vectors",
 ]
 
 _ENDS = 1 << 16  # bytes read at either end of a file: every mark below lies there
@@ -27,6 +37,7 @@ APPLICATION_ID = 0x64647570  # "ddup", at byte 68 of an index: SQLite's applicat
 JSON_ROW_MARK = b'{"group": '  # the first bytes of a report as JSON Lines
 PARQUET_MARK = b"PAR1"  # the first and last bytes of every Parquet file
 PARQUET_KIND = b"dedupe report"  # in the metadata at the end of a report as Parquet
+VECTORS_KIND = b"dedupe vectors"  # likewise, of vectors
 HTML_MARK = b"<!doctype html><!-- dedupe report -->"  # the first bytes of a report as HTML
 METRICS_MARK = b"# dedupe metrics"  # the first line of metrics
 LOG_FILES = 3  # older parts of a log, path.1 to path.3
@@ -282,4 +293,5 @@ _IS_OURS: Mapping[OutputKind, Callable[[bytes], bool]] = {
     "job": _is_job,
     "decisions": _is_decisions,
     "metrics": _is_metrics,
+    "vectors": lambda content: content.startswith(PARQUET_MARK) and VECTORS_KIND in content,
 }

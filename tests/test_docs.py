@@ -1,0 +1,143 @@
+"""The documentation: every command is one that dedupe takes, and the site builds."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import write_reference
+from typer.main import get_command
+from typer.testing import CliRunner
+
+from dedupe.cli import app
+from dedupe.cli.options import given, read_values, words_of
+from dedupe.cli.scan import GROUPS
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted([*(ROOT / "docs").rglob("*.md"), ROOT / "README.md", ROOT / "CONTRIBUTING.md"])
+
+
+def blocks(path: Path, *languages: str) -> Iterator[str]:
+    """Yield the code blocks of a page."""
+    for found in re.finditer(r"```(\w+)\n(.*?)```", path.read_text("utf-8"), re.DOTALL):
+        if found[1] in languages:
+            yield found[2]
+
+
+def commands(path: Path) -> list[str]:
+    """Return every command line of dedupe in the shell blocks of a page, without comments."""
+    found = []
+    for block in blocks(path, "sh", "console", "bash"):
+        for line in block.replace("\\\n", " ").splitlines():
+            for part in re.split(r"&&|\||>", line.removeprefix("$ ").partition("  #")[0]):
+                if words := re.match(r"dedupe( .*)", part.strip()):
+                    found.append(words[1].strip())
+    return found
+
+
+COMMANDS = [
+    pytest.param(line, id=f"{path.name}: {line}"[:80]) for path in PAGES for line in commands(path)
+]
+
+
+@pytest.mark.parametrize("line", COMMANDS)
+def test_a_command_in_the_docs_is_one_that_dedupe_takes(line: str) -> None:
+    command: Any = get_command(app)
+    words = shlex.split(line, comments=True)
+    context = command.make_context("dedupe", [], resilient_parsing=True)
+    while hasattr(command, "commands") and words and not words[0].startswith("-"):
+        command = command.commands[words.pop(0)]
+    if words in (["--help"], ["--version"]):
+        return
+    made = command.make_context(command.name, words, parent=context)
+    if command.name == "scan":
+        values = {k: v for k, v in made.params.items() if k != "config"}
+        read_values(given(values), words_of(GROUPS.values()))
+
+
+def test_the_pages_have_commands_to_test() -> None:
+    assert len(COMMANDS) > 60
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_code_in_a_page_parses(path: Path) -> None:
+    for block in blocks(path, "python"):
+        compile(block, path.name, "exec")
+    for block in blocks(path, "toml"):
+        tomllib.loads(block)
+    for block in blocks(path, "json"):
+        json.loads(block)
+
+
+def test_the_first_tutorial_runs_as_it_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(ROOT / "sample_data", tmp_path / "sample_data")
+    monkeypatch.chdir(tmp_path)
+    lines = commands(ROOT / "docs" / "tutorials" / "archive.md")
+    ran = [line for line in lines if not line.startswith("review")]  # it waits for a browser
+    outputs = []
+    for line in ran:
+        result = CliRunner().invoke(app, shlex.split(line, comments=True))
+        assert (result.exit_code, line) == (0, line)
+        outputs.append(result.stdout)
+    assert len(ran) == 9
+    assert outputs[-2:] == ["brought 2 files back\n", "brought 5 files back\n"]
+
+
+def test_the_recipes_show_the_examples_that_are_tested() -> None:
+    page = (ROOT / "docs" / "recipes.md").read_text("utf-8")
+    for name in ("fiftyone_groups", "filter_dataset"):
+        assert (ROOT / "docs" / "examples" / f"{name}.py").read_text("utf-8").rstrip() in page
+
+
+def test_the_manual_page_is_that_of_the_present_options() -> None:
+    assert write_reference.MANUAL.read_text("utf-8") == write_reference.manual(), (
+        "run python docs/write_reference.py"
+    )
+
+
+@pytest.mark.skipif(shutil.which("mandoc") is None, reason="mandoc is not installed")
+def test_the_manual_page_has_no_error_of_troff() -> None:
+    ran = subprocess.run(
+        ["mandoc", "-T", "lint", "-W", "warning", write_reference.MANUAL],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert [line for line in ran.stdout.splitlines() if "missing date" not in line] == []
+
+
+def test_every_page_is_in_the_navigation() -> None:
+    site = tomllib.loads((ROOT / "docs" / "site.toml").read_text("utf-8"))
+    listed = set(re.findall(r"'([^']+\.md)'", str(site["project"]["nav"])))
+    pages = {str(path.relative_to(ROOT / "docs")) for path in (ROOT / "docs").rglob("*.md")}
+    assert listed == pages | {"commands.md", "api.md"}
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("zensical") is None, reason="pip install 'dedupe-images[docs]'"
+)
+def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
+    script = ROOT / "docs" / "build_site.py"
+    built = subprocess.run(
+        [sys.executable, script, "--out", tmp_path / "site"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert built.returncode == 0, built.stdout + built.stderr
+    assert "No issues found" in built.stderr
+    api = (tmp_path / "site" / "api.html").read_text("utf-8")
+    assert "find_neighbours" in api
+    assert "--sensitivity NAME" in (tmp_path / "site" / "commands.html").read_text("utf-8")
