@@ -58,6 +58,11 @@ def test_a_report_counts_what_its_duplicates_hold() -> None:
     assert report.bytes_freed == len(b"longer") + len(b"photo")
 
 
+def test_a_duplicate_with_another_hard_link_frees_nothing() -> None:
+    linked = replace(B, file=replace(B.file, links=2))
+    assert a_report(a_group(A, linked, C)).bytes_freed == C.file.size
+
+
 def test_the_time_a_scan_took_does_not_make_another_report() -> None:
     assert a_report(a_group(A, B)) == a_report(a_group(A, B))
     assert a_report(a_group(A, B)) != a_report(a_group(A, C))

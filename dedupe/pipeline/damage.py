@@ -15,6 +15,7 @@ from dedupe.decode.formats import DEFAULT_MAX_PIXELS
 from dedupe.decode.image import decode
 from dedupe.decode.read import Unreadable, read
 from dedupe.files.digest import digest_bytes
+from dedupe.files.remote import is_url
 from dedupe.provenance.damage import SHARED, Side, compare_bytes, compare_pixels
 from dedupe.types import Contents, Pairs, Photo
 
@@ -109,6 +110,8 @@ def _compare(first: Photo, second: Photo, max_pixels: int) -> Side:
 
 def _share_an_end(first: Photo, second: Photo) -> bool:
     """Return whether two files of one length may share `SHARED` of their bytes, from samples."""
+    if is_url(first.path) or is_url(second.path):
+        return True  # read whole, without a request for the samples
     size = first.file.size
     reach = int(size * SHARED / 2)  # bytes before or behind the difference
     length = min(_SAMPLE, reach)
