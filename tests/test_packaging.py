@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import configparser
 import re
+import shutil
+import subprocess
 import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from typer.main import get_command
+
+from dedupe.cli import app
 
 ROOT = Path(__file__).parents[1]
 YAML_FILES = [
@@ -42,6 +48,67 @@ def test_the_image_copies_files_that_exist_and_runs_as_a_user() -> None:
     assert all((ROOT / name).exists() for names in copied for name in names)
     assert [line for line in lines if line.startswith("USER")][-1] == "USER dedupe"
     assert 'ENTRYPOINT ["dedupe"]' in lines
+
+
+def test_the_image_has_a_target_for_gpus_and_one_for_cpus_which_is_the_last() -> None:
+    text = (ROOT / "Dockerfile").read_text()
+    stages = re.findall(r"^FROM \S+(?: AS (\w+))?$", text, re.MULTILINE)
+    assert stages == ["build", "cpu", "gpu", ""]
+    assert text.rstrip().endswith("FROM cpu")
+    assert read_project()["optional-dependencies"]["cuda"][0].split(";")[0] in text
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed")
+@pytest.mark.parametrize("name", ["dedupe.service", "dedupe.timer"])
+def test_a_unit_is_one_that_systemd_accepts(name: str, tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "packaging" / "systemd", tmp_path, dirs_exist_ok=True)
+    checked = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", "--recursive-errors=no", tmp_path / name],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    lines = [line for line in checked.stderr.splitlines() if str(tmp_path) in line]
+    assert (checked.returncode, lines) == (0, [])
+
+
+@pytest.mark.parametrize("name", ["dedupe.service", "dedupe.timer"])
+def test_a_unit_has_sections_of_settings(name: str) -> None:
+    parser = configparser.ConfigParser(strict=False, interpolation=None)
+    parser.optionxform = str  # type: ignore[assignment,method-assign]
+    parser.read(ROOT / "packaging" / "systemd" / name)
+    assert set(parser.sections()) <= {"Unit", "Service", "Timer", "Install"}
+    if name == "dedupe.service":
+        words = parser["Service"]["ExecStart"].split()
+        made = get_command(app).commands["scan"].make_context("scan", words[3:])  # type: ignore[attr-defined]
+        assert words[1:3] == ["dedupe", "scan"]
+        assert made.params["strict"]
+    else:
+        assert parser["Timer"]["OnCalendar"]
+
+
+def test_the_formula_installs_this_version_and_is_ruby() -> None:
+    path = ROOT / "packaging" / "homebrew" / "dedupe-images.rb"
+    project = read_project()
+    assert f"dedupe_images-{project['version']}.tar.gz" in path.read_text()
+    assert f'license "{project["license"]}"' in path.read_text()
+    if shutil.which("ruby"):
+        subprocess.run(["ruby", "-c", path], check=True, stdout=subprocess.DEVNULL)
+    words = re.findall(r"^ *(class|def|test do|end)\b", path.read_text(), re.MULTILINE)
+    assert words.count("end") == len(words) - words.count("end")
+
+
+def test_the_release_checks_the_wheel_before_it_publishes() -> None:
+    release = yaml.safe_load((ROOT / ".github/workflows/release.yml").read_text())
+    jobs = release["jobs"]
+    steps = " ".join(str(step.get("run", "")) for step in jobs["build"]["steps"])
+    assert {"twine check", "check-wheel-contents", "dedupe scan"} <= {
+        word for word in ("twine check", "check-wheel-contents", "dedupe scan") if word in steps
+    }
+    assert jobs["pypi"]["needs"] == jobs["ghcr"]["needs"] == "build"
+    targets = [entry["target"] for entry in jobs["ghcr"]["strategy"]["matrix"]["include"]]
+    dockerfile = (ROOT / "Dockerfile").read_text()
+    assert all(f" AS {target}\n" in dockerfile for target in targets)
 
 
 def test_contributing_names_modules_that_exist() -> None:

@@ -410,6 +410,7 @@ def test_a_machine_without_any_scheduler_is_reported(
     monkeypatch.setenv("PATH", str(tmp_path / "nowhere"))
     with pytest.raises(ScheduleError, match="neither systemd nor cron"):
         choose_kind("auto")
+    assert choose_kind("auto", to_show=True) == "systemd"
     assert list_jobs() == []
     with pytest.raises(ScheduleError, match="no crontab on this system"):
         install_job(a_job(), "cron")

@@ -10,6 +10,7 @@ from dedupe.cli.apply import apply
 from dedupe.cli.calibrate import calibrate
 from dedupe.cli.completion import completion
 from dedupe.cli.console import console, ends_cleanly
+from dedupe.cli.doctor import doctor
 from dedupe.cli.embed import embed
 from dedupe.cli.evaluate import evaluate
 from dedupe.cli.explain import explain
@@ -37,7 +38,7 @@ app = typer.Typer(
 )
 for verb in (
     *(scan, explain, near, embed, review, apply, undo, history, ignore, index),
-    *(train, evaluate, calibrate, completion),
+    *(train, evaluate, calibrate, completion, doctor),
 ):
     app.command(verb.__name__, cls=Command)(ends_cleanly(verb))
 app.add_typer(schedule)

@@ -116,7 +116,7 @@ def install(
 ) -> None:
     """Scan folders every day or week; replaces a job of the same name."""
     hour, minute = parse_time(at)
-    chosen = choose_kind(kind)
+    chosen = choose_kind(kind, to_show=show)
     command = _command(name, roots or [], context.meta["scan"].params)
     job = Job(name, hour, minute, weekly, command)
     text = show_job(job, chosen)  # refuses what this scheduler cannot hold

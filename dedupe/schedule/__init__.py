@@ -51,8 +51,12 @@ def _schedulers() -> Mapping[str, _Scheduler]:
     return {module.KIND: module for module in modules}
 
 
-def choose_kind(kind: str) -> str:
+def choose_kind(kind: str, *, to_show: bool = False) -> str:
     """Return the scheduler to use, for `auto` the one that this system runs.
+
+    Args:
+        kind: one of `KINDS`.
+        to_show: the job is only printed; systemd, if this system runs no scheduler.
 
     Raises:
         UsageError: there is no such kind.
@@ -72,6 +76,8 @@ def choose_kind(kind: str) -> str:
         return "systemd"
     if cron.usable():
         return "cron"
+    if to_show:
+        return "systemd"
     raise ScheduleError("neither systemd nor cron runs here; choose one by --kind, or see --print")
 
 
