@@ -51,7 +51,9 @@ class Cluster:
         self._is_ours = not self.ray.is_initialized()
         if self._is_ours:
             self._connect(address, cores)
-        self.cores = max(1, int(self.ray.cluster_resources().get("CPU", 1)))
+        resources = self.ray.cluster_resources()
+        self.cores = max(1, int(resources.get("CPU", 1)))
+        self.gpus = int(resources.get("GPU", 0))
         self._call = self.ray.remote(max_retries=RETRIES)(_call)
 
     def _connect(self, address: str, cores: int | None) -> None:

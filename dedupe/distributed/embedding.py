@@ -25,6 +25,7 @@ from dedupe.types import ImageFile, Skipped
 
 _WAVE = 1 << 20  # files whose names are in Ray's shared memory at a time, 150 MB
 _SMALLEST, _LARGEST = 16, 1024  # files of a partition
+_ON_GPU = 4  # actors that share a GPU: while one waits for it, the others decode
 _EACH = 8  # partitions for each core, so that slow ones do not keep the others waiting
 _NUMBERS = ("root", "size", "mtime_ns", "device", "inode", "links")
 
@@ -68,6 +69,7 @@ def embed_partitions(
     """
     data = import_ray_data()
     size = partition or _choose_size(len(files), cluster.cores)
+    actors = plan_actors(cluster.cores, 0 if job.run.device == "cpu" else cluster.gpus, job)
     for start in range(0, len(files), _WAVE):
         wave = files[start : start + _WAVE]
         tables = [to_table(wave[at : at + size]) for at in range(0, len(wave), size)]
@@ -75,13 +77,34 @@ def embed_partitions(
             EmbedFiles,
             batch_size=None,  # a partition is a batch
             batch_format="pyarrow",
-            fn_constructor_args=(job,),
-            compute=data.ActorPoolStrategy(min_size=1, max_size=min(cluster.cores, len(tables))),
-            num_cpus=1,
+            fn_constructor_args=(job, actors.cores),
+            compute=data.ActorPoolStrategy(min_size=1, max_size=min(actors.most, len(tables))),
+            num_cpus=actors.cores,
+            num_gpus=actors.gpus,
         )
         with cluster.translated():
             for batch in finished.iter_batches(batch_size=None, batch_format="pyarrow"):
                 yield from _read_results(batch)
+
+
+@dataclass(frozen=True, slots=True)
+class Actors:
+    """How many actors there are at most, and what each reserves."""
+
+    most: int
+    cores: int  # threads that read and decode
+    gpus: float | None  # share of a GPU; None for none
+
+
+def plan_actors(cores: int, gpus: int, job: EmbedJob) -> Actors:
+    """Return one actor for each core, or `_ON_GPU` for each GPU that the encoder can use.
+
+    Actors on a GPU share the cores of the cluster: decoding takes more time than embedding there.
+    """
+    if job.manifest.engine != "keras" or not gpus:
+        return Actors(cores, 1, None)
+    most = min(cores, _ON_GPU * gpus)
+    return Actors(most, cores // most, gpus / most)
 
 
 def _choose_size(files: int, cores: int) -> int:
@@ -91,8 +114,15 @@ def _choose_size(files: int, cores: int) -> int:
 class EmbedFiles:
     """An actor: opens the encoder at the first picture and keeps it open."""
 
-    def __init__(self, job: EmbedJob) -> None:
-        self._job = job
+    def __init__(self, job: EmbedJob, threads: int = 1) -> None:
+        """Start without an encoder.
+
+        Args:
+            job: how files are embedded.
+            threads: that read and decode.
+        """
+        os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # actors share a GPU
+        self._job, self._threads = job, threads
         self._encoder: Encoder | None = None
 
     def __call__(self, table: Any) -> Any:
@@ -112,7 +142,7 @@ class EmbedFiles:
             manifest=job.manifest,
             open_encoder=self._open,
             index=index,
-            workers=1,
+            workers=self._threads,
             max_pixels=job.max_pixels,
         )
         if index.seen:

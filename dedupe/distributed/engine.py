@@ -16,6 +16,7 @@ from dedupe.distributed.embedding import EmbedJob, Finished, embed_partitions
 from dedupe.distributed.grouping import GroupJob, group_components
 from dedupe.distributed.searching import make_space
 from dedupe.distributed.store import Parts, PartStore, Place, default_folder
+from dedupe.distributed.verdict_store import VerdictStore
 from dedupe.embed import Embedded, Outcome, collapse, select_fitting
 from dedupe.encoder.manifest import Manifest
 from dedupe.errors import EngineError, UsageError
@@ -139,7 +140,10 @@ class RayEngine:
         on_progress: Progress,
     ) -> tuple[Group, ...]:
         """Verify and group, see `Engine`."""
-        job = GroupJob(self._options, self._manifest.side, threshold, ignored, self._store)
+        verdicts = VerdictStore(os.path.join(self._store.folder, os.pardir, "verdicts"))
+        job = GroupJob(
+            self._options, self._manifest.side, threshold, ignored, self._store, verdicts
+        )
         return group_components(
             *(self._cluster, contents, pairs, job, self._places, on_progress),
             partition=self._partition,

@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from dedupe.distributed.cluster import Cluster
 from dedupe.distributed.components import find_components
 from dedupe.distributed.store import PartStore, Place
 from dedupe.distributed.task_index import TaskIndex
+from dedupe.distributed.verdict_store import VerdictStore, load
 from dedupe.ignored.pairs import IgnoredPairs
 from dedupe.options import ScanOptions
 from dedupe.pipeline.resources import open_verifier
@@ -37,6 +39,7 @@ class GroupJob:
     threshold: float
     ignored: IgnoredPairs | None
     store: PartStore
+    verdicts: VerdictStore
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,6 +49,7 @@ class Bundle:
     contents: Contents
     pairs: Pairs
     places: Mapping[str, Place]  # of thumbnails, by digest
+    known: Any = None  # Arrow table of earlier verdicts and evidence on these contents
 
 
 def group_components(
@@ -76,7 +80,9 @@ def group_components(
     label = find_components(pairs, len(contents), cluster.map)
     bundles = list(split_bundles(contents, pairs, label, places, size))
     groups: list[Group] = []
-    done = cluster.map(partial(_group_bundle, job), bundles)
+    known = job.verdicts.read()
+    ready = (replace(b, known=known.select({*b.contents.digests})) for b in bundles)
+    done = cluster.map(partial(_group_bundle, job), ready)
     for bundle, found in zip(bundles, done, strict=True):
         groups += found
         on_progress("verify", len(bundle.pairs), len(pairs))
@@ -164,8 +170,9 @@ def _group_bundle(job: GroupJob, bundle: Bundle) -> tuple[Group, ...]:
     chosen = options.duplicates
     find: Callable[..., dict[str, bytes]] = partial(job.store.find_thumbnails, bundle.places)
     index = TaskIndex(find)
+    load(index, bundle.known)
     verifier = open_verifier(bundle.contents, options, side=job.side, index=index)
-    return group_pairs(
+    groups = group_pairs(
         bundle.contents,
         bundle.pairs,
         chosen.keep,
@@ -174,3 +181,6 @@ def _group_bundle(job: GroupJob, bundle: Bundle) -> tuple[Group, ...]:
         judge=verifier.judge if chosen.verify else None,
         examiner=Examiner(max_pixels=options.walk.max_pixels, remembered=index, workers=1),
     )
+    if index.has_news:
+        job.verdicts.write(bundle.contents.digests, index)
+    return groups

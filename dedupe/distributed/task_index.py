@@ -14,8 +14,9 @@ class TaskIndex:
     def __init__(self, find_thumbnails: Callable[[Sequence[str]], dict[str, bytes]]) -> None:
         """Start empty; `find_thumbnails` returns stored thumbnails by digest."""
         self._find_thumbnails = find_thumbnails
-        self._verdicts: dict[tuple[Digests, int], Verdict] = {}
-        self._evidence: dict[tuple[Digests, int, FrameMatrix], str] = {}
+        self.verdicts: dict[tuple[Digests, int], Verdict] = {}
+        self.evidence: dict[tuple[Digests, int, FrameMatrix], str] = {}
+        self.has_news = False  # something was remembered since it was loaded
         self.seen: dict[str, tuple[ImageFile, Content]] = {}  # by path
 
     def find_files(self, files: Sequence[ImageFile]) -> dict[str, Content]:
@@ -33,16 +34,18 @@ class TaskIndex:
         return self._find_thumbnails(digests)
 
     def find_verdicts(self, pairs: Sequence[Digests], verifier: int) -> dict[Digests, Verdict]:
-        found = self._verdicts
+        found = self.verdicts
         return {pair: found[pair, verifier] for pair in pairs if (pair, verifier) in found}
 
     def remember_verdicts(self, verdicts: Mapping[Digests, Verdict], verifier: int) -> None:
-        self._verdicts.update(((pair, verifier), verdict) for pair, verdict in verdicts.items())
+        self.has_news = True
+        self.verdicts.update(((pair, verifier), verdict) for pair, verdict in verdicts.items())
 
     def find_evidence(self, pair: Digests, version: int, near: FrameMatrix) -> str | None:
-        return self._evidence.get((pair, version, near))
+        return self.evidence.get((pair, version, near))
 
     def remember_evidence(
         self, pair: Digests, version: int, near: FrameMatrix, numbers: str
     ) -> None:
-        self._evidence[pair, version, near] = numbers
+        self.has_news = True
+        self.evidence[pair, version, near] = numbers

@@ -5,12 +5,20 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from builders import a_photo
 
 from dedupe.decode.image import DECODER_VERSION
-from dedupe.distributed.embedding import EmbedFiles, EmbedJob, from_table, to_table
+from dedupe.distributed.embedding import (
+    Actors,
+    EmbedFiles,
+    EmbedJob,
+    from_table,
+    plan_actors,
+    to_table,
+)
 from dedupe.distributed.store import PartStore
-from dedupe.encoder.manifest import BUILT_IN, read_manifest
+from dedupe.encoder.manifest import BUILT_IN, Engine, read_manifest
 from dedupe.options import InputOptions, RunOptions, WalkOptions
 from dedupe.pipeline.resources import walk_inputs
 
@@ -52,3 +60,21 @@ def test_an_encoder_of_another_version_on_a_node_is_an_error(photos: Path, tmp_p
     (row,) = EmbedFiles(other)(to_table(files)).to_pylist()
     assert row["error"] == "EncoderError"
     assert "where the scan began: install one version" in row["words"]
+
+
+@pytest.mark.parametrize(
+    ("cores", "gpus", "engine", "wanted"),
+    [
+        (8, 0, "litert", Actors(8, 1, None)),
+        (8, 2, "litert", Actors(8, 1, None)),
+        (8, 0, "keras", Actors(8, 1, None)),
+        (32, 2, "keras", Actors(8, 4, 0.25)),
+        (2, 1, "keras", Actors(2, 1, 0.5)),
+    ],
+)
+def test_actors_share_the_gpus_that_the_encoder_can_use(
+    tmp_path: Path, cores: int, gpus: int, engine: Engine, wanted: Actors
+) -> None:
+    job = a_job(tmp_path)
+    job = replace(job, manifest=replace(job.manifest, engine=engine))
+    assert plan_actors(cores, gpus, job) == wanted

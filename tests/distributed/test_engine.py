@@ -58,6 +58,13 @@ def test_without_ray_the_option_is_one_line_with_the_way_out(photos: Path) -> No
     assert done.stderr == "dedupe: --ray needs Ray: pip install 'dedupe-images[ray]'\n"
 
 
+def overwrite_unseen(path: Path) -> None:
+    """Replace the bytes of a file by zeros, so that `stat` does not show it."""
+    seen = path.stat()
+    path.write_bytes(bytes(seen.st_size))
+    os.utime(path, ns=(seen.st_atime_ns, seen.st_mtime_ns))
+
+
 @pytest.mark.ray
 @pytest.mark.usefixtures("cluster")
 @noisy
@@ -73,9 +80,18 @@ class TestOnACluster:
     def test_unchanged_files_are_not_read_again(self, photos: Path, tmp_path: Path) -> None:
         store = tmp_path / "store"
         first = scan_with_ray(photos, store=store)
-        os.utime(photos / "alone.png", ns=(5, 5))
+        for path in photos.rglob("*.png"):
+            overwrite_unseen(path)
         second = scan_with_ray(photos, store=store)
-        assert (first.statistics.reused, second.statistics.reused) == (0, 7)
+        assert (first.statistics.reused, second.statistics.reused) == (0, 8)
+        assert encode(second) == encode(first)
+
+    def test_a_changed_file_is_read_again(self, photos: Path, tmp_path: Path) -> None:
+        store = tmp_path / "store"
+        scan_with_ray(photos, store=store)
+        (photos / "alone.png").write_bytes((photos / "picture 2.png").read_bytes())
+        second = scan_with_ray(photos, store=store)
+        assert second.statistics.reused == 7
         assert encode(second) == encode(scan_here(photos))
 
     def test_a_stage_reports_its_progress(self, photos: Path) -> None:

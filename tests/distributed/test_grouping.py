@@ -11,6 +11,7 @@ from builders import a_photo, some_contents
 
 from dedupe.distributed.grouping import GroupJob, group_components, split_bundles
 from dedupe.distributed.store import PartStore
+from dedupe.distributed.verdict_store import VerdictStore
 from dedupe.group.refine import find_clusters
 from dedupe.options import DuplicateOptions, ScanOptions
 from dedupe.pipeline import group_pairs
@@ -77,7 +78,7 @@ def test_contents_with_several_files_are_in_a_bundle_and_lonely_ones_are_not() -
 def test_groups_are_those_of_one_machine_for_any_size_of_bundle(size: int) -> None:
     contents, pairs = contents_of(150), some_pairs(np.random.default_rng(2), 150, 120)
     options = ScanOptions(duplicates=DuplicateOptions(verify=False))
-    job = GroupJob(options, 128, 0.5, None, PartStore("/nowhere"))
+    job = GroupJob(options, 128, 0.5, None, PartStore("/nowhere"), VerdictStore("/nowhere"))
     split = group_components(
         OneByOne(),  # type: ignore[arg-type]
         *(contents, pairs, job, {}, no_progress),
