@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,6 +14,7 @@ import platformdirs
 
 from dedupe.apply.plan import KINDS, Action, ActionGroup, ActionKind
 from dedupe.errors import ApplyError
+from dedupe.files.paths import lies_in
 from dedupe.files.state import FileState
 
 _TAIL = 256  # bytes that hold the last line of a finished journal
@@ -126,6 +127,36 @@ def _last_event(path: Path) -> str:
     with suppress(ValueError, TypeError, KeyError, IndexError):
         return str(json.loads(lines[-1])["event"]) if lines[-1].endswith(b"\n") else ""
     return ""
+
+
+def list_moved(
+    roots: Sequence[str], folder: Path | None = None
+) -> Mapping[str, frozenset[tuple[str, int, int]]]:
+    """Return the files that earlier runs moved to a folder inside a root, and did not bring back.
+
+    Reads the first line of every other journal. A journal that cannot be read counts as none.
+
+    Args:
+        roots: absolute paths. A folder that is a root itself, or contains it, is not inside it.
+
+    Returns:
+        For each root with such files: path, size in bytes and mtime_ns of each.
+    """
+    found: dict[str, frozenset[tuple[str, int, int]]] = {}
+    for path in sorted((folder or default_journal_dir()).glob("*.jsonl")):
+        with suppress(OSError, StopIteration, ValueError, KeyError, TypeError, ApplyError):
+            move_to = json.loads(next(_whole_lines(path)))["move_to"]
+            inside = [root for root in roots if move_to and lies_in(os.path.abspath(move_to), root)]
+            if not inside:
+                continue
+            run = read_run(path)
+            moved = frozenset(
+                (action.target, action.file.size, action.file.mtime_ns)
+                for action in run.actions
+                if action.number in run.applied
+            )
+            found |= {root: found.get(root, frozenset()) | moved for root in inside}
+    return found
 
 
 def next_sequence(folder: Path) -> int:

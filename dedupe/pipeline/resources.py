@@ -6,8 +6,10 @@ import contextlib
 import functools
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from dedupe.apply.history import list_moved
 from dedupe.decode.formats import (
     RAW_EXTENSIONS,
     supported_extensions,
@@ -89,7 +91,8 @@ def find_protection(places: Sequence[StrPath]) -> Callable[[str], bool] | None:
 
 
 def walk_inputs(inputs: InputOptions, files: WalkOptions) -> Walked:
-    return walk(
+    """Walk the roots; what earlier runs moved aside inside a root is left out."""
+    walked = walk(
         inputs.roots,
         files,
         listed=read_list(inputs.files_from) if inputs.files_from is not None else (),
@@ -97,6 +100,16 @@ def walk_inputs(inputs: InputOptions, files: WalkOptions) -> Walked:
         sidecars=RAW_EXTENSIONS,
         unsupported=unsupported_extensions(),
     )
+    roots = [os.path.abspath(os.fspath(root)) for root in inputs.roots]
+    moved = list_moved(roots)
+    if not moved:
+        return walked
+
+    def was_moved(file: ImageFile) -> bool:  # a file of the list was named by the user
+        aside = moved.get(roots[file.root], ()) if file.root < len(roots) else ()
+        return (file.path, file.size, file.mtime_ns) in aside
+
+    return replace(walked, files=tuple(f for f in walked.files if not was_moved(f)))
 
 
 def list_empty_roots(roots: Sequence[StrPath], files: Sequence[ImageFile]) -> tuple[str, ...]:

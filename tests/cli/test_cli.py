@@ -297,6 +297,23 @@ def test_what_was_moved_aside_inside_a_root_is_not_scanned_again(
     assert len(snapshot(archive / "duplicates [1]")) == 2
 
 
+def test_what_apply_moved_aside_inside_a_root_is_not_scanned_again(archive: Path) -> None:
+    report = archive.parent / "r.csv"
+    run("scan", archive, "--report", report)
+    run("apply", report, "--move-to", archive / "aside")
+    save(draw(1), archive / "aside" / "other.png")
+    (archive / "old" / "cat (2).jpg").write_bytes((archive / "cat.jpg").read_bytes())
+
+    again = run("scan", archive, "--report", report)
+    named = run("scan", archive / "aside", "--report", archive.parent / "aside.csv")
+
+    assert "4 images in" in again.stdout  # cat, cat (2), coffee, and the other picture in aside
+    assert rows(report.read_text()) == [("keep", "cat.jpg"), ("duplicate", "cat (2).jpg")]
+    assert "3 images in" in named.stdout  # a folder that is named is scanned whole
+    run("undo")
+    assert "6 images in" in run("scan", archive, "--report", report).stdout
+
+
 def test_apply_leaves_a_group_alone_that_changed_after_the_scan(archive: Path) -> None:
     report = archive.parent / "r.csv"
     run("scan", archive, "--report", report)
