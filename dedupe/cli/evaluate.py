@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dedupe.cli.console import console
+from dedupe.cli.output import count
 from dedupe.cli.progress import Stage
 from dedupe.encoder.manifest import BUILT_IN
 
@@ -20,9 +21,7 @@ if TYPE_CHECKING:
 def evaluate(
     photos: Annotated[
         list[str],
-        typer.Argument(
-            help="Folders of photos without copies.", show_default=False, metavar="PHOTOS"
-        ),
+        typer.Argument(help="Folders of photos.", show_default=False, metavar="PHOTOS"),
     ],
     encoder: Annotated[
         str | None, typer.Option(help="Folder of another encoder.", metavar="FOLDER")
@@ -67,6 +66,8 @@ def _show(found: Evaluation) -> None:
         f"{found.originals} originals, {found.images} images, "
         f"{found.false_pairs:,} pairs of different photos"
     )
+    if found.repeats:
+        console.say(f"left out: {count(found.repeats, 'photo')}, copies of another one")
     console.say(f"uAP {found.uap:.4f}")
     console.say("share of copies found at a false-positive rate of")
     rates = "".join(f"{recall.rate:>9.0e}" for recall in found.recalls)

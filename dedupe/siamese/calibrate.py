@@ -76,13 +76,24 @@ def leave_out_repeats(
         photos: (N, H, H, 3) uint8.
         side: edge of the encoder's input, in pixels.
     """
+    repeats = find_repeats(embed, photos, side=side)
+    return photos[[number for number in range(len(photos)) if number not in repeats]]
+
+
+def find_repeats(
+    embed: Callable[[NDArray[np.uint8]], NDArray[np.float32]], photos: PhotoArray, *, side: int
+) -> set[int]:
+    """Return the numbers of the photos that are copies of an earlier one.
+
+    Takes what `leave_out_repeats` takes.
+    """
     vectors = embed(np.stack([squash(photo, side) for photo in photos]))  # (N, D)
     features = functools.cache(lambda number: Features(photos[number]))
     repeats: set[int] = set()
     for first, second in find_nearest_pairs(vectors, _SUSPECTS):
         if not {first, second} & repeats and compare(features(first), features(second)).is_copy:
             repeats.add(second)
-    return photos[[number for number in range(len(photos)) if number not in repeats]]
+    return repeats
 
 
 def find_nearest_pairs(

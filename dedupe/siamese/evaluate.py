@@ -2,16 +2,15 @@
 
 Every edit of `edits.EDITS` is made of some photos, through the coder and decoder that files go
 through; other photos stand beside them. Recall is that of the pairs original and copy, at the
-distance that lets through a stated share of all pairs of different photos. Photos that repeat one
-another count as mistakes here, so choose a folder without duplicates.
+distance that lets through a stated share of all pairs of different photos. Photos that are copies
+of another one would count as mistakes, so they are left out first.
 """
 
 from __future__ import annotations
 
-import itertools
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +21,8 @@ from dedupe.decode.image import decode
 from dedupe.decode.read import Unreadable, read
 from dedupe.encoder.manifest import Encoder
 from dedupe.errors import InputError
+from dedupe.siamese.calibrate import find_repeats
+from dedupe.siamese.dataset import squash
 from dedupe.siamese.edits import EDITS, LEVELS, encode
 from dedupe.types import Progress, no_progress
 from dedupe.walk import walk
@@ -30,6 +31,8 @@ RATES = (1e-6, 1e-5, 1e-4)
 _CURVE = tuple(float(rate) for rate in np.logspace(-7, -2, 26))
 _SMALLEST = 120  # pixels; a smaller photo is no photo to edit
 _MAX_SIDE = 1024  # pixels; larger photos are shrunk first, to bound the time
+_WORKING_SIDE = 320  # pixels, of the squares in which copies are looked for
+_SPARE = 1.5  # photos that are drawn for each one that is wanted: an archive holds copies
 ORIGINAL, DISTRACTOR = "original", "distractor"
 
 
@@ -53,6 +56,7 @@ class Evaluation:
     originals: int
     images: int
     false_pairs: int
+    repeats: int = 0  # photos left out, as they are copies of another one
 
 
 def evaluate(
@@ -68,7 +72,7 @@ def evaluate(
 
     Args:
         encoder: an open encoder.
-        roots: folders of photos that do not repeat one another.
+        roots: folders of photos.
         originals: photos that are edited.
         distractors: photos that only stand beside them; fewer if there are not as many.
         seed: of the choice of photos and of the edits.
@@ -77,11 +81,12 @@ def evaluate(
     Raises:
         InputError: there are fewer than two photos.
     """
+    paths, repeats = _choose_photos(encoder, roots, originals + distractors, seed)
     vectors: list[NDArray[np.float32]] = []
     photos: list[int] = []  # number of the photo behind each row
     edits: list[str] = []
     side = encoder.manifest.side
-    for number, copies in enumerate(_copies(roots, originals, originals + distractors, seed)):
+    for number, copies in enumerate(_copies(paths, originals, seed)):
         pixels = [decode(content, side=side).pixels for content in copies.values()]
         vectors.append(encoder.embed(np.stack(pixels)))
         photos += [number] * len(copies)
@@ -89,18 +94,41 @@ def evaluate(
         on_progress("edit", 1, originals + distractors)
     if len(vectors) < 2:
         raise InputError("there are too few photos to measure with; give a folder of a few hundred")
-    return score(np.concatenate(vectors), np.array(photos), edits)
+    found = score(np.concatenate(vectors), np.array(photos), edits)
+    return replace(found, repeats=repeats)
 
 
-def _copies(
-    roots: Sequence[str], originals: int, count: int, seed: int
-) -> Iterator[dict[str, bytes]]:
+def _choose_photos(
+    encoder: Encoder, roots: Sequence[str], count: int, seed: int
+) -> tuple[list[str], int]:
+    """Return the paths of `count` photos drawn at random, none a copy of another one of them.
+
+    Returns:
+        The paths, fewer if there are not as many, and the number of copies that were left out.
+    """
+    paths = [file.path for file in walk(roots, extensions=supported_extensions()).files]
+    random.Random(seed).shuffle(paths)
+    chosen: list[str] = []
+    squares: list[NDArray[np.uint8]] = []
+    for path in paths:
+        if len(chosen) == round(_SPARE * count):
+            break
+        photo = _open(path)
+        if photo is not None:
+            chosen.append(path)
+            squares.append(squash(np.asarray(photo), _WORKING_SIDE))
+    if len(chosen) < 2:
+        return chosen, 0
+    repeats = find_repeats(encoder.embed, np.stack(squares), side=encoder.manifest.side)
+    kept = [path for number, path in enumerate(chosen) if number not in repeats]
+    return kept[:count], len(repeats)
+
+
+def _copies(paths: Sequence[str], originals: int, seed: int) -> Iterator[dict[str, bytes]]:
     """Yield the files of each photo by edit: the original and its copies, then distractors."""
     rng = random.Random(seed)
-    paths = [file.path for file in walk(roots, extensions=supported_extensions()).files]
-    rng.shuffle(paths)
     photos = (photo for photo in map(_open, paths) if photo is not None)
-    for number, photo in enumerate(itertools.islice(photos, count)):
+    for number, photo in enumerate(photos):
         if number < originals:
             copies = {name: edit.apply(photo, rng) for name, edit in EDITS.items()}
             yield {ORIGINAL: encode(photo, "JPEG", 95), **copies}

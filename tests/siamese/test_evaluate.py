@@ -59,9 +59,12 @@ def test_an_evaluation_runs_on_a_folder_of_photos(tmp_path: Path) -> None:
         )
     (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff")
 
+    Image.open(tmp_path / "2.png").resize((160, 120)).save(tmp_path / "a copy.png")
+
     found = evaluate(open_encoder(device="cpu"), [str(tmp_path)], originals=2, distractors=9)
 
-    assert (found.originals, found.images) == (2, 2 * (1 + len(EDITS)) + 2)
+    assert found.repeats == 1
+    assert (found.originals, found.images) == (2, 2 * (1 + len(EDITS)) + 2)  # not the copy
     assert found.recalls[0].edits["copy_q90"] == 1
     assert 0 < found.uap <= 1
 
