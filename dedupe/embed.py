@@ -11,14 +11,16 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dedupe.decode.formats import DEFAULT_MAX_PIXELS, sniff
 from dedupe.decode.frames import digest_frames
 from dedupe.decode.image import Picture, decode
 from dedupe.decode.memory import FILES
+from dedupe.decode.panels import Panel, cut_panels
 from dedupe.decode.read import Unreadable, read
 from dedupe.decode.thumbnail import make_thumbnail
 from dedupe.encoder.manifest import Encoder, Manifest
@@ -26,9 +28,10 @@ from dedupe.files import digest
 from dedupe.files.remote import find_file, is_url
 from dedupe.index.embedding_index import Content
 from dedupe.index.protocol import Index
+from dedupe.index.rows import join_panels, split_panels
 from dedupe.low_detail import MIN_DETAIL, measure_detail
 from dedupe.threads import count_workers, map_threads
-from dedupe.types import Contents, ImageFile, Photo, Progress, Skipped, no_progress
+from dedupe.types import Contents, ImageFile, Panels, Photo, Progress, Skipped, no_progress
 
 CHANGED = "changed while it was read"
 _MAX_WAITING = 512  # pictures that may wait for the encoder to open: 25 MB at 128 pixels
@@ -38,7 +41,8 @@ _WRITTEN = 128  # files stored in one transaction, if no batch is complete befor
 Outcome = str | Skipped
 """The digest of a file that was read, or why it was not."""
 
-Loaded = Picture | Content | Skipped | None
+Decoded = tuple[Picture, tuple[Panel, ...]]
+Loaded = Decoded | Content | Skipped | None
 """A picture to embed, a stored content, why the bytes cannot be decoded, or None if another file
 with the same bytes passes the content."""
 
@@ -156,8 +160,22 @@ def collapse(
         photos=tuple(map(tuple, photos)),
         low_detail=np.array([content.detail < MIN_DETAIL for content in found], bool),
         protected=np.zeros(len(found), np.int64),
+        panels=_collect_panels(found, dimension),
     )
     return Embedded(collapsed, tuple(skipped), reused)
+
+
+def _collect_panels(contents: Sequence[Content], dimension: int) -> Panels | None:
+    """Return the panels of contents; None if they have none."""
+    rows = [row for row, content in enumerate(contents) if content.panels]
+    if not rows:
+        return None
+    parts = [split_panels(contents[row].panels, dimension) for row in rows]
+    return Panels(
+        np.repeat(np.array(rows, np.int64), [len(boxes) for boxes, _ in parts]),
+        np.concatenate([boxes for boxes, _ in parts]),
+        np.concatenate([vectors for _, vectors in parts]),
+    )
 
 
 class _Loader:
@@ -199,10 +217,10 @@ class _Loader:
             picture = decode(data, side=self._side, max_pixels=self._max_pixels)
             if picture.facts.frames > 1 or measure_detail(picture.pixels) < MIN_DETAIL:
                 facts = replace(picture.facts, pixels=digest_frames(data))
-                picture = replace(picture, facts=facts)
+                return name, (replace(picture, facts=facts), ())
+            return name, (picture, cut_panels(data, picture, max_pixels=self._max_pixels))
         except Unreadable as trouble:  # its traceback keeps the bytes of the file alive
             return name, Skipped(file.path, trouble.reason, trouble.detail)
-        return name, picture
 
 
 def _is_unchanged(file: ImageFile) -> bool:
@@ -219,6 +237,52 @@ def _is_unchanged(file: ImageFile) -> bool:
     return (now.st_size, now.st_mtime_ns) == (file.size, file.mtime_ns)
 
 
+@dataclass(slots=True, eq=False)
+class _Unfinished:
+    """A picture and its panels on their way to vectors."""
+
+    name: str  # content digest
+    picture: Picture
+    panels: tuple[Panel, ...]
+    vectors: dict[int, NDArray[np.float32]] = field(default_factory=dict)
+    """By position: that of the whole picture at 0, those of the panels behind it."""
+
+    @property
+    def squares(self) -> int:
+        """Return the number of vectors to compute."""
+        return 1 + len(self.panels)
+
+    def finish(self, *, has_index: bool) -> Content:
+        """Return the content of all vectors, with a thumbnail if an index will store it."""
+        p = self.picture
+        panels = b""
+        if self.panels:
+            boxes = np.array([panel.box for panel in self.panels], np.float32)
+            vectors = np.stack([self.vectors[at] for at in range(1, self.squares)])
+            panels = join_panels(boxes, vectors)
+        return Content(
+            *(self.name, p.width, p.height, p.format, measure_detail(p.pixels), self.vectors[0]),
+            facts=p.facts,
+            panels=panels,
+            thumbnail=make_thumbnail(p.pixels) if has_index else b"",
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Square:
+    """One square to embed: a whole picture, or one of its panels."""
+
+    picture: _Unfinished
+    position: int
+
+    @property
+    def pixels(self) -> NDArray[np.uint8]:
+        """Return (side, side, 3) RGB."""
+        if self.position == 0:
+            return self.picture.picture.pixels
+        return self.picture.panels[self.position - 1].pixels
+
+
 class _Embedder:
     """Collects decoded pictures into batches, and embeds and stores each full batch.
 
@@ -231,7 +295,7 @@ class _Embedder:
         self._open_encoder = open_encoder
         self._index = index
         self._lock = threading.Lock()  # guards what follows
-        self._pictures: list[tuple[str, Picture]] = []  # to embed
+        self._squares: list[_Square] = []  # to embed
         self._unwritten: list[tuple[ImageFile, str]] = []  # files that are not finished
         self._write_at = _WRITTEN
         self._opening: Future[Encoder] | None = None
@@ -253,15 +317,16 @@ class _Embedder:
         """
         with self._lock:
             self._unwritten.append((file, name))
-            if isinstance(loaded, Picture):
-                self._pictures.append((name, loaded))
+            if isinstance(loaded, tuple):
+                picture = _Unfinished(name, *loaded)
+                self._squares += [_Square(picture, at) for at in range(picture.squares)]
                 if self._opening is None:
                     self._opening = self._opener.submit(self._open_encoder)
             elif loaded is not None:
                 self.contents[name] = loaded
             opening, is_due = self._opening, len(self._unwritten) >= self._write_at
-            may_wait = len(self._pictures) < _MAX_WAITING
-        if isinstance(loaded, Picture) and opening and (opening.done() or not may_wait):
+            may_wait = len(self._squares) < _MAX_WAITING
+        if isinstance(loaded, tuple) and opening and (opening.done() or not may_wait):
             encoder = opening.result()
             if batch := self._take(encoder.batch_size, least=encoder.batch_size):
                 self._embed(encoder, batch)
@@ -273,7 +338,7 @@ class _Embedder:
         if self._opening is not None:
             encoder = self._opening.result()
 
-            def batches() -> Iterator[list[tuple[str, Picture]]]:
+            def batches() -> Iterator[list[_Square]]:
                 while batch := self._take(encoder.batch_size):
                     yield batch
 
@@ -281,22 +346,24 @@ class _Embedder:
                 pass
         self._write()
 
-    def _take(self, size: int, *, least: int = 1) -> list[tuple[str, Picture]]:
-        """Remove and return up to `size` pictures; none if there are fewer than `least`."""
+    def _take(self, size: int, *, least: int = 1) -> list[_Square]:
+        """Remove and return up to `size` squares; none if there are fewer than `least`."""
         with self._lock:
-            if len(self._pictures) < least:
+            if len(self._squares) < least:
                 return []
-            batch, self._pictures = self._pictures[:size], self._pictures[size:]
+            batch, self._squares = self._squares[:size], self._squares[size:]
         return batch
 
-    def _embed(self, encoder: Encoder, batch: Sequence[tuple[str, Picture]]) -> None:
-        vectors = encoder.embed(np.stack([picture.pixels for _, picture in batch]))
-        for (name, p), vector in zip(batch, vectors, strict=True):
-            detail = measure_detail(p.pixels)
-            content = Content(name, p.width, p.height, p.format, detail, vector, p.facts)
-            if self._index is not None:
-                content = replace(content, thumbnail=make_thumbnail(p.pixels))
-            self.contents[name] = content
+    def _embed(self, encoder: Encoder, batch: Sequence[_Square]) -> None:
+        vectors = encoder.embed(np.stack([square.pixels for square in batch]))
+        complete = []
+        with self._lock:
+            for square, vector in zip(batch, vectors, strict=True):
+                square.picture.vectors[square.position] = vector
+                if len(square.picture.vectors) == square.picture.squares:
+                    complete.append(square.picture)
+        for picture in complete:
+            self.contents[picture.name] = picture.finish(has_index=self._index is not None)
         self._write()
 
     def _write(self) -> None:

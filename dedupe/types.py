@@ -121,6 +121,22 @@ class Photo:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Panels:
+    """Rectangles of contents that look like pictures of their own, B in all."""
+
+    rows: NDArray[np.int64]  # (B,) row of the content, ascending
+    boxes: NDArray[np.float32]  # (B, 4) left, top, right, bottom in its frame, in [0, 1]
+    vectors: NDArray[np.float32]  # (B, D) embeddings, each row of Euclidean norm 1
+
+    def __post_init__(self) -> None:
+        if not len(self.rows) == len(self.boxes) == len(self.vectors):
+            raise ValueError("rows, boxes and vectors differ in length")
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Contents:
     """Pictures by their bytes: one row for each digest, in the order of its first path.
 
@@ -132,6 +148,7 @@ class Contents:
     photos: tuple[tuple[Photo, ...], ...]  # (U,) the files of each content, at least one
     low_detail: NDArray[np.bool_]  # (U,) pictures too plain to compare by their vectors
     protected: NDArray[np.int64]  # (U,) how many of the files, the first ones, are never duplicates
+    panels: Panels | None = None  # None for none
 
     def __post_init__(self) -> None:
         count = len(self.digests)

@@ -29,8 +29,8 @@ from dedupe.decode.read import Unreadable
 from dedupe.decode.rgb import to_rgb
 from dedupe.types import Facts
 
-DECODER_VERSION = 6
-"""Part of the key of embeddings in the index: raise it if pixels or facts change."""
+DECODER_VERSION = 7
+"""Part of the key of embeddings in the index: raise it if pixels, facts or panels change."""
 
 _T = Image.Transpose
 _SIDEWAYS = {5: _T.TRANSPOSE, 6: _T.ROTATE_270, 7: _T.TRANSVERSE, 8: _T.ROTATE_90}

@@ -92,6 +92,7 @@ class RayEngine:
         self._cluster, self._store, self._options = cluster, store, options
         self._manifest, self._partition = manifest, partition
         self._places: dict[str, Place] = {}
+        self.index = None  # what a scan remembers is in the store
 
     def embed(self, files: Sequence[ImageFile], on_progress: Progress) -> Embedded:
         """Embed files, see `Engine`; those in the store are not read."""

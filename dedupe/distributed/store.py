@@ -31,7 +31,7 @@ _ROWS = 32  # in a row group: a thumbnail is read with 31 others, 160 kB
 _HELD = 256  # row groups of thumbnails that a worker keeps, 40 MB
 _LIGHT = (
     *("path", "size", "mtime_ns", "inode", "digest", "width", "height", "format"),
-    *("detail", "facts", "vector"),
+    *("detail", "facts", "vector", "panels"),
 )
 _State = tuple[bytes, int, int, str]  # path, size, mtime in ns, inode
 Place = tuple[str, int]  # part, row group
@@ -167,6 +167,7 @@ def _to_table(seen: Sequence[tuple[ImageFile, Content]]) -> Any:
             "detail": pa.array([float(c.detail) for c in contents], pa.float64()),
             "facts": pa.array([json.dumps(dataclasses.asdict(c.facts)) for c in contents]),
             "vector": pa.array([c.vector.tobytes() for c in contents], pa.binary()),
+            "panels": pa.array([c.panels for c in contents], pa.binary()),
             "thumbnail": pa.array([c.thumbnail for c in contents], pa.binary()),
         }
     )
@@ -182,6 +183,7 @@ def _add(parts: Parts, table: Any, place: Place) -> None:
                 *(digest, row["width"], row["height"], row["format"], row["detail"]),
                 np.frombuffer(row["vector"], np.float32),
                 _parse_facts(row["facts"]),
+                panels=row["panels"],
             )
             parts.places[digest] = place
         parts.files[state] = digest

@@ -19,12 +19,13 @@ import platformdirs
 from dedupe.errors import DedupeWarning, IndexFileError
 from dedupe.files.outputs import APPLICATION_ID, is_index
 
-_VERSION = 6
+_VERSION = 7
 _SCHEMA = f"""
     CREATE TABLE IF NOT EXISTS contents (
         digest TEXT NOT NULL, encoder TEXT NOT NULL,
         width INTEGER NOT NULL, height INTEGER NOT NULL, format TEXT NOT NULL,
-        detail REAL NOT NULL, facts TEXT NOT NULL, vector BLOB NOT NULL, crc INTEGER NOT NULL,
+        detail REAL NOT NULL, facts TEXT NOT NULL, vector BLOB NOT NULL, panels BLOB NOT NULL,
+        crc INTEGER NOT NULL,
         PRIMARY KEY (digest, encoder)
     ) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS thumbnails (

@@ -72,7 +72,7 @@ class EmbeddingIndex:
             marks = ",".join("?" * len(batch))
             read = self._read(
                 "SELECT path, size, mtime_ns, inode,"
-                " c.digest, width, height, format, detail, facts, vector, crc"
+                " c.digest, width, height, format, detail, facts, vector, panels, crc"
                 " FROM files f JOIN contents c ON c.digest = f.digest AND c.encoder = ?"
                 f" WHERE path IN ({marks})",
                 (self._key, *by_path),
@@ -92,7 +92,8 @@ class EmbeddingIndex:
     def find_content(self, digest: str) -> Content | None:
         """Return the content with this digest, if it was embedded before."""
         found = self._read(
-            "SELECT digest, width, height, format, detail, facts, vector, crc FROM contents"
+            "SELECT digest, width, height, format, detail, facts, vector, panels, crc"
+            " FROM contents"
             " WHERE digest = ? AND encoder = ?",
             (digest, self._key),
             functools.partial(rows.parse_content, self._key),
@@ -114,7 +115,7 @@ class EmbeddingIndex:
 
         def write(connection: sqlite3.Connection) -> None:
             connection.executemany(
-                "INSERT OR IGNORE INTO contents VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", contents
+                "INSERT OR IGNORE INTO contents VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", contents
             )
             connection.executemany("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?)", files)
             connection.executemany(

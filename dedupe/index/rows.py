@@ -33,6 +33,7 @@ class Content:
     vector: NDArray[np.float32]  # (D,), norm 1
     facts: Facts = INTACT
     thumbnail: bytes = b""  # see `dedupe.decode.thumbnail`; empty if it was read from the index
+    panels: bytes = b""  # boxes and vectors of its panels, see `join_panels`
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,18 +75,30 @@ def format_content(content: Content, key: str) -> Row:
         *(content.format, float(content.detail), facts),
     )
     vector = content.vector.tobytes()
-    return (*row, vector, checksum(vector, *row))
+    return (*row, vector, content.panels, checksum(vector + content.panels, *row))
 
 
 def parse_content(key: str, *row: Any) -> Content:
-    """Return the content of a row: digest, width, height, format, detail, facts, vector, crc."""
-    digest, width, height, form, detail, facts, vector, crc = row
-    _check(crc, vector, digest, key, width, height, form, detail, facts)
+    """Return the content of a row, its columns in the order of the table without the key."""
+    digest, width, height, form, detail, facts, vector, panels, crc = row
+    _check(crc, vector + panels, digest, key, width, height, form, detail, facts)
     return Content(
         *(digest, width, height, form, detail),
         np.frombuffer(vector, np.float32),
         _parse_facts(facts),
+        panels=panels,
     )
+
+
+def join_panels(boxes: NDArray[np.float32], vectors: NDArray[np.float32]) -> bytes:
+    """Return (K, 4) boxes and (K, D) vectors of panels as bytes."""
+    return np.hstack([boxes, vectors]).astype(np.float32).tobytes()
+
+
+def split_panels(data: bytes, dimension: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the boxes (K, 4) and the vectors (K, D) that `join_panels` was given."""
+    rows = np.frombuffer(data, np.float32).reshape(-1, 4 + dimension)
+    return rows[:, :4], rows[:, 4:]
 
 
 def format_thumbnail(content: Content, key: str) -> Row:

@@ -11,6 +11,7 @@ from dedupe.embed import Embedded, embed_files
 from dedupe.encoder.manifest import Manifest
 from dedupe.ignored.pairs import IgnoredPairs
 from dedupe.index.embedding_index import EmbeddingIndex
+from dedupe.index.protocol import Index
 from dedupe.options import InputOptions, ScanOptions
 from dedupe.pipeline.resources import open_index, open_run_encoder, open_verifier
 from dedupe.pipeline.stages import find_pairs, group_pairs
@@ -40,6 +41,11 @@ class Engine(Protocol):
         on_progress: Progress,
     ) -> tuple[Group, ...]:
         """Verify and group pairs, as `dedupe.pipeline.group_pairs`."""
+        ...
+
+    @property
+    def index(self) -> Index | None:
+        """Return where verdicts are remembered; None for nowhere."""
         ...
 
 

@@ -18,6 +18,7 @@ from dedupe.ignored.store import find_ignored
 from dedupe.low_detail import list_low_detail
 from dedupe.options import InputOptions, ScanKeywords, ScanOptions
 from dedupe.pipeline.damage import find_damage
+from dedupe.pipeline.enclosures import open_enclosures
 from dedupe.pipeline.engine import OpenEngine, open_local_engine
 from dedupe.pipeline.resources import (
     find_protection,
@@ -98,7 +99,12 @@ def find_duplicates(
         )
         found = engine.find_pairs(contents, limits, on_progress)
         contents, pairs = find_damage(contents, found.pairs, max_pixels=options.walk.max_pixels)
+        enclosures = open_enclosures(
+            contents, options, side=manifest.side, index=engine.index, limit=limit, ignored=ignored
+        )
+        pairs = enclosures.drop_from(pairs)
         groups = engine.group_pairs(contents, pairs, limit, ignored, on_progress)
+        groups = enclosures.join(groups)
     grouped = {photo.path for group in groups for photo in group.photos}
     return Report(
         groups=_number(list_sidecars(g for g in groups if not chosen.across or _spans_roots(g))),

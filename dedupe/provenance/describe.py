@@ -32,6 +32,9 @@ _ADDED_STRUCTURE = 0.4  # correlation of a residual with structure: noise has no
 _UNPREDICTED, _FINEST = 0.6, 0.5
 """Bounds on `rms_filtered` and `band3` of a larger file: beyond both, it shows detail that no
 filter makes of the smaller one. 90 % of reductions have an original beyond them."""
+UNPREDICTED_INSIDE = 1.5
+"""As `_UNPREDICTED`, for a panel of a larger picture, enlarged and coded once more. Panels of
+a reduced photo have 1.9 and more, enlarged ones up to 1.2 (docs/formats.md)."""
 _MUCH_LARGER = 2  # times the pixels for the same scene
 
 
@@ -161,28 +164,39 @@ def _describe_more(e: Evidence) -> list[str]:
     return words
 
 
-def has_more_detail(evidence: Evidence | None, keeper: Photo, other: Photo) -> bool:
+def has_more_detail(
+    evidence: Evidence | None, keeper: Photo, other: Photo, *, least: float = _UNPREDICTED
+) -> bool:
     """Return whether a duplicate shows real detail that its keeper lacks.
 
     Without evidence, the pixels decide.
+
+    Args:
+        least: error that no filter explains, log2 of levels.
     """
     if evidence is None:
         return other.pixels > _MUCH_LARGER * keeper.pixels
     larger = find_scale(evidence) ** 2 > _MUCH_LARGER
-    return larger and _shows_detail(evidence.forward)
+    return larger and _shows_detail(evidence.forward, least)
 
 
-def shows_more(evidence: Evidence | None, keeper: Photo, other: Photo) -> bool:
-    """Return whether a file shows a part of the scene, or real detail, that a keeper lacks."""
+def shows_more(
+    evidence: Evidence | None, keeper: Photo, other: Photo, *, least: float = _UNPREDICTED
+) -> bool:
+    """Return whether a file shows a part of the scene, or real detail, that a keeper lacks.
+
+    Args:
+        least: as in `has_more_detail`.
+    """
     if evidence is not None and evidence.added["outside_any"]:
         natural = evidence.added["outside_detail"] > _NATURAL
         if natural and evidence.added["outside"] > _CROPPED:
             return True
-    return has_more_detail(evidence, keeper, other)
+    return has_more_detail(evidence, keeper, other, least=least)
 
 
-def _shows_detail(numbers: Numbers) -> bool:
-    return numbers["rms_filtered"] > _UNPREDICTED and numbers["band3"] > _FINEST
+def _shows_detail(numbers: Numbers, least: float = _UNPREDICTED) -> bool:
+    return numbers["rms_filtered"] > least and numbers["band3"] > _FINEST
 
 
 def find_scale(e: Evidence) -> float:
