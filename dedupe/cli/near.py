@@ -11,6 +11,7 @@ import typer
 from dedupe.cli.console import console
 from dedupe.cli.options import takes
 from dedupe.cli.progress import Stage
+from dedupe.errors import UsageError
 from dedupe.options import RunOptions, WalkOptions
 
 if TYPE_CHECKING:
@@ -22,6 +23,10 @@ Roots = Annotated[
 ]
 Count = Annotated[int, typer.Option(min=1, help="Images to list.", metavar="N")]
 NoVerify = Annotated[bool, typer.Option("--no-verify", help="List distances only.", metavar="")]
+Indexed = Annotated[
+    bool,
+    typer.Option("--indexed", help="Search files of earlier scans only: faster.", metavar=""),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.", metavar="")]
 
 
@@ -33,12 +38,15 @@ def near(
     options: dict[str, Any],
     count: Count = 10,
     no_verify: NoVerify = False,
+    indexed: Indexed = False,
     as_json: AsJson = False,
 ) -> None:
     """List the images nearest to one image, at any distance, and verify each. Changes none.
 
     Embeddings come from the index of earlier scans.
     """
+    if indexed and walk:
+        raise UsageError("--indexed lists no folder: options that choose files have no effect")
     from dedupe.explain.neighbours import find_neighbours  # loads OpenCV: not for --help
 
     with console.progress({"embed": Stage("Reading", "images")}) as on_progress:
@@ -46,6 +54,7 @@ def near(
             image,
             *roots,
             count=count,
+            indexed=indexed,
             on_progress=on_progress,
             **walk,
             **options,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Unpack
 
@@ -12,9 +13,11 @@ from dedupe.errors import InputError, UsageError
 from dedupe.files.paths import StrPath
 from dedupe.options import RunOptions, ScanKeywords
 from dedupe.pipeline import embed_images
+from dedupe.pipeline.resources import open_index, open_manifest
 from dedupe.types import Contents, Photo, Progress, Verdict, no_progress
 from dedupe.verify.verifier import Verifier
 
+_SPARE = 64  # stored files that are read beside those wanted: some repeat, changed or are gone
 _RUN = frozenset(RunOptions.__dataclass_fields__)
 
 
@@ -32,6 +35,7 @@ def find_neighbours(
     image: StrPath,
     *roots: StrPath,
     count: int = 10,
+    indexed: bool = False,
     on_progress: Progress = no_progress,
     **options: Unpack[ScanKeywords],
 ) -> tuple[Neighbour, ...]:
@@ -44,6 +48,8 @@ def find_neighbours(
         image: file of an image, which need not lie below the roots.
         roots: folders and files.
         count: contents to return, at least 1; fewer if there are fewer.
+        indexed: search the files that earlier scans put into the index, without listing a folder;
+            `WalkOptions` have no effect. Fast, and blind to files that are new since.
         on_progress: called as stages advance.
         options: fields of `dedupe.options.ScanOptions`; `verify=False` leaves out verification.
 
@@ -62,7 +68,12 @@ def find_neighbours(
     if not len(query.contents):
         detail = query.skipped[0].reason if query.skipped else "it is not an image"
         raise InputError(f"cannot read {path}: {detail}")
-    contents = embed_images(*roots, on_progress=on_progress, **options).contents
+    if indexed:
+        folders = [os.path.abspath(os.fspath(root)) for root in roots]
+        roots = _find_indexed(query.contents, folders, count, options)
+    contents = query.contents
+    if roots:
+        contents = embed_images(*roots, on_progress=on_progress, **options).contents
     distances = _distances(contents, query.contents)
     others = [_others(photos, path) for photos in contents.photos]
     rows = [row for row in range(len(contents)) if others[row]]
@@ -74,6 +85,18 @@ def find_neighbours(
     return tuple(
         _neighbour(others[row], distances[row], verdicts.get(contents.digests[row])) for row in rows
     )
+
+
+def _find_indexed(
+    query: Contents, folders: Sequence[str], count: int, options: ScanKeywords
+) -> tuple[str, ...]:
+    """Return the stored files nearest to a query that are still there."""
+    run = RunOptions(**{n: v for n, v in options.items() if n in _RUN})  # type: ignore[arg-type]
+    if run.index is None:
+        raise UsageError("indexed needs an index: leave index=None out")
+    with open_index(run.index, open_manifest(run).fingerprint) as index:
+        found = index.find_nearest(query.vectors[0], folders, _SPARE + 2 * count) if index else []
+    return tuple(path for path in found if os.path.isfile(path))
 
 
 def _verify(image: Photo, photos: list[Photo], workers: int | None) -> dict[str, Verdict]:

@@ -15,6 +15,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from dedupe.index import rows
 from dedupe.index.database import Database, default_index_path
 from dedupe.index.rows import Content, Digests, StoredPairs
@@ -88,6 +91,37 @@ class EmbeddingIndex:
         self, path: bytes, size: int, mtime_ns: int, inode: str, *content: Any
     ) -> tuple[bytes, tuple[int, int, str], Content]:
         return path, (size, mtime_ns, inode), rows.parse_content(self._key, *content)
+
+    def find_nearest(
+        self, vector: NDArray[np.float32], folders: Sequence[str], count: int
+    ) -> list[str]:
+        """Return the paths of stored files below some folders, nearest to a vector first.
+
+        Reads no folder: a file may have changed or gone since.
+
+        Args:
+            vector: (D,) of norm 1.
+            folders: absolute paths.
+            count: paths to return; fewer if there are fewer.
+        """
+        paths: list[bytes] = []
+        blobs: list[bytes] = []
+        for folder in folders:
+            first = os.fsencode(os.path.join(folder, ""))
+            stored = self._read(
+                "SELECT path, vector FROM files f"
+                " JOIN contents c ON c.digest = f.digest AND c.encoder = ?"
+                " WHERE path >= ? AND path < ?",
+                (self._key, first, first[:-1] + bytes([first[-1] + 1])),
+                lambda path, blob: (path, blob),
+            )
+            fitting = [(p, b) for p, b in stored if len(b) == vector.nbytes]
+            paths += [path for path, _ in fitting]
+            blobs += [blob for _, blob in fitting]
+        vectors = np.frombuffer(b"".join(blobs), np.float32).reshape(-1, len(vector))  # (F, D)
+        similarity = vectors @ vector  # (F,)
+        nearest = np.argsort(-similarity, kind="stable")[:count]
+        return list(dict.fromkeys(os.fsdecode(paths[row]) for row in nearest))
 
     def find_content(self, digest: str) -> Content | None:
         """Return the content with this digest, if it was embedded before."""

@@ -46,6 +46,21 @@ def test_options_choose_the_files_to_search(photos: Path) -> None:
     assert line.endswith("other.png  (640 x 480 PNG)")
 
 
+def test_an_indexed_search_finds_the_same_without_listing_a_folder(photos: Path) -> None:
+    listed = run(photos / "a.png", photos)  # fills the index
+    save(draw(1, 600, 450), photos / "new.png")
+    (photos / "other.png").unlink()
+    indexed = run(photos / "a.png", photos, "--indexed")
+    assert indexed.stdout == listed.stdout.splitlines(keepends=True)[0]
+    elsewhere = run(photos / "a.png", photos.parent / "photo", "--indexed")
+    assert (elsewhere.exit_code, elsewhere.stdout) == (0, "")
+
+
+def test_an_indexed_search_takes_no_rules_of_a_walk(photos: Path) -> None:
+    result = run(photos / "a.png", photos, "--indexed", "--hidden")
+    assert (result.exit_code, "have no effect" in result.stderr) == (2, True)
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
