@@ -14,6 +14,7 @@ from dedupe.decode.image import DECODER_VERSION
 from dedupe.distributed.cluster import LOCAL, Cluster
 from dedupe.distributed.embedding import EmbedJob, Finished, embed_partitions
 from dedupe.distributed.grouping import GroupJob, group_components
+from dedupe.distributed.parts import join
 from dedupe.distributed.searching import make_space
 from dedupe.distributed.store import Parts, PartStore, Place, default_folder
 from dedupe.distributed.verdict_store import VerdictStore
@@ -21,6 +22,7 @@ from dedupe.embed import Embedded, Outcome, collapse, select_fitting
 from dedupe.encoder.manifest import Manifest
 from dedupe.errors import EngineError, UsageError
 from dedupe.files.paths import USER_FILE
+from dedupe.files.remote import absolute
 from dedupe.ignored.pairs import IgnoredPairs
 from dedupe.index.database import default_index_path
 from dedupe.index.embedding_index import Content
@@ -43,17 +45,16 @@ def open_ray_engine(
     """Connect to a cluster, and yield the engine on it; tasks end with the context."""
     with contextlib.ExitStack() as stack:
         folder = _choose_folder(where, options.run, stack)
-        store = PartStore.open(folder, manifest.fingerprint, DECODER_VERSION)
         stack.enter_context(contextlib.redirect_stdout(sys.stderr))  # a report may go to stdout
         cluster = Cluster(where.ray or LOCAL, cores=options.run.workers)
         stack.callback(cluster.close)
-        yield RayEngine(cluster, store, _name_encoder(options), manifest, where.partition)
+        yield RayEngine(cluster, folder, _name_encoder(options), manifest, where.partition)
 
 
 def _choose_folder(where: ClusterOptions, run: RunOptions, stack: contextlib.ExitStack) -> str:
     """Return the folder of the store; a temporary one if nothing is to be kept."""
     if where.store is not None:
-        return os.path.abspath(where.store)
+        return absolute(where.store)
     if run.index is None:
         return stack.enter_context(tempfile.TemporaryDirectory(prefix="dedupe-"))
     if run.index is not USER_FILE:
@@ -75,7 +76,7 @@ class RayEngine:
     def __init__(
         self,
         cluster: Cluster,
-        store: PartStore,
+        folder: str,
         options: ScanOptions,
         manifest: Manifest,
         partition: int | None = None,
@@ -84,12 +85,13 @@ class RayEngine:
 
         Args:
             cluster: an open connection.
-            store: where parts are written.
+            folder: where parts are written, or its URL; all nodes reach it.
             options: of the scan, with an absolute folder of the encoder.
             manifest: of the encoder.
             partition: files in one task; None for a number that suits files and cores.
         """
-        self._cluster, self._store, self._options = cluster, store, options
+        self._cluster, self._folder, self._options = cluster, folder, options
+        self._store = PartStore.open(folder, manifest.fingerprint, DECODER_VERSION)
         self._manifest, self._partition = manifest, partition
         self._places: dict[str, Place] = {}
         self.index = None  # what a scan remembers is in the store
@@ -141,7 +143,7 @@ class RayEngine:
         on_progress: Progress,
     ) -> tuple[Group, ...]:
         """Verify and group, see `Engine`."""
-        verdicts = VerdictStore(os.path.join(self._store.folder, os.pardir, "verdicts"))
+        verdicts = VerdictStore(join(self._folder, "verdicts"))
         job = GroupJob(
             self._options, self._manifest.side, threshold, ignored, self._store, verdicts
         )
@@ -154,7 +156,7 @@ class RayEngine:
 def _check_reach(finished: Finished) -> None:
     """Raise EngineError if a node misses a file that this machine has: it lacks the disk."""
     for skipped in finished.skipped:
-        if skipped.reason == VANISHED and os.path.lexists(skipped.path):
+        if skipped.reason == VANISHED and os.path.lexists(skipped.path):  # a URL never does
             raise EngineError(
                 f"node {finished.node} does not reach {skipped.path}, which exists on this "
                 "machine: mount it there under the same path"

@@ -18,15 +18,14 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from dedupe.errors import DedupeWarning, EngineError, one_line
+from dedupe.distributed.parts import SUFFIX, create_folder, join, list_parts, open_part, write_part
+from dedupe.errors import DedupeWarning, one_line
 from dedupe.files.digest import digest_bytes
-from dedupe.files.replace import replace_file
+from dedupe.files.paths import StrPath
 from dedupe.index.embedding_index import Content
 from dedupe.types import Facts, ImageFile
 
-_SUFFIX = ".parquet"
 _ROWS = 32  # in a row group: a thumbnail is read with 31 others, 160 kB
 _HELD = 256  # row groups of thumbnails that a worker keeps, 40 MB
 _LIGHT = (
@@ -58,27 +57,17 @@ class PartStore:
     folder: str
 
     @classmethod
-    def open(cls, folder: str, encoder: str, decoder: int) -> PartStore:
-        """Return the store below a folder, which is created.
+    def open(cls, folder: StrPath, encoder: str, decoder: int) -> PartStore:
+        """Return the store below a folder or URL, which is created.
 
         Raises:
             EngineError: it cannot be created.
         """
-        store = cls(os.path.join(folder, f"{encoder}-{decoder}"))
-        try:
-            os.makedirs(store.folder, exist_ok=True)
-        except OSError as error:
-            raise EngineError(f"cannot create the store {folder}: {error.strerror}") from error
-        return store
+        return cls(create_folder(join(create_folder(folder), f"{encoder}-{decoder}")))
 
     def list_parts(self) -> list[str]:
         """Return the names of all parts, sorted."""
-        found = (name for _, _, names in os.walk(self.folder) for name in names)
-        return sorted(name for name in found if name.endswith(_SUFFIX))
-
-    def has(self, name: str) -> bool:
-        """Return whether a part is written."""
-        return os.path.exists(self._path(name))
+        return sorted(path.rpartition("/")[2] for path in list_parts(self.folder))
 
     def write(self, name: str, seen: Iterable[tuple[ImageFile, Content]]) -> None:
         """Write a part whole; replaces an earlier one of the same files.
@@ -86,21 +75,14 @@ class PartStore:
         Raises:
             EngineError: it cannot be written.
         """
-        sink = pa.BufferOutputStream()
-        pq.write_table(_to_table(list(seen)), sink, row_group_size=_ROWS, compression="zstd")
-        try:
-            os.makedirs(os.path.dirname(self._path(name)), exist_ok=True)
-            replace_file(self._path(name), [sink.getvalue().to_pybytes()])
-        except OSError as error:
-            path = self._path(name)
-            raise EngineError(f"cannot write the part {path}: {error.strerror}") from error
+        write_part(self._path(name), _to_table(list(seen)), rows=_ROWS)
 
     def read(self, names: Iterable[str]) -> Parts:
         """Read parts, their thumbnails apart. A damaged part is left out with a warning."""
         parts = Parts()
         for name in names:
             try:
-                with pq.ParquetFile(self._path(name)) as file:
+                with open_part(self._path(name)) as file:
                     for group in range(file.num_row_groups):
                         _add(parts, file.read_row_group(group, columns=_LIGHT), (name, group))
             except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
@@ -126,20 +108,20 @@ class PartStore:
         return found
 
     def _path(self, name: str) -> str:
-        return os.path.join(self.folder, name[:2], name)  # a folder lists 1 of 256 parts
+        return join(self.folder, name[:2], name)  # a folder lists 1 of 256 parts
 
 
 def name_part(files: Sequence[ImageFile]) -> str:
     """Return the name of the part of some files."""
     states = "\n".join(repr(_state(file)) for file in files)
-    return digest_bytes(states.encode()) + _SUFFIX
+    return digest_bytes(states.encode()) + SUFFIX
 
 
 @functools.lru_cache(maxsize=_HELD)
 def _read_thumbnails(path: str, group: int) -> dict[str, bytes]:
     """Return the thumbnails in a row group of a part, by digest."""
     try:
-        with pq.ParquetFile(path) as file:
+        with open_part(path) as file:
             table = file.read_row_group(group, columns=["digest", "thumbnail"])
     except (OSError, pa.ArrowException):
         return {}

@@ -6,7 +6,6 @@ A row is about a pair of contents. Versions of verifier and measurements are par
 from __future__ import annotations
 
 import json
-import os
 import warnings
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -14,12 +13,11 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from dedupe.distributed.parts import SUFFIX, join, list_parts, open_part, write_part
 from dedupe.distributed.task_index import TaskIndex
-from dedupe.errors import DedupeWarning, EngineError, one_line
+from dedupe.errors import DedupeWarning, one_line
 from dedupe.files.digest import digest_bytes
-from dedupe.files.replace import replace_file
 from dedupe.types import Verdict
 
 _SCHEMA = pa.schema(
@@ -31,7 +29,7 @@ _SCHEMA = pa.schema(
         ("value", pa.string()),  # JSON
     ]
 )
-_SUFFIX = ".parquet"
+_ROWS = 1 << 16  # of a row group
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,19 +41,17 @@ class VerdictStore:
     def read(self) -> Known:
         """Read all parts. A damaged part is left out with a warning."""
         tables = [_SCHEMA.empty_table()]
-        for place, _, names in os.walk(self.folder):
-            for name in sorted(name for name in names if name.endswith(_SUFFIX)):
-                path = os.path.join(place, name)
-                try:
-                    with pq.ParquetFile(path) as file:
-                        tables.append(file.read().select(_SCHEMA.names).cast(_SCHEMA))
-                except (OSError, ValueError, KeyError, pa.ArrowException) as error:
-                    warnings.warn(
-                        f"the part {path} cannot be used: {one_line(error)}; its pairs are "
-                        "verified again",
-                        DedupeWarning,
-                        stacklevel=2,
-                    )
+        for path in list_parts(self.folder):
+            try:
+                with open_part(path) as file:
+                    tables.append(file.read().select(_SCHEMA.names).cast(_SCHEMA))
+            except (OSError, ValueError, KeyError, pa.ArrowException) as error:
+                warnings.warn(
+                    f"the part {path} cannot be used: {one_line(error)}; its pairs are "
+                    "verified again",
+                    DedupeWarning,
+                    stacklevel=2,
+                )
         return Known(pa.concat_tables(tables).combine_chunks())
 
     def write(self, digests: Sequence[str], index: TaskIndex) -> None:
@@ -65,14 +61,7 @@ class VerdictStore:
             EngineError: the part cannot be written.
         """
         name = digest_bytes("\n".join(digests).encode())
-        path = os.path.join(self.folder, name[:2], name + _SUFFIX)
-        sink = pa.BufferOutputStream()
-        pq.write_table(_to_table(index), sink, compression="zstd")
-        try:
-            os.makedirs(os.path.dirname(path), exist_ok=True)
-            replace_file(path, [sink.getvalue().to_pybytes()])
-        except OSError as error:
-            raise EngineError(f"cannot write the part {path}: {error.strerror}") from error
+        write_part(join(self.folder, name[:2], name + SUFFIX), _to_table(index), rows=_ROWS)
 
 
 class Known:

@@ -49,16 +49,16 @@ def absolute(path: str | os.PathLike[str]) -> str:
     return text if is_url(text) else os.path.abspath(text)
 
 
-def list_files(url: str) -> tuple[str, list[RemoteFile]]:
+def list_files(url: str, *, missing_ok: bool = False) -> tuple[str, list[RemoteFile]]:
     """Return the URL as its store writes it, and its object or all objects below it, in any order.
 
     Raises:
-        InputError: there is nothing, or the store cannot be reached.
+        InputError: the store cannot be reached, or there is nothing and that is not `missing_ok`.
     """
     system, path = open_system(url)
     try:
         found = system.find(path, detail=True)
-        exists = bool(found) or system.exists(path)
+        exists = bool(found) or missing_ok or system.exists(path)
         root = str(system.unstrip_protocol(path)).rstrip("/")
         files = [_describe(system, name, info) for name, info in found.items()]
     except Exception as error:

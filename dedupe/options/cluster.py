@@ -23,7 +23,7 @@ class ClusterOptions(Checked):
     )
     store: StrPath | None = option(
         None,
-        "Folder of embeddings that all nodes reach, with --ray. Default: beside the index.",
+        "Folder or URL of embeddings that all nodes reach, with --ray. Default: beside the index.",
         is_path=True,
         metavar="FOLDER",
     )

@@ -25,7 +25,8 @@ _ACTOR = b"EmbedFiles"  # in the title of the process
 
 
 def main(photos: str, store: str, report: str, victim: str = "none", partition: str = "3") -> None:
-    """Scan, and write the report."""
+    """Scan a folder or a list of files, and write the report."""
+    inputs, listed = ([photos], None) if os.path.isdir(photos) else ([], photos)
     ray = import_ray()
     cluster_utils: Any = importlib.import_module("ray.cluster_utils")
     head = {"num_cpus": 1, "object_store_memory": 100 << 20, "include_dashboard": False}
@@ -46,7 +47,12 @@ def main(photos: str, store: str, report: str, victim: str = "none", partition: 
 
     try:
         found = scan_with_ray(
-            photos, ray="auto", store=store, partition=int(partition), on_progress=on_progress
+            *inputs,
+            files_from=listed,
+            ray="auto",
+            store=store,
+            partition=int(partition),
+            on_progress=on_progress,
         )
         write_report(found, report)
         print("done" if not waiting else "nothing was killed", flush=True)
