@@ -22,4 +22,11 @@ USER root
 RUN pip install --no-cache-dir 'tensorflow[and-cuda]>=2.19'
 USER dedupe
 
+# docker build -t dedupe:ray --target ray .    (the nodes of a Ray cluster: docs/scaling.md)
+FROM cpu AS ray
+USER root
+RUN pip install --no-cache-dir 'ray[default,data]>=2.40' 'pyarrow>=18' 'fsspec>=2024.6' 's3fs>=2024.6'
+USER dedupe
+ENTRYPOINT []
+
 FROM cpu

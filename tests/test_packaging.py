@@ -53,7 +53,7 @@ def test_the_image_copies_files_that_exist_and_runs_as_a_user() -> None:
 def test_the_image_has_a_target_for_gpus_and_one_for_cpus_which_is_the_last() -> None:
     text = (ROOT / "Dockerfile").read_text()
     stages = re.findall(r"^FROM \S+(?: AS (\w+))?$", text, re.MULTILINE)
-    assert stages == ["build", "cpu", "gpu", ""]
+    assert stages == ["build", "cpu", "gpu", "ray", ""]
     assert text.rstrip().endswith("FROM cpu")
     assert read_project()["optional-dependencies"]["cuda"][0].split(";")[0] in text
 
