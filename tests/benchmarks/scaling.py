@@ -1,6 +1,9 @@
 """Search, components and groups on Ray: seconds, memory and recall. Run by hand.
 
     python tests/benchmarks/scaling.py [--sizes 300000 3000000] [--cores 2] [--threshold 0.707]
+    python tests/benchmarks/scaling.py --store STORE
+
+The second command prints what one image takes, from the store of a scan.
 
 The vectors are those of search_recall.py: like photos, one in ten a copy of another. Every size is
 a local cluster of its own. `recall` is what the search measures on a sample of rows, `copies` the
@@ -12,23 +15,29 @@ from __future__ import annotations
 
 import argparse
 import os
+import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
+import pyarrow.parquet as pq
 from search_recall import find, plant
 
 from dedupe.distributed.cluster import Cluster
 from dedupe.distributed.components import find_components
+from dedupe.distributed.embedding import to_table
 from dedupe.distributed.grouping import GroupJob, group_components
 from dedupe.distributed.searching import make_space
 from dedupe.distributed.store import PartStore
 from dedupe.distributed.verdict_store import VerdictStore
+from dedupe.embed import collapse
+from dedupe.group.keep import DEFAULT_RULES, arrange_files, order_contents
+from dedupe.index.embedding_index import Content
 from dedupe.options import DuplicateOptions, ScanOptions
 from dedupe.search.exact import Vectors
 from dedupe.search.limits import SearchLimits
@@ -135,6 +144,56 @@ def measure(count: int, cores: int, threshold: float) -> None:
     )
 
 
+def measure_image(store: str) -> None:
+    """Print the bytes that an image takes in a store, in Ray and in this process."""
+    parts = [
+        path for path in Path(store).rglob("*.parquet") if path.parent.parent.name != "verdicts"
+    ]
+    files = sum(pq.ParquetFile(path).metadata.num_rows for path in parts)
+    verdicts = list(Path(store).glob("verdicts/*/*.parquet"))
+    pairs = sum(pq.ParquetFile(path).metadata.num_rows for path in verdicts)
+    print(f"store: {files:,} files, {_sum(parts) / max(files, 1):,.0f} bytes a file")
+    print(f"verdicts: {pairs:,} rows, {_sum(verdicts) / max(pairs, 1):,.0f} bytes a row")
+    listed = [ImageFile(f"/photos/{n // 1000:04}/{n:08}.jpg", 0, n, n, 1, n) for n in range(1000)]
+    print(f"names: {to_table(listed).nbytes / 1000:.0f} bytes a file in Ray's memory")
+    with tempfile.TemporaryDirectory() as folder:
+        kept, memory, seconds = read_store(PartStore.open(folder, "encoder", 1))
+    print(f"driver: {memory / len(kept):,.0f} bytes and {1e6 * seconds / len(kept):.0f} µs a photo")
+
+
+def read_store(store: PartStore) -> tuple[Contents, int, float]:
+    """Return contents read from a store of some, and the bytes and CPU seconds that this took."""
+    rng, files = np.random.default_rng(1), []
+    for start in range(0, _COUNTED, 1000):
+        seen = []
+        for row in range(start, start + 1000):
+            file = ImageFile(f"/photos/{start:08}/{row:08}.jpg", 0, row, row * 10**9, 1, row)
+            vector = rng.standard_normal(128, np.float32)
+            content = Content(f"{row:032x}", 640, 480, "JPEG", 9.5, vector, thumbnail=b"thumbnail")
+            seen.append((file, content))
+        store.write(f"{start:08}.parquet", seen)
+        files += [file for file, _ in seen]
+    del seen
+    before, began = _read_rss(), time.process_time()
+    parts = store.read(store.list_parts())
+    known = parts.find_files(files)
+    outcomes = {path: content.digest for path, content in known.items()}
+    found = collapse(files, outcomes, parts.contents, 128, reused=0)
+    contents = arrange_files(found.contents, DEFAULT_RULES)
+    order_contents(contents, DEFAULT_RULES)
+    return contents, _read_rss() - before, time.process_time() - began
+
+
+def _sum(paths: Iterable[Path]) -> int:
+    return sum(path.stat().st_size for path in paths)
+
+
+def _read_rss() -> int:
+    lines = Path("/proc/self/status").read_text("ascii").splitlines()
+    return next(int(line.split()[1]) << 10 for line in lines if line.startswith("RssAnon"))
+
+
+_COUNTED = 200_000  # photos that are made to see what one takes
 _TRUSTING = ScanOptions(duplicates=DuplicateOptions(verify=False))
 _TITLES = (
     *("vectors", "probes", "search s", "components s", "groups s", "driver MiB", "with photos"),
@@ -147,7 +206,11 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="*", default=[300_000, 3_000_000])
     parser.add_argument("--cores", type=int, default=2)
     parser.add_argument("--threshold", type=float, default=0.707)
+    parser.add_argument("--store", help="folder of --store of a scan: print bytes an image")
     options = parser.parse_args()
+    if options.store:
+        measure_image(options.store)
+        return
     print(f"| {' | '.join(_TITLES)} |\n|{'---:|' * len(_TITLES)}")
     for size in options.sizes:
         measure(size, options.cores, options.threshold)
