@@ -1,7 +1,7 @@
 """Damage photos in every format and count which damage is found.
 
     python tests/benchmarks/damage.py FOLDER [EACH]
-    python tests/benchmarks/damage.py FOLDER [EACH] --scan [--held-out] [--seed 1]
+    python tests/benchmarks/damage.py FOLDER [EACH] --scan [--held-out] [--other] [--seed 1]
 
 Takes photos of FOLDER in a fixed random order, at most 900 pixels long, encodes each in one of 16
 ways, and damages it at 5 to 95 % of its bytes in one of six ways, EACH times (5). Prints for each
@@ -11,6 +11,7 @@ picture within 24 levels, or silently different. Also counts intact files that a
 With --scan each damaged file lies beside its intact one, under an earlier name and with the same
 time, and all are scanned. Prints how many damaged files were kept while the intact one would go;
 they count unless every pixel is equal. --held-out damages in ways that no bound was chosen on.
+With --other the intact file is a JPEG, and the damaged one a copy of it in each encoding.
 """
 
 from __future__ import annotations
@@ -120,7 +121,7 @@ def scatter_bits(data: bytes, at: int, rng: random.Random) -> bytes:
 HELD_OUT = (stick_bits, repeat_sector, flip_one_bit, scatter_bits)
 
 
-def encode(path: Path, name: str) -> bytes:
+def encode(path: Path | io.BytesIO, name: str) -> bytes:
     container, options = FORMATS[name]
     file = io.BytesIO()
     with Image.open(path) as image:
@@ -149,12 +150,15 @@ def save_pairs(folder: Path, photos: Sequence[Path], given: argparse.Namespace) 
     kinds = [(n, d) for n in FORMATS for d in damages for _ in range(given.each)]
     names: dict[str, str] = {}
     for number, (name, damage) in enumerate(kinds):
-        data = encode(photos[number % len(photos)], name)
+        photo = photos[number % len(photos)]
+        intact = encode(photo, "jpeg") if given.other else None
+        data = encode(io.BytesIO(intact) if intact else photo, name)
         pair = folder / f"{number // len(photos)}" / f"{number:04}"
         pair.mkdir(parents=True)
         suffix = FORMATS[name][0].lower()
         bad = damage(data, int(len(data) * rng.uniform(0.05, 0.95)), rng)
-        for file, content in ((f"a.{suffix}", bad), (f"b.{suffix}", data)):
+        ending = "jpeg" if intact else suffix
+        for file, content in ((f"a.{suffix}", bad), (f"b.{ending}", intact or data)):
             (pair / file).write_bytes(content)
             os.utime(pair / file, ns=(10**18, 10**18))
         names[pair.name] = f"{name} {damage.__name__}"
@@ -201,6 +205,7 @@ def main() -> None:
     parser.add_argument("each", type=int, nargs="?", default=5)
     parser.add_argument("--scan", action="store_true", help="scan pairs of files")
     parser.add_argument("--held-out", action="store_true", help="other ways to damage")
+    parser.add_argument("--other", action="store_true", help="the intact file is a JPEG")
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
     pillow_heif.register_heif_opener()
