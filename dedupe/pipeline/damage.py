@@ -96,7 +96,8 @@ def _compare(first: Photo, second: Photo, max_pixels: int) -> Side:
         data = [read(photo.path) for photo in (first, second)]
         if [digest_bytes(some) for some in data] != [first.digest, second.digest]:
             return "neither"  # saved since: the check before an action finds it
-        side = compare_bytes(*data, uncompressed=first.format in _STORED or first.facts.raw)
+        stored = first.facts.raw or (first.format in _STORED and len(data[0]) >= first.pixels)
+        side = compare_bytes(*data, uncompressed=stored)
         if side == "neither":
             return side
         if first.pixels > _MOST_PIXELS:

@@ -24,6 +24,7 @@ from dedupe.provenance.describe import (
     has_more_detail,
     shows_more,
 )
+from dedupe.provenance.evidence import WHOLE_FRAME
 from dedupe.provenance.examiner import Examination, Examiner
 from dedupe.threads import map_threads
 from dedupe.types import (
@@ -31,6 +32,7 @@ from dedupe.types import (
     Duplicate,
     FrameMatrix,
     Group,
+    Photo,
     Progress,
     Star,
     Verdict,
@@ -38,6 +40,7 @@ from dedupe.types import (
 )
 from dedupe.verify.align import one_thread_each
 
+_SAME_FRAME = 0.012  # largest difference of shape, and of a corner in shares of a side
 RowPair = tuple[int, int]
 Judge = Callable[[Sequence[RowPair]], list[Verdict]]
 
@@ -109,7 +112,7 @@ class Keepers:
 
     def _finish(self, star: Star, case: _Case) -> list[Group]:
         """Return the group of a star, and a group for each content left out that has copies."""
-        chosen = self._spare_detail(self._recentre(case))
+        chosen = self._spare_intact(self._spare_detail(self._recentre(case)))
         kept = {chosen.star.keeper, *(row for row, _ in chosen.star.duplicates)}
         cases = [chosen]
         for row in sorted({star.keeper, *(row for row, _ in star.duplicates)} - kept):
@@ -129,6 +132,23 @@ class Keepers:
             or not has_more_detail(
                 case.examination.find_evidence(keeper, photos[row][0]), keeper, photos[row][0]
             )
+        )
+        return replace(case, star=Star(star.keeper, duplicates))
+
+    def _spare_intact(self, case: _Case) -> _Case:
+        """Leave out the contents beside which the picture of the keeper is broken."""
+        photos, star = self._contents.photos, case.star
+        keeper = photos[star.keeper][0]
+
+        def may_go(row: int) -> bool:
+            other, verdict = photos[row][0], case.verdicts.get(row)
+            whole = _is_whole_frame(keeper, other, verdict.matrix if verdict else None)
+            return not (whole and case.examination.breaks_beside(keeper, other))
+
+        duplicates = tuple(
+            (row, distance)
+            for row, distance in star.duplicates
+            if row == star.keeper or may_go(row)
         )
         return replace(case, star=Star(star.keeper, duplicates))
 
@@ -230,3 +250,11 @@ class Keepers:
             self._contents, self._rules, np.array(rows, np.int64), ranks
         ).tolist()
         return order
+
+
+def _is_whole_frame(first: Photo, second: Photo, matrix: FrameMatrix | None) -> bool:
+    """Return whether two photos show one frame: nothing is cropped, moved or turned."""
+    shapes = first.width * second.height, second.width * first.height
+    if abs(shapes[0] - shapes[1]) > _SAME_FRAME * max(shapes):
+        return False
+    return matrix is None or bool(np.allclose(matrix, WHOLE_FRAME, atol=_SAME_FRAME))

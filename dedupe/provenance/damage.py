@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Literal
+from typing import Any, Literal
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,7 +24,18 @@ SHARED = 0.03  # least share of equal bytes before and behind the difference: he
 _ERASED = (0x00, 0xFF)  # bytes of a block that was never written, or erased (flash memory)
 _ERASED_LEAST = 16  # bytes of an erased run that are evidence
 _RUNS = 8  # most runs of changed bytes in uncompressed pixels: a drawing changes more rows
+_MOST_RUNS, _SINGLE = 256, 2  # of runs with so few bytes each: flipped bits
 _GAP = 64  # equal bytes inside one run of changed bytes
+_SIDE = 640  # pixels of the longer side at which pictures in other encodings are compared
+_SMOOTH = 3.0  # standard deviation, pixels: sharpness, grain and rounding are not compared
+_REACH = 6  # pixels to either side of a border, so that the smoothing does not cover the step
+_FAR, _TIMES = 12.0, 4.0  # levels, and times their median, by which broken pixels differ
+_SPOT = 5  # pixels: smaller spots are not compared
+_RUN = 12  # pixels: shorter straight parts of a border are no border of blocks or rows
+_STRAIGHT = 0.35  # least share of the border that is straight; few colours give at most 0.23
+_BREAK, _BREAK_Z = 0.5, 8.0
+"""Least break and standard score that decide. Of 231 copies of 17 kinds, made of 150 photos, the
+original breaks beside none that shows its frame."""
 _STRIP = 256  # rows compared at a time
 _SEAM, _SEAM_Z = 0.2, 6.0
 """Least seam and its standard score that decide. Of 281 photos damaged unnoticed in 14 encodings,
@@ -51,7 +63,8 @@ def compare_bytes(first: bytes, second: bytes, *, uncompressed: bool) -> Side:
     erased = _is_erased(a[start:end]), _is_erased(b[start:end])
     if erased[0] != erased[1]:
         return "first" if erased[0] else "second"
-    if uncompressed and int((np.diff(changed) > _GAP).sum()) >= _RUNS:
+    runs = int((np.diff(changed) > _GAP).sum()) + 1
+    if uncompressed and runs > _RUNS and (runs > _MOST_RUNS or len(changed) > _SINGLE * runs):
         return "neither"
     return "unknown"
 
@@ -108,3 +121,50 @@ def measure_seam(first: Pixels, second: Pixels) -> tuple[float, float]:
             square += float((gain * gain).sum())
             total += float(np.abs(steps[0] - steps[1]).sum())
     return (excess / total, excess / math.sqrt(square)) if total and square else (0.0, 0.0)
+
+
+def find_broken(first: Pixels, second: Pixels) -> Side:
+    """Find which of two copies in other encodings breaks where the other one goes on.
+
+    The pictures show one frame. They are compared smoothed and at one size, so that only what an
+    encoder, a resize or a filter cannot have done is a difference: damage, or something drawn on
+    the picture. Only the straight parts of its border count, as blocks and rows have them.
+
+    Returns:
+        `neither` if none of the two breaks clearly.
+    """
+    a, b = _bring_to_one_size(first, second)
+    far = np.abs(a - b).max(axis=2)  # (h, w)
+    mask = (far > max(_FAR, _TIMES * float(np.median(far)))).astype(np.uint8)
+    mask = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((_SPOT, _SPOT), np.uint8))
+    excess = square = total = 0.0
+    border = straight = 0  # pixels
+    for axis in (0, 1):
+        edge = np.diff(mask, axis=axis) != 0
+        run = np.ones((1, _RUN) if axis == 0 else (_RUN, 1), np.uint8)
+        y, x = np.nonzero(cv2.morphologyEx(edge.astype(np.uint8), cv2.MORPH_OPEN, run))
+        place, end = (y, x)[axis], mask.shape[axis] - _REACH - 1
+        inside = (place >= _REACH) & (place < end)
+        y, x = y[inside], x[inside]  # (P,) pixels before the border
+        border, straight = border + int(edge.sum()), straight + len(y)
+        dy, dx = (1, 0) if axis == 0 else (0, 1)
+        ahead = y + dy * (_REACH + 1), x + dx * (_REACH + 1)
+        behind = y - dy * _REACH, x - dx * _REACH
+        steps = [picture[ahead] - picture[behind] for picture in (a, b)]  # (P, 3)
+        gain = (np.abs(steps[0]) - np.abs(steps[1])).sum(axis=1)
+        excess += float(gain.sum())
+        square += float((gain * gain).sum())
+        total += float(np.abs(steps[0] - steps[1]).sum())
+    clear = abs(excess) >= max(_BREAK * total, _BREAK_Z * math.sqrt(square))
+    if not total or straight < _STRAIGHT * border or not clear:
+        return "neither"
+    return "first" if excess > 0 else "second"
+
+
+def _bring_to_one_size(first: Pixels, second: Pixels) -> list[NDArray[Any]]:
+    """Return both pictures smoothed, (h, w, 3) float32, at the smaller size or `_SIDE`."""
+    height, width = min(first.shape[:2], second.shape[:2], key=lambda shape: shape[0] * shape[1])
+    scale = min(1.0, _SIDE / max(height, width))
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    small = (cv2.resize(p, size, interpolation=cv2.INTER_AREA) for p in (first, second))
+    return [np.asarray(cv2.GaussianBlur(p.astype(np.float32), (0, 0), _SMOOTH)) for p in small]

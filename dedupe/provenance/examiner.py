@@ -12,11 +12,14 @@ from dedupe.decode.formats import DEFAULT_MAX_PIXELS
 from dedupe.decode.read import Unreadable, read
 from dedupe.files.digest import digest_bytes
 from dedupe.index.protocol import Index
+from dedupe.provenance.damage import find_broken
 from dedupe.provenance.evidence import EVIDENCE_VERSION, WHOLE_FRAME, Evidence, compare, from_json
 from dedupe.provenance.rank import rank_contents, score_pair
 from dedupe.provenance.source import Source, read_source
 from dedupe.types import FrameMatrix, Photo
 
+BREAK_VERSION = 1001
+"""Key of what `breaks_beside` remembers, among the versions of the evidence."""
 _HELD_PIXELS = 60_000_000  # decoded pixels that one group keeps in memory, 3 bytes each
 
 
@@ -86,6 +89,23 @@ class Examination:
             self._evidence[key] = self._measure(low, high)
         evidence = self._evidence[key]
         return evidence.flip() if evidence and first is not low else evidence
+
+    def breaks_beside(self, first: Photo, second: Photo) -> bool:
+        """Return whether a photo is broken where another one of the same frame goes on.
+
+        See `dedupe.provenance.damage.find_broken`; False if one of them cannot be read.
+        """
+        low, high = sorted((first, second), key=lambda photo: photo.digest)
+        key, index = (low.digest, high.digest), self._remembered
+        known = index.find_evidence(key, BREAK_VERSION, WHOLE_FRAME) if index else None
+        if known is None:
+            one, other = self._open(low), self._open(high)
+            if one is None or other is None:
+                return False
+            known = find_broken(one.pixels, other.pixels)
+            if index:
+                index.remember_evidence(key, BREAK_VERSION, WHOLE_FRAME, known)
+        return known == ("first" if first is low else "second")
 
     def _measure(self, low: Photo, high: Photo) -> Evidence | None:
         near = self._relate(low, high)

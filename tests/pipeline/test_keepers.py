@@ -132,6 +132,19 @@ def test_a_damaged_original_is_not_the_keeper_of_an_intact_copy(photos: list[Pho
     assert "z original.jpg" not in [keeper for keeper, _ in names(groups)]
 
 
+def test_a_content_stays_beside_which_the_keeper_is_broken(tmp_path: Path) -> None:
+    scene = draw_scene(5, width=720, height=528)
+    levels = np.random.default_rng(1).integers(0, 255, (4, 37, 3), dtype=np.uint8)
+    pixels = np.asarray(scene).copy()
+    pixels[208:272, 128:] = levels.repeat(16, axis=0).repeat(16, axis=1)  # wrong blocks
+    broken = write(tmp_path / "broken.png", encode(Image.fromarray(pixels), "PNG"))
+    intact = write(tmp_path / "intact.jpg", encode(scene, quality=70))
+    star = Star(0, ((1, 0.1),))
+    assert choose([broken, intact], star, rules=["format"]) == []
+    groups = choose([intact, broken], star, rules=["smallest"])
+    assert names(groups) == [("intact.jpg", ["broken.png"])]
+
+
 def test_a_group_is_not_centred_on_a_content_that_a_person_ruled_out(photos: list[Photo]) -> None:
     apart = IgnoredPairs([((photos[ORIGINAL].digest, photos[SMALL].digest), "apart")])
     groups = choose(photos[:2], Star(SMALL, ((ORIGINAL, 0.1),)), ignored=apart)

@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 from drawings import draw_photo
-from PIL import Image
+from numpy.typing import NDArray
+from photo_files import draw_scene
+from PIL import Image, ImageFilter
 
 from dedupe.decode.image import decode
-from dedupe.provenance.damage import compare_bytes, compare_pixels, measure_seam
+from dedupe.provenance.damage import compare_bytes, compare_pixels, find_broken, measure_seam
 
 ORIENTATION = 274  # tag of EXIF
 PHOTO = Image.fromarray(draw_photo(5, width=320, height=240))
@@ -68,6 +70,12 @@ def test_a_caption_in_uncompressed_pixels_is_not_damage(container: str) -> None:
     assert compare_bytes(*data, uncompressed=True) == "neither"
 
 
+def test_bits_flipped_all_over_uncompressed_pixels_are_damage() -> None:
+    data = encode(PHOTO, "BMP")
+    flipped = flip(data, *range(1000, len(data), len(data) // 20))
+    assert compare_bytes(data, flipped, uncompressed=True) == "unknown"
+
+
 def test_the_picture_that_breaks_where_the_two_differ_is_the_damaged_one() -> None:
     intact = np.asarray(PHOTO)
     broken = intact.copy()
@@ -121,3 +129,53 @@ def test_flipped_bits_of_a_jpeg_never_accuse_the_intact_file() -> None:
             verdicts.add(compare_pixels(picture.pixels, intact))
     assert "first" in verdicts
     assert "second" not in verdicts
+
+
+SCENE = draw_scene(5, width=720, height=528)
+
+
+def recode(photo: Image.Image, container: str = "JPEG", **options: Any) -> NDArray[np.uint8]:
+    return decode(encode(photo, container, **options)).pixels
+
+
+def with_wrong_blocks() -> Image.Image:
+    """Damage of a JPEG: from one block to the end of a row, each block has another level."""
+    pixels = np.asarray(SCENE).copy()
+    levels = np.random.default_rng(1).integers(0, 255, (4, 37, 3), dtype=np.uint8)
+    pixels[208:272, 128:] = levels.repeat(16, axis=0).repeat(16, axis=1)
+    return Image.fromarray(pixels)
+
+
+@pytest.mark.parametrize("container", ["JPEG", "WEBP", "PNG"])
+@pytest.mark.parametrize("side", [1.0, 0.8])
+def test_damage_shows_beside_a_copy_in_another_encoding_and_size(
+    container: str, side: float
+) -> None:
+    copy = SCENE.resize((int(SCENE.width * side), int(SCENE.height * side)))
+    damaged, intact = recode(with_wrong_blocks(), quality=85), recode(copy, container)
+    assert find_broken(damaged, intact) == "first"
+    assert find_broken(intact, damaged) == "second"
+
+
+@pytest.mark.parametrize(
+    "copy",
+    [
+        recode(SCENE, quality=35),
+        recode(SCENE.filter(ImageFilter.GaussianBlur(2))),
+        recode(SCENE.point(lambda level: min(255, level * 5 // 4))),
+        recode(SCENE.convert("L").convert("RGB")),
+        recode(SCENE.quantize(32).convert("RGB"), "PNG"),
+        recode(SCENE.filter(ImageFilter.UnsharpMask(2, 150))),
+        np.roll(np.asarray(SCENE), 1, axis=1),
+    ],
+    ids=["quality", "blur", "brighter", "grey", "palette", "sharp", "shifted"],
+)
+def test_an_original_is_not_broken_beside_its_copies(copy: NDArray[np.uint8]) -> None:
+    assert find_broken(np.asarray(SCENE), copy) == "neither"
+
+
+def test_a_picture_with_a_label_is_broken_beside_the_plain_one() -> None:
+    label = SCENE.copy()
+    label.paste("white", (60, 80, 220, 120))
+    assert find_broken(np.asarray(label), np.asarray(SCENE)) == "first"
+    assert find_broken(np.asarray(SCENE), np.asarray(label)) == "second"
