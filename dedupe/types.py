@@ -223,6 +223,10 @@ FrameMatrix = tuple[float, ...]
 at the left and upper edge to 1 at the right and lower edge."""
 
 
+WITHOUT_FILES = frozenset({"composed", "thumbnails", "sketch"})
+"""Levels of verification that decide a pair without reading its files."""
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """The result of verifying a pair of contents, a first and a second."""
@@ -230,8 +234,13 @@ class Verdict:
     is_copy: bool
     score: float  # in [0, 1]; a copy from 0.5 on
     how: str = ""  # the edits that lead from one to the other: "turned 90"
-    level: str = ""  # the level of the cascade that decided, see `dedupe.verify.judge.LEVELS`
+    level: str = ""  # the level of the cascade that decided, see `dedupe.verify.cascade.LEVELS`
     matrix: FrameMatrix | None = None  # from the second's frame to the first's; None: not aligned
+
+    @property
+    def is_cheap(self) -> bool:
+        """Whether no file was read for it."""
+        return self.level in WITHOUT_FILES
 
     def flip(self) -> Verdict:
         """Return the verdict on the same contents in the other order."""

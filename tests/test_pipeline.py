@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from drawings import save_photos
 from numpy.typing import NDArray
 from pictures import MANIFEST, NumpyEncoder, draw, save
 from PIL import Image
@@ -377,10 +378,23 @@ def test_a_damaged_file_of_ignored_pairs_stops_the_scan(
         scanned(photos, ignored=tmp_path / "ignored.jsonl")
 
 
-def test_more_images_are_compared_less_widely_down_to_balanced() -> None:
-    limits = [narrow(MANIFEST, images) for images in (0, 1, 1000, 10_000, 100_000, 10**9)]
+def test_the_reach_stays_wide_up_to_300_000_images() -> None:
+    limits = [narrow(MANIFEST, images) for images in (0, 1, 300_000, 3_000_000, 10**9)]
     wide, loose, balanced = (MANIFEST.threshold(n) for n in ("wide", "loose", "balanced"))
-    assert limits == [wide, wide, wide, loose, balanced, balanced]
+    assert limits == [wide, wide, wide, loose, balanced]
+    assert loose < narrow(MANIFEST, 10**6) < wide
+
+
+def test_photos_that_are_added_leave_the_groups_as_they_were(
+    scanned: Scan, photos: Path, tmp_path: Path
+) -> None:
+    alone = scanned(photos, verify=True)
+    save_photos(tmp_path / "added", 80, side=96)
+    together = scanned(photos, tmp_path / "added", verify=True)
+    assert len(alone.groups) > 0
+    for group in alone.groups:
+        same = [g for g in together.groups if g.keeper.path == group.keeper.path]
+        assert [g.duplicates for g in same] == [group.duplicates]
 
 
 def test_the_report_tells_the_threshold_that_the_number_of_images_gave(

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from dedupe.encoder.manifest import RATES, Manifest
 
-_FALSE_CANDIDATES = 0.1  # mean false candidates for each image that verification accepts to reject
+_FALSE_CANDIDATES = 30.0
+"""Mean number of false candidates of an image: half of what a search lists (`MAX_NEIGHBOURS`).
+Most are refused by thumbnails in less time than an image takes to embed."""
 
 
 def choose_threshold(
@@ -27,11 +29,11 @@ def choose_threshold(
 
 
 def narrow(manifest: Manifest, images: int) -> float:
-    """Return the distance at which a tenth of the pictures have a false candidate.
+    """Return the largest distance of a pair that a scan without a sensitivity verifies.
 
-    Every picture meets all others, so at a given rate the pairs that verification refuses grow
-    with the square of their number: `wide` holds up to 1,000 images; from there on the rate falls
-    in proportion, to that of `loose` at 10,000 and of `balanced` at 100,000 and more.
+    Every picture meets all others, so at a given rate the false candidates of a picture grow with
+    their number. `wide` holds up to 300,000 images, which have 30 each; from there on the rate
+    falls in proportion, to a third of `wide` at a million.
     """
     rate = _FALSE_CANDIDATES / max(images, 1)
     return manifest.threshold_at(min(max(rate, RATES["balanced"]), RATES["wide"]))

@@ -27,13 +27,14 @@ from dedupe.ignored.store import find_ignored
 from dedupe.low_detail import MIN_DETAIL, measure_detail
 from dedupe.types import Facts
 from dedupe.verify.align import one_thread_each
+from dedupe.verify.cascade import DEAR, LEVELS, Case, Picture, run_levels
 from dedupe.verify.features import Features
-from dedupe.verify.judge import Comparison, Decision, PairFacts, decide, examine, weigh
+from dedupe.verify.judge import Comparison, Decision, PairFacts, decide, weigh
 from dedupe.verify.layers import Matrix, invert
-from dedupe.verify.thumbnail import Thumbnail, judge_thumbnails, open_thumbnail
-from dedupe.verify.verifier import decode_small
+from dedupe.verify.load import decode_small
+from dedupe.verify.thumbnail import open_thumbnail
 
-_SIZES = (10**3, 10**4, 10**5)  # numbers of images for which the reach of a scan is computed
+_SIZES = (10**5, 10**6, 10**7)  # numbers of images for which the reach of a scan is computed
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -179,29 +180,34 @@ def explain(
     encoder.manifest.threshold(sensitivity)
     seen = [_look(os.fspath(path), encoder.manifest.side) for path in (first, second)]
     vectors = encoder.embed(np.stack([one.square for one in seen])).astype(np.float64)
+    distance = round(float(np.linalg.norm(vectors[0] - vectors[1])), 6)
     low, high = sorted(seen, key=lambda one: one.digest)  # the order in which a scan compares
     with one_thread_each():
-        comparison = _compare(low, high)
+        comparison = _compare(low, high, distance)
     return Explanation(
         first=seen[0],
         second=seen[1],
         manifest=encoder.manifest,
         sensitivity=sensitivity,
-        distance=round(float(np.linalg.norm(vectors[0] - vectors[1])), 6),
+        distance=distance,
         comparison=comparison,
         ignored=find_ignored(ignored).are_apart(seen[0].digest, seen[1].digest),
     )
 
 
-def _compare(first: Seen, second: Seen) -> Comparison:
-    """Judge as a scan does; also align the pictures if thumbnails decide, to show how they lie."""
-    comparison = examine(first.features, second.features)
-    verdict = judge_thumbnails(*(_open_thumbnail(seen) for seen in (first, second)))
-    return comparison if verdict is None else replace(comparison, verdict=verdict)
+def _compare(first: Seen, second: Seen, distance: float) -> Comparison:
+    """Judge as a scan does; align the pictures, too, if thumbnails decide, to show how they lie."""
+    case = Case(_to_picture(first), _to_picture(second), distance)
+    found = run_levels(case, LEVELS.values()) or case.best
+    if found.alignment is not None or found.details is not None:
+        return found
+    shown = run_levels(case, DEAR.values()) or case.best
+    return replace(shown, verdict=found.verdict)
 
 
-def _open_thumbnail(seen: Seen) -> Thumbnail:
-    return open_thumbnail(make_thumbnail(seen.square), (seen.width, seen.height))
+def _to_picture(seen: Seen) -> Picture:
+    thumbnail = open_thumbnail(make_thumbnail(seen.square), (seen.width, seen.height))
+    return Picture(lambda: seen.features, thumbnail)
 
 
 def _look(path: str, side: int) -> Seen:

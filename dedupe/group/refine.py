@@ -20,8 +20,8 @@ FormStars = Callable[[Pairs, NDArray[np.bool_]], list[Star]]
 Judge = Callable[[Sequence[RowPair]], list[Verdict]]
 Rows: TypeAlias = NDArray[np.int64]
 
-NEAREST = 32  # uncertain pairs of a content that may be verified: see docs/verification.md
-MAX_REJECTIONS = 12  # without a copy, after which only the final pairs of a content are verified
+NEAREST = 64  # uncertain pairs of a content that may be verified: see docs/verification.md
+MAX_REJECTIONS = 12  # by reading files, without a copy, after which only final pairs are verified
 FINAL_PAIRS = 4  # nearest pairs of such a content: if they are rejected too, it has no copy
 _BATCH = 128  # pairs judged at a time
 
@@ -122,7 +122,7 @@ class _Evidence:
 
     def __init__(self, count: int, same_radius: float) -> None:
         self._same_radius = same_radius
-        self._rejections = np.zeros(count, np.int64)  # (U,) pairs that are not copies
+        self._rejections = np.zeros(count, np.int64)  # (U,) pairs that were read and are no copies
         self._has_copy = np.zeros(count, bool)  # (U,)
         self._exhausted = np.zeros(count, bool)  # (U,) its final pairs were selected
         self._ends = self._others = np.empty(0, np.int64)
@@ -178,7 +178,7 @@ class _Evidence:
             ends = list(pair)
             self.verdicts[_sort(*pair)] = verdict if pair[0] < pair[1] else verdict.flip()
             self._has_copy[ends] |= verdict.is_copy
-            self._rejections[ends] += not verdict.is_copy
+            self._rejections[ends] += not verdict.is_copy and not verdict.is_cheap
 
     def find_kept(self, pairs: Pairs) -> NDArray[np.bool_]:
         """Return (P,) which pairs are not rejected, and have no exhausted end without a copy."""

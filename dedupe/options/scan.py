@@ -60,8 +60,8 @@ class DuplicateOptions(Checked):
 
     sensitivity: str | None = option(
         None,
-        f"{', '.join(SENSITIVITIES)}. Default: wide, narrower above 1,000 images; balanced with "
-        "--no-verify.",
+        f"{', '.join(SENSITIVITIES)}. Default: wide, narrower above 300,000 images; balanced "
+        "with --no-verify.",
         choices=SENSITIVITIES,
     )
     threshold: float | None = option(

@@ -20,7 +20,8 @@ from dedupe.provenance.evidence import EVIDENCE_VERSION, WHOLE_FRAME, Evidence, 
 from dedupe.provenance.source import Source, read_source
 from dedupe.types import Contents, Photo, Verdict
 from dedupe.verify.features import SIDE
-from dedupe.verify.verifier import Verifier, load_every_pixel, load_pixels, load_thumbnail
+from dedupe.verify.load import load_every_pixel, load_pixels, load_thumbnail
+from dedupe.verify.verifier import Verifier
 
 Pixels = NDArray[np.uint8]
 

@@ -25,7 +25,8 @@ from dedupe.index.embedding_index import EmbeddingIndex, default_index_path
 from dedupe.index.protocol import Index
 from dedupe.options import InputOptions, RunOptions, ScanOptions, WalkOptions
 from dedupe.types import Contents, ImageFile
-from dedupe.verify.verifier import Verifier, load_every_pixel, load_pixels, load_thumbnail
+from dedupe.verify.load import load_every_pixel, load_pixels, load_thumbnail
+from dedupe.verify.verifier import Verifier
 from dedupe.walk import Walked, read_list, walk
 
 
@@ -59,6 +60,7 @@ def open_verifier(
         load_thumbnail=functools.partial(load_thumbnail, side=side, max_pixels=limit),
         load_fine=functools.partial(load_every_pixel, max_pixels=limit),
         workers=options.run.workers,
+        vectors=contents.vectors,
         remembered=index,
     )
 

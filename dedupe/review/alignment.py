@@ -6,9 +6,9 @@ import numpy as np
 
 from dedupe.decode.read import Unreadable
 from dedupe.types import FrameMatrix, Photo
+from dedupe.verify.cascade import compare
 from dedupe.verify.features import Features
-from dedupe.verify.judge import compare
-from dedupe.verify.verifier import load_pixels
+from dedupe.verify.load import load_pixels
 
 
 def find_matrix(keeper: Photo, duplicate: Photo, *, max_pixels: int) -> list[float] | None:

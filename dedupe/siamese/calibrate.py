@@ -17,8 +17,8 @@ from scipy import optimize, special
 from dedupe.encoder.manifest import RATES, Threshold
 from dedupe.siamese.augment import MILD, STRONG, augment
 from dedupe.siamese.dataset import PhotoArray, squash
+from dedupe.verify.cascade import compare
 from dedupe.verify.features import Features
-from dedupe.verify.judge import compare
 
 Distances = NDArray[np.float32]
 

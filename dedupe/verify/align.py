@@ -32,6 +32,7 @@ _REACH = 3.0  # how far USAC lets a match lie from the map
 _LIKENESS = 0.9  # least correlation of whole frames that are laid on each other
 _ROUGHLY = 0.6  # share of windows that have to correlate before such a map is improved
 _FEW = 4  # matches that a map needs
+_PLACES = 7  # places that have to agree: `judge.weigh` refuses fewer, whatever else fits
 _STEPS = 5  # Gauss-Newton steps at most
 _STILL = 0.05  # a step that moves no corner farther than this is the last
 _QUARTERS = [np.array([[c, -s], [s, c]], np.float64) for c, s in ((1, 0), (0, 1), (-1, 0), (0, -1))]
@@ -80,7 +81,11 @@ def align_points(first: Features, second: Features) -> Alignment | None:
     None where too few do.
     """
     matrix, places = _fit_points(first, second)
-    return None if matrix is None else _settle(_start(first, second, matrix, places))
+    return (
+        None
+        if matrix is None or places < _PLACES
+        else _settle(_start(first, second, matrix, places))
+    )
 
 
 def _start(first: Features, second: Features, matrix: Matrix, places: int) -> Alignment:

@@ -110,19 +110,29 @@ def _find_points(grey: Array) -> tuple[Array, Array]:
         if len(found) >= _ENOUGH:
             break
     places = np.array([point.pt for point in found[:_POINTS]], np.float32).reshape(-1, 2)
-    words = np.zeros((0, 128)) if words is None else np.asarray(words[:_POINTS], np.float64)
-    words /= np.maximum(words.sum(axis=1, keepdims=True), 1e-9)
+    roots = to_roots(np.zeros((0, 128)) if words is None else words[:_POINTS])
     zoom = np.array([grey.shape[1] / small.shape[1], grey.shape[0] / small.shape[0]], np.float32)
-    roots = np.minimum(np.rint(512 * np.sqrt(words)), 255).astype(np.uint8)
-    return (places + 0.5) * zoom - 0.5, roots
+    return (places + 0.5) * zoom - 0.5, np.minimum(np.rint(512 * roots), 255).astype(np.uint8)
+
+
+def to_roots(words: Array) -> NDArray[np.float32]:
+    """Return RootSIFT (K, 128), each row of norm 1, of the descriptors (K, 128) that SIFT gives."""
+    words = np.asarray(words, np.float64)
+    roots = np.sqrt(words / np.maximum(words.sum(axis=1, keepdims=True), 1e-9))
+    return np.asarray(roots, np.float32)
+
+
+def mirror_words(words: Array) -> Array:
+    """Return descriptors (K, 128) as of the picture in a mirror: the bins change."""
+    return np.asarray(words.reshape(-1, 4, 4, 8)[:, ::-1][..., _REVERSED].reshape(-1, 128))
 
 
 def match(first: Features, second: Features, mirrored: bool) -> tuple[Array, Array]:
     """Return the places (M, 2), (M, 2) float32 of the features that pass the ratio test."""
     here, words_here = first.points
     there, words = second.points
-    if mirrored:  # in a mirror, a descriptor's rows and directions run the other way
-        words = words.reshape(-1, 4, 4, 8)[:, ::-1][..., _REVERSED].reshape(-1, 128)
+    if mirrored:
+        words = mirror_words(words)
     if min(len(here), len(there)) < 4:
         return here[:0], there[:0]
     ours, theirs = (np.divide(w, 512, dtype=np.float32) for w in (words_here, words))

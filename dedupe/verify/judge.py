@@ -1,28 +1,25 @@
 """Judge one candidate pair: a copy, or another shot of the same thing?
 
-A copy is the same shot, changed. A cascade of levels, from cheap to dear, decides; `align` and
-`overlap` measure. Knows no file and no index.
+A copy is the same shot, changed. `cascade` has the levels in their order; `align` and `overlap`
+measure. Knows no file and no index.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from dedupe.linear_map import split_linear
 from dedupe.types import FrameMatrix, Verdict
-from dedupe.verify.align import Alignment, align_frames, align_points
+from dedupe.verify.align import Alignment
 from dedupe.verify.features import Features
 from dedupe.verify.last_look import Details, compare_details
-from dedupe.verify.overlap import Overlap, measure
+from dedupe.verify.overlap import Overlap
 from dedupe.verify.patched import Patched, find_patched
-from dedupe.verify.perspective import align_bent, find_matches
 from dedupe.verify.small import SAME_FRAME, SMALL_SIDE, Residual, compare_small
 
 SAME_FRACTION = 0.06
@@ -34,8 +31,6 @@ _FLAT = 0.12
 the tenth percentile of drawn pages is 0.14, the median of photos 0.08 (docs/verification.md)."""
 
 _GAIN_IN_PLACE = 2.1, 1.5  # bad and good exposure if every pixel is in its place
-_BENDABLE = 8  # inliers of an affine map from which a perspective is tried
-_AGREEING = 0.8  # or this share of the structure, if whole frames were aligned
 
 _EMPTY = 0.95  # share of flat pixels from which a page is nearly empty: drawn ones have 0.99
 _TONES = 40.0  # largest change of a colour on nearly empty pages, less the median, levels
@@ -51,11 +46,6 @@ class Comparison:
     alignment: Alignment | None = None  # how they are aligned; None if they are not
     overlap: Overlap | None = None  # None where `alignment` is
     details: Details | Residual | Patched | None = None  # None if the verdict needed none
-
-
-Level = Callable[[Features, Features], Alignment | None]
-LEVELS: dict[str, Level] = {"frames": align_frames, "points": align_points}
-"""The levels of the cascade by name, from cheap to dear. The first that finds a copy decides."""
 
 
 Decision = Literal[
@@ -99,62 +89,7 @@ def decide(facts: PairFacts, verdict: Verdict) -> Decision:
     return "verified" if verdict.is_copy else "another shot"
 
 
-def compare(first: Features, second: Features) -> Verdict:
-    """Judge two pictures, level by level."""
-    return examine(first, second).verdict
-
-
-def examine(first: Features, second: Features) -> Comparison:
-    """Judge two pictures as `compare` does, and keep what the verdict rests on.
-
-    Raises:
-        Unreadable: every pixel was needed, and a file could not be read again.
-    """
-    if first.equals(second):
-        return Comparison(Verdict(True, 1.0, level="pixels", matrix=SAME_FRAME))
-    best = _align(first, second)
-    if best.verdict.is_copy:
-        return _check_details(best, first, second)
-    return _compare_empty(best, first, second)
-
-
-def _align(first: Features, second: Features) -> Comparison:
-    """Align two pictures level by level until one of them finds a copy."""
-    best = Comparison(NOT_A_COPY)
-    for level, align in LEVELS.items():
-        alignment = align(first, second)
-        overlap = None if alignment is None else measure(alignment)
-        if alignment is not None and overlap is not None:
-            verdict = judge(overlap)
-            if best.overlap is None or verdict.score > best.verdict.score:
-                matrix = _map_frames(alignment, first)
-                best = Comparison(replace(verdict, level=level, matrix=matrix), alignment, overlap)
-        if best.verdict.is_copy:
-            return best
-    return _bend(best, first)
-
-
-def _bend(best: Comparison, first: Features) -> Comparison:
-    """Judge once more with perspective and lens, if much agrees on an affine map."""
-    if best.alignment is None or best.overlap is None:
-        return best
-    signs = weigh(best.overlap)
-    if min(signs["in place"], signs["rigid"], signs["agreeing"]) >= 0.5:
-        return best  # an affine map fits, so something else decides
-    if best.alignment.inliers < _BENDABLE and best.overlap.agreeing < _AGREEING:
-        return best
-    alignment = align_bent(best.alignment, find_matches(best.alignment))
-    overlap = None if alignment is None else measure(alignment)
-    if alignment is None or overlap is None:
-        return best
-    verdict = judge(overlap)
-    if verdict.score <= best.verdict.score:
-        return best
-    matrix = _map_frames(alignment, first)
-    return Comparison(replace(verdict, level="perspective", matrix=matrix), alignment, overlap)
-
-
-def _compare_empty(found: Comparison, first: Features, second: Features) -> Comparison:
+def compare_empty(found: Comparison, first: Features, second: Features) -> Comparison:
     """Accept two nearly empty pages if their frames, tones and all their details agree."""
     if min(first.flat, second.flat) < _EMPTY or min(first.longest, second.longest) <= SMALL_SIDE:
         return found
@@ -170,7 +105,7 @@ def _compare_empty(found: Comparison, first: Features, second: Features) -> Comp
     return Comparison(verdict, details=details)
 
 
-def _check_details(found: Comparison, first: Features, second: Features) -> Comparison:
+def check_details(found: Comparison, first: Features, second: Features) -> Comparison:
     """Reject a pair if the pictures show details that a copy does not have."""
     matrix = found.verdict.matrix
     if matrix is None:
@@ -207,21 +142,6 @@ def _is_upright(matrix: FrameMatrix) -> bool:
     """Return whether a map neither mirrors nor turns by more than an eighth."""
     a, b, _, c, d = matrix[:5]
     return min(a, d) > max(abs(b), abs(c))
-
-
-def _map_frames(alignment: Alignment, first: Features) -> FrameMatrix:
-    """Return the map from the frame of the second picture to that of the first."""
-    outer, inner = (_to_pixels(picture) for picture in (alignment.outer, alignment.inner))
-    matrix = np.linalg.inv(inner) @ alignment.square @ outer
-    if alignment.outer is first:  # so far the map leads from the outer to the inner picture
-        matrix = np.linalg.inv(matrix)
-    return tuple((matrix / matrix[2, 2]).ravel().tolist())
-
-
-def _to_pixels(picture: Features) -> NDArray[Any]:
-    """Return the (3, 3) matrix from a frame, x and y in [0, 1], to pixels at the working size."""
-    height, width = picture.grey.shape
-    return np.array([[width, 0, -0.5], [0, height, -0.5], [0, 0, 1]], np.float64)
 
 
 def judge(overlap: Overlap) -> Verdict:

@@ -14,7 +14,7 @@ from dedupe.verify.features import Array, match
 from dedupe.verify.layers import Layers, Matrix, list_places, zoom
 
 _REACH = 3.0  # how far USAC lets a match lie from the map
-_FEW = 8  # matches that a perspective needs
+_AGREEING = 12  # matches that have to agree on a perspective
 _STEPS = 14  # Gauss-Newton steps at most
 _STILL = 0.05  # a step that moves no corner farther than this is the last
 _FAR = 7.0  # pixels that perspective or lens move a corner, at least; a burst's frames move less
@@ -22,23 +22,22 @@ _RADIAL = 0.3  # largest radial term, of both signs
 _TILT = 0.45  # largest perspective term, of both signs: a plane seen from 45 degrees
 
 
-def align_bent(alignment: Alignment, matches: tuple[Array, Array] | None) -> Alignment | None:
+def align_bent(alignment: Alignment) -> Alignment | None:
     """Add perspective and a radial term to an affine alignment.
 
     Args:
         alignment: where the refinement starts.
-        matches: places (M, 2) in the outer picture and where they lie in the inner one; a
-            perspective that fits them is a better start. None to start from the affine map.
 
     Returns:
-        None if the bend does not converge, or moves no corner by `_FAR` pixels: so little may also
-        come from another point of view.
+        None if few points agree on a perspective, if the bend does not converge, or if it moves
+        no corner by `_FAR` pixels: so little may also come from another point of view.
     """
     outer, inner = alignment.outer, alignment.inner
-    found = None if matches is None else _fit_perspective(*matches, alignment.layers.size)
-    layers = alignment.layers
-    if found is not None:
-        layers = Layers(outer, inner, found[0], alignment.blur, found[1])
+    mirrored = bool(np.linalg.det(alignment.matrix[:, :2]) < 0)
+    found = _fit_perspective(*match(outer, inner, mirrored), alignment.layers.size)
+    if found is None:
+        return None
+    layers = Layers(outer, inner, found[0], alignment.blur, found[1])
     for _ in range(_STEPS):
         matrix, bend = _improve(layers)
         if not is_sane(matrix) or max(abs(bend.px), abs(bend.py)) > _TILT:
@@ -58,13 +57,6 @@ def align_bent(alignment: Alignment, matches: tuple[Array, Array] | None) -> Ali
     return replace(alignment, layers=layers)
 
 
-def find_matches(alignment: Alignment) -> tuple[Array, Array] | None:
-    """Return places (M, 2) in the outer picture and their matches in the inner one; None if few."""
-    mirrored = bool(np.linalg.det(alignment.matrix[:, :2]) < 0)
-    here, there = match(alignment.outer, alignment.inner, mirrored)
-    return (here, there) if len(here) >= _FEW else None
-
-
 def _corners(layers: Layers, matrix: Matrix, bend: Bend) -> Array:
     """Return the corners of the outer frame in the inner picture, (4, 2)."""
     width, height = layers.size
@@ -75,15 +67,17 @@ def _corners(layers: Layers, matrix: Matrix, bend: Bend) -> Array:
 def _fit_perspective(
     here: Array, there: Array, size: tuple[int, int]
 ) -> tuple[Matrix, Bend] | None:
-    """Return the perspective on which most matches agree, split into affine map and bend.
+    """Return the perspective on which most matches agree, as affine map and bend; None if few do.
 
     Args:
         here: (M, 2) float32 places in the outer picture, pixels.
         there: (M, 2) float32 places in the inner picture, pixels.
         size: width and height of the outer picture.
     """
-    found, _ = cv2.findHomography(here, there, cv2.USAC_MAGSAC, _REACH, maxIters=2000)
-    if found is None:
+    if len(here) < _AGREEING:
+        return None
+    found, inliers = cv2.findHomography(here, there, cv2.USAC_MAGSAC, _REACH, maxIters=2000)
+    if found is None or inliers.sum() < _AGREEING:
         return None
     (x, y), half = (np.array(size) - 1) / 2, math.hypot(*size) / 2
     from_unit = np.array([[half, 0, x], [0, half, y], [0, 0, 1]])

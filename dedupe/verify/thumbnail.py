@@ -1,12 +1,15 @@
 """Judge a pair by the thumbnails that the index keeps: the first level, without reading a file.
 
 Accepts photos with a frame that was kept, turned or mirrored, if every place agrees to a fraction
-of a pixel; rejects small pictures that do not correlate. Everything else stays undecided.
+of a pixel; rejects small pictures that do not correlate, and pictures of any size in which neither
+the frames nor the points of interest agree. Everything else stays undecided.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -16,8 +19,10 @@ from dedupe.decode.thumbnail import read_thumbnail
 from dedupe.types import Verdict
 from dedupe.verify.features import Array
 from dedupe.verify.layers import Layers, outline, smooth_part
+from dedupe.verify.sketch import Sketch, draw_sketch, have_common_part
 
 LEVEL = "thumbnails"
+SKETCH_LEVEL = "sketch"
 
 # Sources of the bounds: docs/verification.md, "Levels".
 _SMALL = 128  # longer side up to which a picture counts as small, pixels
@@ -38,11 +43,14 @@ _COLOURFUL = 6.0  # spread from which a picture has colours, levels
 _FLAT = 1.0  # spread of 3 x 3 pixels that are flat, levels
 _FLAT_SHARE = 0.3  # share of flat pixels from which fine details may hide in hard edges
 _STRETCH = 1.04  # ratio of shapes that is a stretch
+_NEAR = 0.67  # distance of the embeddings up to which a sketch refuses nothing
+_POINTS_FOR_DISTANCE = 20.0  # points that have to agree, for each unit of distance from there on
+_RELATED = 0.4  # correlation of thumbnails from which a sketch refuses nothing
 
 _WAYS = tuple((turns, mirrored) for mirrored in (False, True) for turns in range(4))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Thumbnail:
     """A picture at the first level. Has the attributes of `Features` that `Layers` reads."""
 
@@ -55,6 +63,11 @@ class Thumbnail:
     @property
     def is_small(self) -> bool:
         return max(self.size) <= _SMALL
+
+    @cached_property
+    def sketch(self) -> Sketch:
+        """Its points of interest."""
+        return draw_sketch(self.grey, self.size)
 
 
 def open_thumbnail(data: bytes, size: tuple[int, int]) -> Thumbnail:
@@ -69,7 +82,7 @@ def open_thumbnail(data: bytes, size: tuple[int, int]) -> Thumbnail:
 
 def judge_thumbnails(first: Thumbnail, second: Thumbnail) -> Verdict | None:
     """Return the verdict on a pair; None if thumbnails cannot decide it."""
-    likeness = [float((first.normal * _orient(second.normal, *way)).sum()) for way in _WAYS]
+    likeness = compare_ways(first, second)
     best = int(np.argmax(likeness))
     if first.is_small and second.is_small:
         shifted = max(_correlate(first.normal, _orient(second.normal, *way)) for way in _WAYS)
@@ -81,6 +94,29 @@ def judge_thumbnails(first: Thumbnail, second: Thumbnail) -> Verdict | None:
         return None
     score = round(min(1.0, 0.5 + 0.5 * likeness[best]), 4)
     return Verdict(True, score, _describe(first, turned, *_WAYS[best]), LEVEL, _map(*_WAYS[best]))
+
+
+def refuse_by_sketch(first: Thumbnail, second: Thumbnail, distance: float) -> Verdict | None:
+    """Return the refusal of a pair with no part in common; None if there may be one.
+
+    A copy at a large distance was changed a lot, but its points of interest still agree on a map.
+
+    Args:
+        first: the one picture.
+        second: the other one.
+        distance: of their embeddings, in [0, 2].
+    """
+    needed = math.ceil(_POINTS_FOR_DISTANCE * (distance - _NEAR))
+    if needed <= 0 or have_common_part(first.sketch, second.sketch, needed):
+        return None
+    if max(compare_ways(first, second)) >= _RELATED:
+        return None
+    return Verdict(False, 0.0, "", SKETCH_LEVEL)
+
+
+def compare_ways(first: Thumbnail, second: Thumbnail) -> list[float]:
+    """Return the correlation of two thumbnails in each of the eight orientations."""
+    return [float(np.vdot(first.normal, _orient(second.normal, *way))) for way in _WAYS]
 
 
 def _orient(values: Array, turns: int, mirrored: bool) -> Array:

@@ -24,8 +24,9 @@ from verification import SHOTS, find_photos, load, take
 from dedupe.decode.image import decode
 from dedupe.decode.thumbnail import make_thumbnail
 from dedupe.verify.align import align_frames, align_points, one_thread_each
+from dedupe.verify.cascade import compare
 from dedupe.verify.features import Features
-from dedupe.verify.judge import compare, judge
+from dedupe.verify.judge import judge
 from dedupe.verify.overlap import measure
 from dedupe.verify.thumbnail import Thumbnail, judge_thumbnails, open_thumbnail
 

@@ -214,9 +214,9 @@ def test_the_reach_of_a_default_scan_is_the_number_of_images_that_it_ends_at(
 ) -> None:
     near = explained(tmp_path, drawn(), drawn().resize((240, 180)))
     assert near.reach is None
-    limit = narrow(ENCODER.manifest, 10_000)
-    assert replace(near, distance=limit).reach == 100_000
-    assert replace(near, distance=limit + 0.01).reach == 10_000
+    limit = narrow(ENCODER.manifest, 10**6)
+    assert replace(near, distance=limit).reach == 10**7
+    assert replace(near, distance=limit + 0.01).reach == 10**6
 
 
 def test_thumbnails_decide_as_in_a_scan(tmp_path: Path) -> None:

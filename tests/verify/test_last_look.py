@@ -9,9 +9,9 @@ from drawings import draw_photo
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from dedupe.verify.cascade import compare
 from dedupe.verify.features import Features
 from dedupe.verify.fine import FINE_SIDE, align_fine, shrink
-from dedupe.verify.judge import compare
 from dedupe.verify.last_look import Details, compare_details
 
 SAME = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)

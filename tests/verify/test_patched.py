@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from dedupe.verify.cascade import compare
 from dedupe.verify.features import Features
-from dedupe.verify.judge import compare
 from dedupe.verify.patched import Patched, find_patched
 
 Pixels = NDArray[np.uint8]

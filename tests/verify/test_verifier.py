@@ -6,7 +6,7 @@ import io
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -20,9 +20,11 @@ from dedupe.files.digest import digest_bytes
 from dedupe.group.refine import refine_groups
 from dedupe.index.embedding_index import EmbeddingIndex as Index
 from dedupe.types import ImageFile, Pairs, Photo, Star, Verdict
+from dedupe.verify.cascade import compare
 from dedupe.verify.features import SIDE, Features
-from dedupe.verify.judge import NOT_A_COPY, compare
-from dedupe.verify.verifier import Verifier, load_pixels
+from dedupe.verify.judge import NOT_A_COPY
+from dedupe.verify.load import load_pixels, load_thumbnail
+from dedupe.verify.verifier import Verifier
 
 Change = Callable[[Image.Image], Image.Image]
 PHOTOS = ("astronaut", "chelsea", "coffee", "rocket", "motorcycle_left")
@@ -480,3 +482,30 @@ def test_pixels_of_a_changed_file_are_refused(photos: list[Photo]) -> None:
     photo("rocket").save(photos[0].path)
     with pytest.raises(Unreadable, match="another content"):
         load_pixels(photos[0])
+
+
+def test_what_else_an_index_contains_changes_no_verdict(tmp_path: Path, index: Index) -> None:
+    names = {
+        "whole": lambda image: image,
+        "smaller": recode(95, 0.8),
+        "cropped": crop(0, 0, 0.8, 0.8),
+        "more cropped": crop(0.05, 0.05, 0.75, 0.7),
+    }
+    photos = [save(tmp_path, name, change(photo("coffee"))) for name, change in names.items()]
+    thumbnails = partial(load_thumbnail, side=128)
+    pairs = [(0, 2), (0, 3), (1, 2), (2, 3)]
+    alone = Verifier(photos, load_thumbnail=thumbnails).judge(pairs)
+    assert "composed" in {verdict.level for verdict in alone}
+    for pair in reversed(pairs):  # each by itself, so nothing follows from another pair
+        Verifier(photos, load_thumbnail=thumbnails, remembered=index).judge([pair])
+    for _ in range(2):
+        beside = Verifier(photos, load_thumbnail=thumbnails, remembered=index)
+        assert beside.judge(pairs) == alone
+
+
+def test_a_pair_without_a_common_part_is_refused_unread(tmp_path: Path) -> None:
+    photos = [save(tmp_path, name, photo(name)) for name in ("coffee", "astronaut")]
+    far = np.array([[1, 0], [0.55, np.sqrt(1 - 0.55**2)]], np.float32)  # 0.95 apart
+    thumbnails = partial(load_thumbnail, side=128)
+    judge = Verifier(photos, load=refuse, load_thumbnail=thumbnails, vectors=far).judge
+    assert judge([(0, 1)]) == [Verdict(False, 0.0, level="sketch")]
