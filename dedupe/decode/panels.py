@@ -299,7 +299,7 @@ def _measure(sums: Array, lines: Array, starts: Array, ends: Array) -> Array:
     corner = 1 + (_CORNER * (ends - starts)).astype(np.int64)
     first, last = starts + corner, ends - corner
     of_lines = sums[lines]
-    density = (of_lines[:, last] - of_lines[:, first]) / (last - first)
+    density = (of_lines[:, last] - of_lines[:, first]) / np.maximum(last - first, 1)
     density[(lines == 0) | (lines == len(sums) - 1)] = 1.0
     return np.asarray(density)
 
