@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dedupe.decode.formats import DEFAULT_MAX_PIXELS, sniff
-from dedupe.decode.frames import digest_frames
+from dedupe.decode.frames import read_frames
 from dedupe.decode.image import Picture, decode
 from dedupe.decode.memory import FILES
 from dedupe.decode.panels import Panel, cut_panels
@@ -216,7 +216,8 @@ class _Loader:
         try:
             picture = decode(data, side=self._side, max_pixels=self._max_pixels)
             if picture.facts.frames > 1 or measure_detail(picture.pixels) < MIN_DETAIL:
-                facts = replace(picture.facts, pixels=digest_frames(data))
+                frames = read_frames(data)
+                facts = replace(picture.facts, pixels=frames.digest, motion=frames.motion)
                 return name, (replace(picture, facts=facts), ())
             return name, (picture, cut_panels(data, picture, max_pixels=self._max_pixels))
         except Unreadable as trouble:  # its traceback keeps the bytes of the file alive

@@ -76,6 +76,7 @@ class Facts:
     profile: bool = False  # has an ICC profile
     maps: int = 0  # depth, gain and other auxiliary pictures of a HEIF
     raw: bool = False  # values of a camera's sensor, not developed
+    motion: str = ""  # of an animation, see `dedupe.motion`; "" for others
     pixels: str = ""  # digest of all frames in full size; "" unless low-detail or several frames
 
 

@@ -92,6 +92,22 @@ def test_a_film_of_equal_frames_in_other_bytes_is_a_duplicate(
     assert len(taken) == 1
 
 
+def test_an_animation_in_another_coding_is_a_duplicate_and_another_one_is_not(
+    tmp_path: Path, scanned: Callable[[], Report]
+) -> None:
+    rest = [draw(seed, 320, 240) for seed in (2, 3)]
+    film: dict[str, Any] = {"save_all": True, "duration": 200}
+    save(ORIGINAL, tmp_path / "p/film.gif", append_images=rest, **film)
+    save(ORIGINAL, tmp_path / "p/copy.webp", append_images=rest, quality=70, **film)
+    save(ORIGINAL, tmp_path / "p/other.webp", append_images=rest[::-1], quality=70, **film)
+    [group] = scanned().groups
+    [duplicate] = group.duplicates
+    found = {Path(photo.path).name for photo in group.photos}
+    assert found == {"film.gif", "copy.webp"}
+    assert duplicate.kind == "edited"
+    assert duplicate.how.endswith("frames coded anew, compared by samples")
+
+
 def test_a_still_beside_a_film_is_edited_and_the_film_stays(
     tmp_path: Path, scanned: Callable[[], Report]
 ) -> None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from dedupe.motion import is_same_motion
 from dedupe.types import Facts, holds_more
 
 Rows = NDArray[np.integer]
@@ -16,17 +17,25 @@ Rows = NDArray[np.integer]
 def may_replace(keeper: Facts, other: Facts) -> bool:
     """Return whether nothing is lost if `keeper` stays and `other`, a copy in other bytes, goes.
 
-    A damaged keeper replaces no intact content, and a raw file no developed picture. A content of
-    several frames or pages is replaced by equal frames alone, because only its first frame was
-    embedded.
+    A damaged keeper replaces no intact content, and a raw file no developed picture. Only the first
+    frame of a content was embedded and verified. So equal frames alone, or an animation of the same
+    motion, replace several frames or pages.
     """
     if keeper.damage and not other.damage:
         return False
     if keeper.raw and not other.raw:
         return False
-    if other.frames > 1 and (other.pixels == "" or other.pixels != keeper.pixels):
+    if other.frames > 1 and not _shows_all_frames(keeper, other):
         return False
     return not holds_more(other, keeper)
+
+
+def _shows_all_frames(keeper: Facts, other: Facts) -> bool:
+    if keeper.frames != other.frames:
+        return False
+    if other.pixels and other.pixels == keeper.pixels:
+        return True
+    return is_same_motion(keeper.motion, other.motion)
 
 
 class Replacements:

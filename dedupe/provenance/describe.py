@@ -13,7 +13,7 @@ import numpy as np
 
 from dedupe.linear_map import split_linear
 from dedupe.provenance.evidence import Evidence, Numbers
-from dedupe.types import Kind, Photo, holds_more
+from dedupe.types import Facts, Kind, Photo, holds_more
 
 _CROPPED = 0.03  # share of the scene that only one of the two shows
 _NATURAL = -0.5  # detail outside the shared scene against that inside, log2: bars have less
@@ -66,6 +66,7 @@ def describe_duplicate(
         changed = bool(edits or more)
     worse = {
         "one frame of several": other.facts.frames < keeper.facts.frames,
+        "frames coded anew, compared by samples": _is_sampled(keeper.facts, other.facts),
         "damaged": other.facts.damage != "" and keeper.facts.damage == "",
     }
     worse_words = [word for word, holds in worse.items() if holds]
@@ -80,6 +81,11 @@ def describe_duplicate(
         ]
         words += ["metadata removed"] if gone else []
     return Relation("edited" if changed or lost else "same", ", ".join(words))
+
+
+def _is_sampled(keeper: Facts, other: Facts) -> bool:
+    """Return whether two contents have equally many frames, and not equal ones."""
+    return other.frames > 1 and keeper.frames == other.frames and keeper.pixels != other.pixels
 
 
 def _describe_frame(e: Evidence) -> list[str]:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from dedupe.group.replacement import Replacements, may_replace
+from dedupe.motion import COARSE_SIDE, FRAME_SIDE, format_motion
 from dedupe.types import INTACT, Facts
 
 RICHER = [
@@ -53,6 +54,17 @@ def test_a_content_of_several_frames_is_replaced_by_equal_frames_alone() -> None
     assert not may_replace(replace(film, pixels="a"), replace(film, pixels="b"))
     assert may_replace(replace(film, pixels="a"), replace(film, pixels="a"))
     assert not may_replace(replace(film, pixels="a", transparent=True), film)
+
+
+def test_an_animation_is_replaced_by_one_of_the_same_motion() -> None:
+    dark, light = (
+        format_motion(80, bytes([level]) * FRAME_SIDE**2 * 3, bytes([level]) * COARSE_SIDE**2 * 3)
+        for level in (40, 90)
+    )
+    film = replace(INTACT, frames=3, pixels="a", motion=dark)
+    assert may_replace(film, replace(film, pixels="b"))
+    assert not may_replace(film, replace(film, pixels="b", motion=light))
+    assert not may_replace(replace(film, frames=4, pixels="b"), film)
 
 
 def test_replaceable_contents_are_found_as_one_by_one() -> None:
