@@ -167,7 +167,7 @@ def test_every_option_that_names_a_file_is_relative_to_the_configuration(folder:
     values = read_config(str(configure(folder, "\n".join(lines))), WORDS)
     assert set(values) == {
         *("roots", "protect", "report", "move_to", "within", "encoder", "index", "ignored"),
-        *("page", "summary", "log", "lock"),
+        *("page", "summary", "log", "lock", "files_from", "store", "metrics"),
     }
     assert all(value in (str(folder / "x"), [str(folder / "x")]) for value in values.values())
 
