@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from dedupe.verify.overlap import Overlap
 
 _BAR = 10  # characters for a sign of 1
+_WIDTH = 18  # characters for the name of a sign
 
 
 def explain(
@@ -103,7 +104,7 @@ def _lines(found: Explanation) -> list[str]:
     lines += ["", "signs of a copy, 0 to 1; the weakest decides, a copy has 0.5 or more"]
     for name, value in found.signs.items():
         bar = "#" * round(_BAR * value)
-        lines.append(f"  {name:12}  {value:4.2f}  {bar:{_BAR}}  {measured[name]}")
+        lines.append(f"  {name:{_WIDTH}}  {value:4.2f}  {bar:{_BAR}}  {measured[name]}")
     return lines
 
 
@@ -118,10 +119,41 @@ def _verdict(found: Explanation) -> str:
     verdict, overlap = found.comparison.verdict, found.comparison.overlap
     if verdict.is_copy:
         return f"copy: {verdict.how or 'no visible change'}"
+    if verdict.level == "details":
+        return f"not a copy: {_differing(found)}"
     if overlap is None:
         return "not a copy: the two cannot be aligned"
     sign, value = _weakest(found)
     return f"not a copy: {_reason(sign, found, overlap)} ({sign} {value:.2f})"
+
+
+def _differing(found: Explanation) -> str:
+    """Return the details that reject a pair, and their place."""
+    from dedupe.verify.patched import Patched
+    from dedupe.verify.small import Residual
+
+    details = found.comparison.details
+    if isinstance(details, Patched):
+        words = f"{details.pixels} pixels differ, nearly all others are equal"
+    elif isinstance(details, Residual):
+        words = "small pictures with other pixels or colours"
+    elif details is not None and details.drawn:
+        words = "pages with other print or drawing"
+    else:
+        words = "each shows details that the other does not"
+    return words + _place(found)
+
+
+def _place(found: Explanation) -> str:
+    """Return the place that differs most, in pixels of A; "" without one."""
+    x, y, width, height = found.box
+    if not width:
+        return ""
+    wide, high = found.first.width, found.first.height
+    return (
+        f", most at {round(x * wide)}, {round(y * high)} in A"
+        f" ({round(width * wide)} x {round(height * high)} pixels)"
+    )
 
 
 def _weakest(found: Explanation) -> tuple[str, float]:
@@ -141,11 +173,13 @@ def _reason(sign: str, found: Explanation, overlap: Overlap) -> str:
         "agreeing": f"after alignment only {o.agreeing:.0%} of the structure agrees",
         "in place": f"alignment residual of {o.displaced:.2f} px",
         "rigid": f"non-rigid difference of {o.nonrigid:.2f} px (another viewpoint)",
+        "nothing moved": f"an object of {64 * o.moved} px moved",
         "nothing foreign": f"other objects on {o.foreign:.1%} of the overlap",
         "one exposure": "different exposures",
         "structure": "too little structure to compare",
         "inliers": f"only {_count(o.inliers)} agree" if o.inliers else "weak match",
-        "colours": f"colours differ, correlation {o.chroma_correlation:.2f}",
+        "colours": f"colours differ, correlation {o.colours.chroma_correlation:.2f}",
+        "nothing recoloured": f"an object on {o.colours.recoloured:.1%} has another colour",
     }
     return reasons[sign].replace("%", " %")
 
@@ -160,11 +194,13 @@ def _measured(found: Explanation, overlap: Overlap) -> dict[str, str]:
         "agreeing": f"{o.agreeing:.0%} of the common structure correlates",
         "in place": f"three quarters within {o.displaced:.2f} px of one map",
         "rigid": f"smooth residual of {o.nonrigid:.2f} px",
+        "nothing moved": f"largest moved object {64 * o.moved} px",
         "nothing foreign": f"other objects on {o.foreign:.1%}, an overlay on {o.overlay:.1%}",
         "one exposure": f"change of light {o.exposure:.2f}; edits reach 1",
         "structure": f"{o.texture:.0%} of the overlap has enough structure",
         "inliers": f"{_count(o.inliers)} agree" if o.inliers else "whole frames aligned",
-        "colours": f"correlation {o.chroma_correlation:.2f}",
+        "colours": f"correlation {o.colours.chroma_correlation:.2f}",
+        "nothing recoloured": f"another colour on {o.colours.recoloured:.1%}",
     }
     return {name: text.replace("%", " %") for name, text in words.items()}
 
@@ -247,6 +283,7 @@ def _as_json(found: Explanation) -> dict[str, Any]:
             "nonrigid": None if overlap is None else overlap.nonrigid,
             "foreign": None if overlap is None else overlap.foreign,
             "overlay": None if overlap is None else overlap.overlay,
+            "box": found.box if found.box[2] else None,
             "matrix": None if matrix is None else matrix.tolist(),
         },
     }

@@ -30,8 +30,10 @@ from dedupe.verify.align import one_thread_each
 from dedupe.verify.cascade import DEAR, LEVELS, Case, Picture, run_levels
 from dedupe.verify.features import Features
 from dedupe.verify.judge import Comparison, Decision, PairFacts, decide, weigh
+from dedupe.verify.last_look import NOWHERE, FrameBox
 from dedupe.verify.layers import Matrix, invert
 from dedupe.verify.load import decode_small
+from dedupe.verify.small import Residual
 from dedupe.verify.thumbnail import open_thumbnail
 
 _SIZES = (10**5, 10**6, 10**7)  # numbers of images for which the reach of a scan is computed
@@ -101,6 +103,14 @@ class Explanation:
             and first.facts.pixels == second.facts.pixels != "",
         )
         return decide(facts, self.comparison.verdict)
+
+    @property
+    def box(self) -> FrameBox:
+        """The place that differs most if details reject the pair, in the frame of the first."""
+        details = self.comparison.details
+        if self.comparison.verdict.is_copy or details is None or isinstance(details, Residual):
+            return NOWHERE
+        return details.box
 
     @property
     def reach(self) -> int | None:

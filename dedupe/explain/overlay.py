@@ -45,6 +45,10 @@ def draw_frames(sheet: Sheet, explanation: Explanation) -> None:
     for panel in (alone, laid, residual):
         stage.outline(panel, first, np.eye(2, 3), ORANGE, 4)
         stage.outline(panel, second, back, BLUE, 2)
+    if explanation.box[2]:
+        for panel in (alone, residual):
+            stage.frame(panel, explanation)
+        legend += "; red frame: details that differ"
     shares = [f"{100 * share:.0f} %" for share in explanation.shares]
     fits = "B laid on A" if explanation.fits else "B laid on A: the best guess, which does not fit"
     sheet.row(PANEL, [
@@ -96,6 +100,14 @@ class _Stage:
         corners = outline(seen.features.grey, matrix) @ self.place[:, :2].T + self.place[:, 2]
         points = np.rint(corners * 16).astype(np.int32)
         cv2.polylines(panel, [points], True, colour, width, cv2.LINE_AA, shift=4)
+
+    def frame(self, panel: Pixels, explanation: Explanation) -> None:
+        """Draw a frame round the place of the first picture that differs most."""
+        x, y, width, height = explanation.box
+        corners = np.array([[x, y], [x + width, y], [x + width, y + height], [x, y + height]])
+        points = corners * explanation.first.size @ self.place[:, :2].T + self.place[:, 2]
+        fixed = np.rint(points * 16).astype(np.int32)
+        cv2.polylines(panel, [fixed], True, RED, 2, cv2.LINE_AA, shift=4)
 
 
 def _residual(stage: _Stage, explanation: Explanation, back: Matrix) -> tuple[Pixels, str]:

@@ -163,15 +163,19 @@ def weigh(overlap: Overlap) -> dict[str, float]:
         "agreeing": _ramp(o.agreeing, 0.50, 0.90),
         "in place": _ramp(o.displaced / slack, 0.58, 0.08),
         "rigid": _ramp(o.nonrigid / slack, 0.32, 0.04),
+        "nothing moved": _ramp(o.moved, 55, 25),
         "nothing foreign": _ramp(o.foreign, 0.005, 0.0),
         "one exposure": _ramp(o.exposure, *_GAIN_IN_PLACE if o.displaced < 0.2 else (1.3, 0.7)),
         "structure": _ramp(o.texture, 0.0, 0.04),
         "inliers": _ramp(o.inliers, -1, 15),
     }
-    if min(o.colourful) > 6:
-        signs["colours"] = _ramp(o.chroma_correlation, 0.0, 0.5)
+    if min(o.colours.colourful) > 6:
+        signs["colours"] = _ramp(o.colours.chroma_correlation, 0.0, 0.5)
+        signs["nothing recoloured"] = _ramp(o.colours.recoloured, 0.04, 0.0)
     if not o.inliers:  # no points say so, so everything else has to fit all the better
-        signs["inliers"] = min(_ramp(o.agreeing, 0.8, 1.0), _ramp(o.luma_correlation, 0.8, 1.0))
+        signs["inliers"] = min(
+            _ramp(o.agreeing, 0.8, 1.0), _ramp(o.colours.luma_correlation, 0.8, 1.0)
+        )
     return signs
 
 
@@ -192,8 +196,8 @@ def describe(overlap: Overlap) -> str:
         "border added": shares[True] < 0.97 and parts.tilt < 1.5,
         f"stretched {100 * (parts.stretch - 1):.0f} %": parts.stretch > 1.04,
         "caption or mark added": overlap.overlay > 0.005,
-        "greyscale": min(overlap.colourful) < 2 and max(overlap.colourful) > 6,
-        "brightness changed": abs(math.log(overlap.gain)) > 0.12,
+        "greyscale": min(overlap.colours.colourful) < 2 and max(overlap.colours.colourful) > 6,
+        "brightness changed": abs(math.log(overlap.colours.gain)) > 0.12,
     }
     return ", ".join(word for word, holds in words.items() if holds)
 

@@ -115,8 +115,8 @@ def compare_details(
     height, width = pair.a.shape
     if min(height, width) <= 2 * margin:
         return Details()
-    details, box = _Comparison(pair, margin).details()
-    return replace(details, drawn=drawn, box=_to_frame(box, pair, matrix))
+    details, box = _Comparison(pair, margin).details(drawn=drawn)
+    return replace(details, box=_to_frame(box, pair, matrix))
 
 
 class _Comparison:
@@ -162,8 +162,12 @@ class _Comparison:
         alike = (box(a * b) - mean_a * mean_b) / np.maximum(spread_a * spread_b, 1e-3)
         return _Windows(spread_a[self.grid], spread_b[self.grid], alike[self.grid], self.inside)
 
-    def details(self) -> tuple[Details, Box]:
-        """Count the windows, and find out which picture owns what differs; return its box, too."""
+    def details(self, *, drawn: bool) -> tuple[Details, Box]:
+        """Count the windows, and find out which picture owns what differs; return its box, too.
+
+        Strokes are compared in drawn pictures alone: a photo taken through another lens has its
+        edges beside those of the other one.
+        """
         floor = max(_STRUCTURE, _NOISE * self.noise)
         low = np.minimum(self.spread_a, self.spread_b)
         high = np.maximum(self.spread_a, self.spread_b)
@@ -176,7 +180,8 @@ class _Comparison:
         )
         counts = int(only_a.sum()), int(only_b.sum())
         common, count = int((both & (self.alike >= _CLOSE)).sum()), int(conflicts.sum())
-        places = find_strokes(self.a, self._predict(self.pair.mask), self.pair.mask, self.noise)
+        mask = self.pair.mask
+        places = find_strokes(self.a, self._predict(mask), mask, self.noise) if drawn else []
         differing = conflicts | alone | self._cover(places)
         owned, box = (0.0, 0.0), places[0] if places else self._find_largest(differing)
         if places or count >= _CONFLICTS or min(counts) >= _ALONE:
@@ -186,8 +191,9 @@ class _Comparison:
         firm = self.inside & (high > max(_STRUCTURE, 0.3 * float(high.max(initial=0))))
         least = float(np.quantile(self.alike[firm], 0.05)) if firm.any() else 0.0
         details = Details(
-            common, count, *counts, *owned, strokes=len(places), strong=int(firm.sum()), least=least
-        )
+            common, count, *counts, *owned,
+            strokes=len(places), drawn=drawn, strong=int(firm.sum()), least=least,
+        )  # fmt: skip
         return details, box
 
     def _find_conflicts(self, doubtful: Mask) -> Mask:

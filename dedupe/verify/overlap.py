@@ -6,7 +6,6 @@ not show, a change of brightness or colour. They separate a changed copy from an
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import cv2
@@ -14,13 +13,12 @@ import numpy as np
 
 from dedupe.verify.addition import is_addition
 from dedupe.verify.align import Alignment
+from dedupe.verify.colours import Colours, compare_colours
+from dedupe.verify.exposure import measure_exposure
 from dedupe.verify.features import Array, Features
 from dedupe.verify.layers import Layers, Matrix, fill, outline, smooth_part
 
-_WHITE = 248  # brightness from which a pixel may be clipped
-_STRUCTURE = 1.5  # spread of brightness in 5 x 5 pixels that is structure
-_LOST = 0.002  # share of the overlap that has to be clipped
-_TONED = 0.25  # share of the colours of a toned picture that its tone leaves, at most
+_MOVED = 0.5  # displacement of a thing that moved, at least, pixels
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,13 +35,11 @@ class Overlap:
     agreeing: float  # share of that structure in windows that correlate above 0.6, in [0, 1]
     displaced: float  # three quarters of the overlap lie closer than this to the map, pixels
     nonrigid: float  # the same of the smooth part of the displacement, pixels
+    moved: int  # cells of 8 pixels of the largest thing that moved
     blur: float  # sharpness of the less sharp picture, the spread of a point in pixels
     foreign: float  # share of the overlap that shows another thing, in [0, 1]
     overlay: float  # share of the overlap under a caption, a mark or a flat patch, in [0, 1]
-    luma_correlation: float  # correlation of the two brightnesses over the overlap, in [-1, 1]
-    chroma_correlation: float  # correlation of the two colours (without brightness), in [-1, 1]
-    colourful: tuple[float, float]  # spread of the colours of the outer and of the inner picture
-    gain: float  # mean brightness of the inner picture over that of the outer one
+    colours: Colours  # of the outer picture, and of the inner one
     exposure: float  # how strongly brightness was changed; above 1 more than people do to a photo
 
 
@@ -70,16 +66,16 @@ def measure(alignment: Alignment) -> Overlap | None:
     structure = np.minimum(np.maximum(layers.std_a, layers.std_b) / 12, 1) * layers.mask * clear
     total = float(structure.sum())
     moved, firm = layers.displacement(3)
-    nonrigid = smooth_part(moved, firm & _in_cells(clear, firm))
+    firm = firm & _in_cells(clear, firm)
+    nonrigid = smooth_part(moved, firm)
+    thing = _find_moved(moved, firm, max(1.0, alignment.blur / 1.6))
     moved, firm = layers.displacement(9)
     lengths = np.hypot(moved[..., 0], moved[..., 1])[firm & _in_cells(clear, firm)]
     (share_outer, outer_framed), (share_inner, inner_framed) = (
         _covered(outer, layers.quad),
         _covered(inner, layers.frame),
     )
-    luma_correlation, chroma_correlation, colourful, gain = _compare_colours(
-        outer, inner, layers, clear
-    )
+    colours = _compare_colours(outer, inner, layers, clear)
     return Overlap(
         matrix=matrix,
         inliers=alignment.inliers,
@@ -91,14 +87,12 @@ def measure(alignment: Alignment) -> Overlap | None:
         agreeing=float(structure[alike > 0.6].sum()) / max(total, 1e-6),
         displaced=float(np.quantile(lengths, 0.75)) if len(lengths) >= 12 else 0.0,
         nonrigid=nonrigid,
+        moved=thing,
         blur=alignment.blur,
         foreign=float(patches.foreign.sum()) / area,
         overlay=float(patches.overlay.sum()) / area,
-        luma_correlation=luma_correlation,
-        chroma_correlation=chroma_correlation,
-        colourful=colourful,
-        gain=gain,
-        exposure=_exposure(*patches.tone) if _loses_highlights(layers, patches.tone) else 0.0,
+        colours=colours,
+        exposure=measure_exposure(layers, patches.tone),
     )
 
 
@@ -107,6 +101,19 @@ def _find_clear(overlay: Array) -> Array:
     if not overlay.any():
         return ~overlay
     return np.asarray(cv2.dilate(overlay.astype(np.uint8), np.ones((15, 15), np.uint8)) == 0)
+
+
+def _find_moved(moved: Array, firm: Array, slack: float) -> int:
+    """Return the cells of the largest connected area that lies elsewhere.
+
+    Args:
+        moved: (rows, columns, 2) displacements, pixels.
+        firm: (rows, columns) bool, cells with a displacement.
+        slack: multiple of the least displacement, for pictures that are less sharp.
+    """
+    far = (np.hypot(moved[..., 0], moved[..., 1]) > _MOVED * slack) & firm
+    count, _, boxes, _ = cv2.connectedComponentsWithStats(far.astype(np.uint8), connectivity=4)
+    return int(boxes[1:, cv2.CC_STAT_AREA].max()) if count > 1 else 0
 
 
 def _in_cells(clear: Array, firm: Array) -> Array:
@@ -182,48 +189,6 @@ def _find_tone(a: Array, b: Array) -> tuple[Array, Array]:
     return x, np.bincount(step, b, 16)[known] / count[known]
 
 
-def _loses_highlights(layers: Layers, tone: tuple[Array, Array]) -> bool:
-    """Return whether the brighter picture is white where the other one has structure.
-
-    Only then can a gain be another exposure: without a loss it can be taken back.
-
-    Args:
-        layers: the two pictures, aligned.
-        tone: (T,) float64 ascending levels of the outer picture, and (T,) of the inner one.
-    """
-    brighter = len(tone[0]) > 0 and tone[1].mean() > tone[0].mean()
-    bright, dark = (layers.b, layers.a) if brighter else (layers.a, layers.b)
-    white = ((bright > _WHITE) & (layers.mask > 0)).astype(np.uint8)
-    inside = cv2.erode(white, np.ones((5, 5), np.uint8)) > 0
-    mean, squares = cv2.blur(dark, (5, 5)), cv2.blur(dark * dark, (5, 5))
-    lost = inside & (squares - mean * mean > _STRUCTURE**2)
-    return bool(lost.sum() > _LOST * layers.mask.sum())
-
-
-def _exposure(dark: Array, bright: Array) -> float:
-    """Return how strong a change of brightness is: 1 for a gain of 1.5, or a gamma of 0.5.
-
-    A camera changes the gain between two exposures, clipped at white. An editor changes it less, or
-    bends the curve and keeps white.
-
-    Args:
-        dark: (T,) float64 levels of one picture, T at most 16.
-        bright: (T,) float64 levels of the other picture at the same places.
-    """
-    if len(dark) and bright.mean() < dark.mean():
-        dark, bright = bright, dark
-    middle = (dark > 16) & (dark < 224)
-    if middle.sum() < 3:
-        return 0.0
-    x, y = dark[middle] / 255, np.clip(bright[middle] / 255, 0.01, 0.999)
-    clear = y < 0.94
-    gain = float(x[clear] @ y[clear] / (x[clear] @ x[clear])) if clear.sum() >= 2 else 2.0
-    gamma = float(np.median(np.log(y) / np.log(x)))
-    if ((np.minimum(1, gain * x) - y) ** 2).sum() < ((x**gamma - y) ** 2).sum():
-        return max(0.0, math.log(gain) / math.log(1.5))
-    return max(0.0, math.log(gamma) / math.log(0.5))
-
-
 def _find_bars(patches: Array, changed: Array, layers: Layers) -> Array:
     """Return where a bar along an edge of the overlap is what changed, (H, W) bool.
 
@@ -282,48 +247,18 @@ def _on_one_line(x: Array, y: Array) -> float:
     return best / len(x)
 
 
-def _compare_colours(
-    outer: Features, inner: Features, layers: Layers, clear: Array
-) -> tuple[float, float, tuple[float, float], float]:
-    """Return what `Overlap` calls luma_correlation, chroma_correlation, colourful and gain."""
+def _compare_colours(outer: Features, inner: Features, layers: Layers, clear: Array) -> Colours:
+    """Compare the colours of the outer and the inner picture where no overlay lies.
+
+    Args:
+        outer: the picture with the frame of `layers`.
+        inner: the other picture.
+        layers: both, aligned.
+        clear: (H, W) bool, no window reaches an overlay.
+    """
     a = cv2.blur(outer.colour, (3, 3))
     b = layers.warp_small(cv2.blur(inner.colour, (3, 3)), a.shape[:2])
     ones = np.ones(inner.colour.shape[:2], np.uint8)
     shared = cv2.erode(layers.warp_small(ones, a.shape[:2], outside=0), np.ones((3, 3), np.uint8))
     near = cv2.resize(clear.astype(np.uint8), a.shape[1::-1], interpolation=cv2.INTER_NEAREST)
-    shared = shared * near
-    first, second = (p[shared > 0].astype(np.float64) for p in (a, b))  # (N, 3)
-    if len(first) < 16:
-        return 0.0, 0.0, (0.0, 0.0), 1.0
-    hues = [_opponents(p) for p in (first, second)]
-    spread = [float(np.sqrt((h * h).mean())) for h in hues]
-    colourful = [_spread_colours(h, p) for h, p in zip(hues, (first, second), strict=True)]
-    chroma_correlation = float((hues[0] * hues[1]).mean()) / max(spread[0] * spread[1], 1e-6)
-    grey = [p.mean(axis=1) for p in (first, second)]
-    flat = min(g.std() for g in grey) < 0.5
-    luma_correlation = 0.0 if flat else float(np.corrcoef(grey[0], grey[1])[0, 1])
-    gain = float((grey[1].mean() + 1) / (grey[0].mean() + 1))
-    return luma_correlation, chroma_correlation, (colourful[0], colourful[1]), gain
-
-
-def _spread_colours(opponents: Array, rgb: Array) -> float:
-    """Return the spread of the colours; of a toned grey picture, what the tone does not explain.
-
-    In a sepia or duotone picture both colour differences are linear in the brightness.
-
-    Args:
-        opponents: (N, 2) float64 colour differences, each of mean 0.
-        rgb: (N, 3) float64 levels of the same pixels.
-    """
-    spread = float(np.sqrt((opponents * opponents).mean()))
-    light = rgb.mean(axis=1) - rgb.mean()
-    slope = light @ opponents / max(float(light @ light), 1e-6)
-    rest = opponents - light[:, None] * slope
-    rest_spread = float(np.sqrt((rest * rest).mean()))
-    return rest_spread if rest_spread < _TONED * spread else spread
-
-
-def _opponents(rgb: Array) -> Array:
-    """Return red minus green and yellow minus blue, (N, 2), each with its mean taken away."""
-    pairs = np.stack([rgb[:, 0] - rgb[:, 1], rgb[:, :2].mean(axis=1) - rgb[:, 2]], axis=1)
-    return np.asarray(pairs - pairs.mean(axis=0))
+    return compare_colours(a, b, (shared > 0) & (near > 0))

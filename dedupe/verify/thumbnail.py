@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from dedupe.decode.thumbnail import read_thumbnail
 from dedupe.types import Verdict
+from dedupe.verify.colours import match_tones
 from dedupe.verify.features import Array
 from dedupe.verify.layers import Layers, outline, smooth_part
 from dedupe.verify.sketch import Sketch, draw_sketch, have_common_part
@@ -39,6 +40,7 @@ _NOISE = 6.0  # the same in multiples of the median change
 _CHANGED = 2  # pixels that may have changed
 _GAIN = 1.4  # largest ratio of mean brightness
 _HUE = 0.6  # least correlation of the colours
+_OTHER = 20.0  # change of a colour by more than a gain of each channel, levels
 _COLOURFUL = 6.0  # spread from which a picture has colours, levels
 _FLAT = 1.0  # spread of 3 x 3 pixels that are flat, levels
 _FLAT_SHARE = 0.3  # share of flat pixels from which fine details may hide in hard edges
@@ -219,12 +221,16 @@ def _predict(a: Array, b: Array) -> Array:
 
 
 def _has_same_colours(first: Thumbnail, second: Thumbnail) -> bool:
-    """Return whether the colours correlate, or one of the two has none."""
+    """Return whether the colours correlate and no place has another one; or one has no colours."""
     hues = [_opponents(picture.colour) for picture in (first, second)]
     spread = [float(np.sqrt((hue * hue).mean())) for hue in hues]
     if min(spread) < _COLOURFUL:
         return True
-    return float((hues[0] * hues[1]).mean()) >= _HUE * spread[0] * spread[1]
+    if float((hues[0] * hues[1]).mean()) < _HUE * spread[0] * spread[1]:
+        return False
+    a, b = (picture.colour.reshape(-1, 3).astype(np.float64) for picture in (first, second))
+    change = np.abs(match_tones(a, b) - b).max(axis=1)
+    return bool(np.count_nonzero(change > _OTHER) <= _CHANGED)
 
 
 def _opponents(colour: Array) -> Array:

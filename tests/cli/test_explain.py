@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import skimage
-from PIL import Image
+from PIL import Image, ImageDraw
 from skimage import data
 from typer.testing import CliRunner, Result
 
@@ -70,6 +70,28 @@ def test_pictures_with_nothing_in_common_are_reported(cat: Path, tmp_path: Path)
     assert result.exit_code == 0
     assert "not a copy: the two cannot be aligned" in result.stdout
     assert "signs" not in result.stdout
+
+
+def test_the_place_of_other_print_is_reported(tmp_path: Path) -> None:
+    paths = []
+    for number in ("4817", "9350"):
+        page = Image.new("RGB", (600, 800), "white")
+        draw = ImageDraw.Draw(page)
+        for row in range(20):
+            draw.text((60, 40 + 36 * row), f"Position {row + 1} of the list", "black", font_size=20)
+        draw.text((400, 400), number, "black", font_size=20)
+        paths.append(tmp_path / f"{number}.png")
+        page.save(paths[-1])
+
+    result = run(*paths)
+    assert "not a copy: " in result.stdout
+    place = re.search(r"most at (\d+), (\d+) in A \((\d+) x (\d+) pixels\)", result.stdout)
+    assert place is not None
+    x, y, width, height = map(int, place.groups())
+    assert 380 < x < x + width < 470
+    assert 380 < y < y + height < 440
+    box = json.loads(run(*paths, "--json").stdout)["verification"]["box"]
+    assert [round(box[0] * 600), round(box[1] * 800)] == [x, y]
 
 
 def test_the_same_bytes_are_said_as_such(cat: Path, tmp_path: Path) -> None:
