@@ -8,11 +8,12 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from dedupe.decode.formats import RAW_EXTENSIONS, supported_extensions
+from dedupe.decode.movie import is_live_movie
 from dedupe.types import Duplicate, Group
 
 _NOTES = {".xmp", ".aae", ".thm"}  # edits and metadata of Adobe, darktable, Apple, and cameras
 _RAW = {f".{extension}" for extension in RAW_EXTENSIONS}
-_MOVIES = {".mov", ".mp4"}  # of a live photo
+_MOVIES = {".mov", ".mp4"}  # of a live photo, if their length says so
 
 
 class Sidecars:
@@ -34,7 +35,8 @@ class Sidecars:
         """Return the absolute paths of the sidecars that belong to no photo that stays, sorted.
 
         They are `name.xmp`, `name.jpg.xmp`, `name.aae`, `name.dng`, `name.mov` and their like,
-        in upper or lower case. Symbolic links are not sidecars.
+        in upper or lower case. Symbolic links are not sidecars, and neither is a film that is too
+        long for a live movie, or that names another photo.
         """
         return sorted(
             sidecar
@@ -71,6 +73,8 @@ class Sidecars:
             photos = by_stem.get(stem, set()) if extension in _NOTES | _RAW | _MOVIES else set()
             if extension in _NOTES:
                 photos = photos | by_name.get(stem, set())
+            if extension in _MOVIES:
+                photos = {photo for photo in photos if is_live_movie(photo, path)}
             if photos and path not in self._photos:
                 owners[path] = frozenset(photos)
         return owners

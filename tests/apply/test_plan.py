@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from builders import a_group, a_photo, a_report, snapshot, write_photo
+from movies import a_movie
 
 from dedupe.apply.plan import LINKS, SIDECAR_RULES, ActionKind, LeftGroup, Plan, plan_actions
 from dedupe.errors import ApplyError, ReportError
@@ -227,7 +228,7 @@ def test_sidecars_go_with_their_photo_and_get_its_number(tmp_path: Path) -> None
 def test_two_photos_that_share_a_sidecar_take_it_once(tmp_path: Path) -> None:
     keepers = write_photo(tmp_path / "k1.jpg", b"1"), write_photo(tmp_path / "k2.jpg", b"2")
     shared = write_photo(tmp_path / "c.heic", b"3"), write_photo(tmp_path / "c.jpg", b"4")
-    (tmp_path / "c.mov").write_bytes(b"movie")
+    (tmp_path / "c.mov").write_bytes(a_movie())
     report = a_report(*(a_group(k, c) for k, c in zip(keepers, shared, strict=True)))
     plan = plan_actions(report, move_to=str(tmp_path / "out"), sidecars="all")
     assert actions(plan) == [
@@ -241,7 +242,7 @@ def test_two_photos_that_share_a_sidecar_take_it_once(tmp_path: Path) -> None:
 def test_a_sidecar_stays_with_a_photo_of_a_group_that_is_skipped(tmp_path: Path) -> None:
     keepers = write_photo(tmp_path / "k1.jpg", b"1"), write_photo(tmp_path / "k2.jpg", b"2")
     shared = write_photo(tmp_path / "c.heic", b"3"), write_photo(tmp_path / "c.jpg", b"4")
-    (tmp_path / "c.mov").write_bytes(b"movie")
+    (tmp_path / "c.mov").write_bytes(a_movie())
     report = a_report(*(a_group(k, c) for k, c in zip(keepers, shared, strict=True)))
     touch(tmp_path / "k1.jpg")
     plan = plan_actions(report, move_to=str(tmp_path / "out"))
@@ -329,7 +330,7 @@ def test_a_photo_with_a_raw_file_or_a_movie_stays_with_it_unless_the_user_asks(
     tmp_path: Path, kind: ActionKind, name: str, words: str
 ) -> None:
     report = with_sidecars(tmp_path / "p")
-    (tmp_path / "p" / name).write_bytes(b"the recording")
+    (tmp_path / "p" / name).write_bytes(a_movie())
     out = str(tmp_path / "out")
     plan = plan_actions(report, kind=kind, move_to=out)
     assert [source for source, _, _ in actions(plan)] == ["b.jpg"]

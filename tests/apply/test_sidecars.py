@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from builders import a_group, write_photo
+from movies import a_movie
 
 from dedupe.apply.sidecars import Sidecars, describe_recording, list_sidecars
 
@@ -13,7 +14,8 @@ from dedupe.apply.sidecars import Sidecars, describe_recording, list_sidecars
 def files(folder: Path, *names: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name in names:
-        (folder / name).write_bytes(name.encode())
+        is_movie = name.lower().endswith((".mov", ".mp4"))
+        (folder / name).write_bytes(a_movie() if is_movie else name.encode())
 
 
 def sidecars(folder: Path, photo: str, *going: str) -> list[str]:
@@ -75,6 +77,13 @@ def test_a_photo_is_not_a_sidecar(tmp_path: Path) -> None:
     files(tmp_path, "a.jpg", "a.dng", "a.thm")
     known = [str(tmp_path / name) for name in ("a.dng", "a.thm")]
     assert Sidecars([str(tmp_path / "a.jpg")], known).of(str(tmp_path / "a.jpg")) == []
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.MOV"])
+def test_a_film_of_the_same_name_is_no_sidecar(tmp_path: Path, name: str) -> None:
+    files(tmp_path, "a.jpg", name)
+    (tmp_path / name).write_bytes(a_movie(5400))
+    assert sidecars(tmp_path, "a.jpg") == []
 
 
 def test_links_and_folders_are_no_sidecars(tmp_path: Path) -> None:
