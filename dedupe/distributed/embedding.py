@@ -13,6 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from dedupe.distributed.attempts import Attempts
 from dedupe.distributed.cluster import Cluster, import_ray_data, name_node
 from dedupe.distributed.store import PartStore, name_part
 from dedupe.distributed.task_index import TaskIndex
@@ -136,18 +137,19 @@ class EmbedFiles:
 
     def _embed(self, files: Sequence[ImageFile]) -> dict[str, Any]:
         job, part = self._job, name_part(files)
+        attempts = Attempts.read(job.store.folder, part)
+        alive, skipped = attempts.split(files)
         index = TaskIndex(lambda _: {})
-        found = embed_files(
-            files,
-            manifest=job.manifest,
-            open_encoder=self._open,
-            index=index,
-            workers=self._threads,
-            max_pixels=job.max_pixels,
-        )
+        if attempts.is_whole:
+            with attempts.begin():
+                skipped += self._embed_into(index, alive)
+        else:
+            for file in alive:
+                with attempts.begin(file.path):
+                    skipped += self._embed_into(index, [file])
         if index.seen:
             job.store.write(part, index.seen.values())
-        skipped = found.skipped
+        attempts.finish()
         return {
             "part": part if index.seen else "",
             "paths": [os.fsencode(path) for path in index.seen],
@@ -156,6 +158,17 @@ class EmbedFiles:
             "reasons": [skip.reason for skip in skipped],
             "details": [os.fsencode(skip.detail) for skip in skipped],
         }
+
+    def _embed_into(self, index: TaskIndex, files: Sequence[ImageFile]) -> Sequence[Skipped]:
+        """Add the contents of files to an index; return the files without one."""
+        return embed_files(
+            files,
+            manifest=self._job.manifest,
+            open_encoder=self._open,
+            index=index,
+            workers=self._threads,
+            max_pixels=self._job.max_pixels,
+        ).skipped
 
     def _open(self) -> Encoder:
         job = self._job

@@ -123,6 +123,17 @@ def write_file(url: str, data: bytes) -> None:
         system.pipe_file(path, data)
 
 
+def remove_object(url: str) -> None:
+    """Remove an object that dedupe wrote.
+
+    Raises:
+        OSError: it cannot be removed.
+    """
+    system, path = open_system(url)
+    with _OsErrors(url):
+        system.rm_file(path)
+
+
 def open_system(url: str) -> tuple[Any, str]:
     """Return the file system of a URL, without cached listings, and the path in it.
 
