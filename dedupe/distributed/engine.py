@@ -107,7 +107,7 @@ class RayEngine:
         fresh = [file for file in files if file.path not in known]
         written = []
         for finished in embed_partitions(self._cluster, fresh, job, self._partition):
-            _check_reach(finished)
+            check_reach(finished)
             outcomes |= finished.digests
             outcomes |= {skipped.path: skipped for skipped in finished.skipped}
             written += [finished.part] if finished.part else []
@@ -153,7 +153,7 @@ class RayEngine:
         )
 
 
-def _check_reach(finished: Finished) -> None:
+def check_reach(finished: Finished) -> None:
     """Raise EngineError if a node misses a file that this machine has: it lacks the disk."""
     for skipped in finished.skipped:
         if skipped.reason == VANISHED and os.path.lexists(skipped.path):  # a URL never does

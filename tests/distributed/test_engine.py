@@ -14,9 +14,11 @@ import pytest
 import dedupe
 from dedupe.distributed import scan_with_ray
 from dedupe.distributed.cluster import Cluster
-from dedupe.errors import InputError
+from dedupe.distributed.embedding import Finished
+from dedupe.distributed.engine import check_reach
+from dedupe.errors import EngineError, InputError
 from dedupe.report import format_report
-from dedupe.types import Report
+from dedupe.types import Report, Skipped
 
 noisy = pytest.mark.filterwarnings("ignore")  # Ray leaves sockets and processes to the collector
 WITHOUT_RAY = "import sys; sys.modules['ray'] = None; "
@@ -56,6 +58,14 @@ def test_without_ray_the_option_is_one_line_with_the_way_out(photos: Path) -> No
     done = run_python(code, "scan", photos, "--ray", "local", "--no-index")
     assert done.returncode == 9
     assert done.stderr == "dedupe: --ray needs Ray: pip install 'dedupe-images[ray]'\n"
+
+
+def test_a_file_that_a_node_does_not_reach_stops_the_scan(tmp_path: Path) -> None:
+    here, gone = tmp_path / "here.jpg", tmp_path / "gone.jpg"
+    here.touch()
+    check_reach(Finished("", {}, (Skipped(str(gone), "vanished"),), "node7"))
+    with pytest.raises(EngineError, match=rf"node node7 does not reach {here}, which exists"):
+        check_reach(Finished("", {}, (Skipped(str(here), "vanished"),), "node7"))
 
 
 def overwrite_unseen(path: Path) -> None:
