@@ -50,6 +50,14 @@ def test_the_image_copies_files_that_exist_and_runs_as_a_user() -> None:
     assert 'ENTRYPOINT ["dedupe"]' in lines
 
 
+def test_a_small_installation_leaves_out_what_only_training_needs() -> None:
+    lines = (ROOT / "packaging" / "scan-only.txt").read_text().splitlines()
+    small = {line for line in lines if line and not line.startswith("#")}
+    left_out = {name.split(">")[0] for name in set(read_project()["dependencies"]) - small}
+    assert left_out == {"keras", "joblib", "tensorflow"}
+    assert small <= set(read_project()["dependencies"])
+
+
 def test_the_image_has_a_target_for_gpus_and_one_for_cpus_which_is_the_last() -> None:
     text = (ROOT / "Dockerfile").read_text()
     stages = re.findall(r"^FROM \S+(?: AS (\w+))?$", text, re.MULTILINE)

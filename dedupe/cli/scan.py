@@ -44,7 +44,8 @@ _STAGES = {
     "verify": Stage("Verifying", "pairs", weight=0.38),
     "keep": Stage("Choosing", "groups", weight=0.15),
 }
-"""Weights: shares of the time of a first scan; docs/performance.md has the figures."""
+"""Weights: shares of the time of a first scan. 150 photos with few copies: .52, .00, .33 and .06; a
+group costs more than an image, so that archives with many copies spend more on the last two."""
 
 
 @takes(GROUPS, config=read_config)
