@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 from pictures import NumpyEncoder, draw, save, write_encoder
 from PIL import Image
+from raw_files import dng
 
+from dedupe.decode.image import decode
 from dedupe.pipeline import scan
 from dedupe.types import Report
 
@@ -19,11 +21,13 @@ MOVIE = b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom" + b"moov" * 99
 
 
 @pytest.fixture
-def scanned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Report]:
+def scanned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Report]:
     """Scan the folder `p` for pictures with nearly equal squares."""
     monkeypatch.setattr("dedupe.encoder.choice.open_encoder", lambda *_, **__: NumpyEncoder())
     encoder = write_encoder(tmp_path / "encoder")
-    return lambda: scan(tmp_path / "p", threshold=0.2, verify=False, encoder=encoder, index=None)
+    return lambda **options: scan(
+        tmp_path / "p", threshold=0.2, verify=False, encoder=encoder, index=None, **options
+    )
 
 
 def names(report: Report) -> dict[str, set[str]]:
@@ -90,6 +94,18 @@ def test_a_film_of_equal_frames_in_other_bytes_is_a_duplicate(
         save(ORIGINAL, tmp_path / f"p/{file}.{name}", save_all=True, append_images=rest, **options)
     (taken,) = names(scanned()).values()
     assert len(taken) == 1
+
+
+def test_a_raw_file_and_its_picture_stay_together_unless_pairs_are_compared(
+    tmp_path: Path, scanned: Callable[..., Report]
+) -> None:
+    pytest.importorskip("rawpy")
+    (tmp_path / "p").mkdir()
+    (tmp_path / "p/shot.dng").write_bytes(dng())
+    developed = Image.fromarray(decode(dng()).pixels)
+    save(developed, tmp_path / "p/shot.jpg", quality=90)
+    assert names(scanned()) == {}
+    assert names(scanned(pairs=True)) == {"shot.dng": {"shot.jpg"}}
 
 
 def test_an_animation_in_another_coding_is_a_duplicate_and_another_one_is_not(

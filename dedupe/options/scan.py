@@ -78,6 +78,9 @@ class DuplicateOptions(Checked):
         (), "Files here are never duplicates.", is_path=True, metavar="PATH"
     )
     across: bool = option(False, "Only groups with files of two roots.")
+    pairs: bool = option(
+        False, "Compare the raw file and the JPEG of one shot too; the raw file is the keeper."
+    )
     verify: bool = option(
         True, "Trust the encoder alone: faster, but bursts may count as copies.", off="no_verify"
     )
@@ -143,6 +146,7 @@ class ScanKeywords(TypedDict, total=False):
     keep: Sequence[str]
     protect: Sequence[StrPath]
     across: bool
+    pairs: bool
     verify: bool
     exact: bool
     ignored: Ignored

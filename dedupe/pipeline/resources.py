@@ -92,14 +92,18 @@ def find_protection(places: Sequence[StrPath]) -> Callable[[str], bool] | None:
     return is_protected
 
 
-def walk_inputs(inputs: InputOptions, files: WalkOptions) -> Walked:
-    """Walk the roots; what earlier runs moved aside inside a root is left out."""
+def walk_inputs(inputs: InputOptions, files: WalkOptions, *, pairs: bool = False) -> Walked:
+    """Walk the roots; what earlier runs moved aside inside a root is left out.
+
+    Args:
+        pairs: also take the raw files that lie beside a picture of their name.
+    """
     walked = walk(
         inputs.roots,
         files,
         listed=read_list(inputs.files_from) if inputs.files_from is not None else (),
         extensions=supported_extensions(),
-        sidecars=RAW_EXTENSIONS,
+        sidecars=frozenset() if pairs else RAW_EXTENSIONS,
         unsupported=unsupported_extensions(),
     )
     roots = [os.path.abspath(os.fspath(root)) for root in inputs.roots]

@@ -28,7 +28,7 @@ from dedupe.pipeline.resources import (
 )
 from dedupe.search.limits import EXACT_UP_TO, SearchLimits
 from dedupe.setting import build
-from dedupe.types import Contents, Group, Progress, Report, Skipped, Statistics, no_progress
+from dedupe.types import Contents, Group, Photo, Progress, Report, Skipped, Statistics, no_progress
 from dedupe.verify.judge import SAME_FRACTION
 
 DAMAGED = "damaged"  # reason of a file that was decoded with a warning
@@ -85,11 +85,13 @@ def find_duplicates(
     limit = choose_threshold(manifest, chosen.sensitivity, chosen.threshold, verify=chosen.verify)
     is_protected = find_protection(chosen.protect)
     ignored = find_ignored(chosen.ignored)
-    walked = walk_inputs(inputs, options.walk)
+    walked = walk_inputs(inputs, options.walk, pairs=chosen.pairs)
     on_progress("walk", len(walked.files), len(walked.files))
     with open_engine(inputs, options, manifest) as engine:
         embedded = engine.embed(walked.files, on_progress)
         contents = arrange_files(embedded.contents, chosen.keep, is_protected)
+        if chosen.pairs:
+            contents = treat_raw_as_pictures(contents)
         if chosen.verify and chosen.threshold is None and not chosen.sensitivity:
             limit = narrow(manifest, contents.files)
         limits = SearchLimits(
@@ -158,6 +160,18 @@ def embed_images(
     with open_local_engine(inputs, chosen, manifest) as engine:
         embedded = engine.embed(walked.files, on_progress)
     return replace(embedded, skipped=(*walked.skipped, *embedded.skipped))
+
+
+def treat_raw_as_pictures(contents: Contents) -> Contents:
+    """Return the contents with raw files that may replace a developed picture.
+
+    The reverse is still ruled out by the bits of the sensor.
+    """
+
+    def treat(photo: Photo) -> Photo:
+        return replace(photo, facts=replace(photo.facts, raw=False)) if photo.facts.raw else photo
+
+    return replace(contents, photos=tuple(tuple(map(treat, files)) for files in contents.photos))
 
 
 def _number(groups: Iterable[Group]) -> tuple[Group, ...]:
