@@ -10,7 +10,6 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Literal
@@ -33,9 +32,6 @@ from dedupe.files.state import FileState, has_content, status_of
 from dedupe.files.system import system
 
 LinkKind = Literal["hardlink", "symlink", "reflink"]
-
-MakeLink = Callable[[str, FileState, str], None]
-"""Create a link to a keeper (a path) in place of a file, at a temporary path."""
 
 
 class Delete:
@@ -136,6 +132,9 @@ class Link:
         path = attempt.file.path
         backup = attempt.backup(path)
         self._require_link(attempt, path)
+        own = os.lstat(path).st_nlink == 1 and not _are_one_file(path, attempt.action.keeper)
+        if self.kind == "hardlink" and own:
+            return  # the keeper is gone
         temporary = _create_copy(attempt)
         try:
             rename_aside(path, backup)
@@ -281,6 +280,8 @@ def _create_copy(attempt: Attempt) -> str:
             keeper, temporary, digest=file.digest, metadata=metadata, private=True
         )
     except OSError as error:
+        if not os.path.lexists(keeper):
+            raise OSError(errno.ENOENT, f"{keeper!r} is gone", file.path) from error
         if error.errno == errno.EIO and not _leads_to(keeper, file.digest):
             words = f"{keeper!r} no longer has its bytes"
             raise OSError(errno.ENODATA, words, file.path) from error

@@ -278,6 +278,25 @@ def test_a_death_while_a_file_comes_back_is_recovered_too(
     assert ends == {True, False}
 
 
+def test_a_hard_link_is_a_file_of_its_own_once_its_keeper_is_gone(tmp_path: Path) -> None:
+    scene = Scene(tmp_path)
+    scene.do()
+    scene.keeper.unlink()
+    scene.undo()
+    assert scene.files() == {"copy.jpg": PHOTO}
+
+
+@pytest.mark.parametrize("kind", ["symlink", "delete"])
+def test_an_undo_names_the_keeper_that_is_gone(tmp_path: Path, kind: ActionKind) -> None:
+    scene = Scene(tmp_path, kind)
+    scene.do()
+    before = sorted(os.listdir(tmp_path))
+    scene.keeper.unlink()
+    with pytest.raises(OSError, match=r"'.*keeper\.jpg' is gone"):
+        scene.undo()
+    assert sorted(os.listdir(tmp_path)) == [name for name in before if name != "keeper.jpg"]
+
+
 @pytest.mark.parametrize("name", ["copy.jpg", "keeper.jpg"])
 @pytest.mark.parametrize("point", range(8))
 def test_an_edit_through_a_hard_link_and_the_older_bytes_stay_while_it_is_separated(
