@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from drawings import draw_photo
 from PIL import Image
@@ -150,3 +151,22 @@ def test_the_benchmark_of_lookalikes_draws_kinds_and_scores_a_report(tmp_path: P
 def test_the_faults_of_a_scan_are_counted(what: str) -> None:
     lines = run("scan_faults.py", what, "--points", "2", "--photos", "6")
     assert lines == [f"{what}: 2 points, 0 failures"]
+
+
+def test_the_weights_of_provenance_are_fitted_on_pairs_of_known_direction(
+    photos: Path, tmp_path: Path
+) -> None:
+    files = {name: str(tmp_path / f"{name}.jsonl") for name in ("fitted", "held", "kinds")}
+    measure = ["measure", str(photos), "--pairs", "8"]
+    run("fit_provenance.py", *measure, "--half", "fitted", "--out", files["fitted"])
+    run("fit_provenance.py", *measure, "--half", "held", "--out", files["held"])
+    run("fit_provenance.py", *measure, "--half", "held", "--kinds", "--out", files["kinds"])
+    weights = tmp_path / "weights"
+    lines = run("fit_provenance.py", "fit", *files.values(), "--weights", str(weights))
+    assert [line.split(":")[0] for line in lines] == ["held", "kinds"]
+    assert all(re.search(r": [01]\.\d{3} of \d pairs \(", line) for line in lines)
+    manifest = json.loads((weights / "manifest.json").read_text(encoding="utf-8"))
+    assert "fit_provenance.py" in manifest["command"]
+    with np.load(weights / "forest.npz") as arrays:
+        assert arrays["value"].shape == arrays["feature"].shape
+        assert int(arrays["feature"].max()) < len(manifest["names"])

@@ -11,11 +11,10 @@ import numpy as np
 from dedupe.provenance.register import Matrix, invert, refine
 from dedupe.provenance.scene import compare_scene
 from dedupe.provenance.simulate import predict
-from dedupe.provenance.single import measure_file
 from dedupe.provenance.source import Source
 from dedupe.types import FrameMatrix
 
-EVIDENCE_VERSION = 1
+EVIDENCE_VERSION = 2
 """Part of the key under which evidence is remembered: raise it when a number may change."""
 
 WHOLE_FRAME: FrameMatrix = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
@@ -65,7 +64,7 @@ def compare(first: Source, second: Source, near: FrameMatrix = WHOLE_FRAME) -> E
     Returns:
         None if the two share too few pixels under the map.
     """
-    matrix, _ = refine(first.pixels, second.pixels, to_pixels(near, first, second))
+    matrix, _ = refine(first.luma, second.luma, to_pixels(near, first, second))
     back = invert(matrix)
     forward = predict(first, second, back)
     backward = predict(second, first, matrix)
@@ -76,8 +75,8 @@ def compare(first: Source, second: Source, near: FrameMatrix = WHOLE_FRAME) -> E
         backward=backward,
         added=compare_scene(first, second, back),
         removed=compare_scene(second, first, matrix),
-        first=measure_file(first),
-        second=measure_file(second),
+        first=first.alone,
+        second=second.alone,
         matrix=tuple(matrix.ravel().tolist()),
     )
 

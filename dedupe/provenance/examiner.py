@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 
@@ -14,12 +15,15 @@ from dedupe.files.digest import digest_bytes
 from dedupe.index.protocol import Index
 from dedupe.provenance.damage import find_broken
 from dedupe.provenance.evidence import EVIDENCE_VERSION, WHOLE_FRAME, Evidence, compare, from_json
-from dedupe.provenance.rank import rank_contents, score_pair
+from dedupe.provenance.rank import explain_score, rank_contents, score_pair
+from dedupe.provenance.signs import sum_groups
 from dedupe.provenance.source import Source, read_source
 from dedupe.types import FrameMatrix, Photo
 
 BREAK_VERSION = 1001
 """Key of what `breaks_beside` remembers, among the versions of the evidence."""
+LARGER = 0.5
+"""Log-odds for each doubling of the pixels, of two files that share too few for evidence."""
 _HELD_PIXELS = 60_000_000  # decoded pixels that one group keeps in memory, 3 bytes each
 
 
@@ -79,7 +83,16 @@ class Examination:
     def score(self, first: int, second: int) -> float:
         """Return the log-odds that the second of two photos was made from the first."""
         a, b = self._photos[first], self._photos[second]
-        return score_pair(self.find_evidence(a, b), a.facts, b.facts)
+        evidence = self.find_evidence(a, b)
+        score = score_pair(evidence, a.facts, b.facts)
+        if evidence is None:
+            score += LARGER * (math.log2(a.pixels) - math.log2(b.pixels))
+        return score
+
+    def explain(self, first: Photo, second: Photo) -> tuple[tuple[str, float], ...]:
+        """Return the log-odds of each kind of evidence that the second was made from the first."""
+        evidence = self.find_evidence(first, second)
+        return tuple(sum_groups(explain_score(evidence, first.facts, second.facts)).items())
 
     def find_evidence(self, first: Photo, second: Photo) -> Evidence | None:
         """Return the evidence on two photos; None if their pixels cannot be compared."""

@@ -19,7 +19,7 @@ class Forest:
     bound: NDArray[np.float64]  # (T, N) values up to it go left
     left: NDArray[np.int64]  # (T, N) node
     right: NDArray[np.int64]  # (T, N) node
-    value: NDArray[np.float64]  # (T, N) of a leaf
+    value: NDArray[np.float64]  # (T, N) of a leaf; elsewhere the mean of the leaves below
 
     def evaluate(self, values: NDArray[np.float64]) -> float:
         """Return the sum over all trees of the leaf that `values` (F,) reach."""
@@ -33,6 +33,23 @@ class Forest:
             low = values[feature] <= self.bound[trees, node]
             step = np.where(low, self.left[trees, node], self.right[trees, node])
             node = np.where(inner, step, node)
+
+    def explain(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the share (F,) of each of `values` (F,) in the result (Saabas 2014).
+
+        The shares and the mean of the roots, the same for all values, add up to `evaluate`.
+        """
+        shares = np.zeros(len(values))
+        trees = np.arange(len(self.feature))
+        node = np.zeros(len(trees), np.int64)
+        while (feature := self.feature[trees, node]).max() >= 0:
+            low = values[feature] <= self.bound[trees, node]
+            step = np.where(low, self.left[trees, node], self.right[trees, node])
+            below = np.where(feature >= 0, step, node)
+            change = self.value[trees, below] - self.value[trees, node]
+            shares += np.bincount(np.maximum(feature, 0), change, len(values))
+            node = below
+        return shares
 
 
 @functools.cache

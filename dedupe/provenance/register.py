@@ -62,6 +62,12 @@ def sample(source: Array, matrix: Matrix, x: int, y: int, size: int) -> Array:
         (size, size, C) float32 in [0, 255].
     """
     exact = is_exact(matrix)
+    if exact and (matrix[:, :2] == np.eye(2)).all():
+        left, top = round(x + matrix[0, 2]), round(y + matrix[1, 2])
+        if min(left, top) >= 0:
+            tile = source[top : top + size, left : left + size]
+            if tile.shape[:2] == (size, size):
+                return tile.astype(np.float32).reshape(size, size, -1)
     zoom = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
     parts = 1 if exact else max(1, int(np.ceil(zoom - 0.1)))
     corners = np.array([[x, x + size, x, x + size], [y, y, y + size, y + size], [1, 1, 1, 1]])
@@ -108,26 +114,25 @@ def covered_tiles(
     corners = back @ np.array([[0, width, 0, width], [0, 0, height, height], [1, 1, 1, 1]], float)
     low = np.maximum(corners.min(axis=1), 0)
     high = np.minimum(corners.max(axis=1), target)
-    found: list[tuple[int, int]] = []
-    spots = [
-        np.unique(
-            [
-                int(offset[axis] + 8 * np.rint((at - offset[axis]) / 8))
-                for at in _spread(low[axis] + margin, high[axis] - size - margin, grid, size)
-            ]
-        )
+    places = [
+        _snap(_spread(low[axis] + margin, high[axis] - size - margin, grid, size), offset[axis])
         for axis in (0, 1)
     ]
-    for y in spots[1].tolist():
-        for x in spots[0].tolist():
-            a, b = x - margin, y - margin
-            c, d = x + size + margin, y + size + margin
-            if a < 0 or b < 0 or c > target[0] or d > target[1]:
-                continue
-            inside = matrix @ np.array([[a, c, a, c], [b, b, d, d], [1, 1, 1, 1]], float)
-            if (inside >= -0.01).all() and (np.array(source) + 0.01 >= inside.T).all():
-                found.append((x, y))
-    return found
+    y, x = (v.ravel() for v in np.meshgrid(places[1], places[0], indexing="ij"))  # (N,)
+    left, top = x - margin, y - margin
+    right, bottom = x + size + margin, y + size + margin
+    ones = np.ones_like(x)
+    corners = np.array([[left, right, left, right], [top, top, bottom, bottom], [ones] * 4], float)
+    inside = np.einsum("ij,jkn->ikn", matrix, corners)  # (2, 4, N)
+    most = np.array(source, float)[:, None, None] + 0.01
+    fits = ((inside >= -0.01) & (inside <= most)).all(axis=(0, 1))
+    fits &= (left >= 0) & (top >= 0) & (right <= target[0]) & (bottom <= target[1])
+    return list(zip(x[fits].tolist(), y[fits].tolist(), strict=True))
+
+
+def _snap(places: Array, offset: int) -> NDArray[np.int64]:
+    """Return the distinct positions of the JPEG grid nearest to `places` (K,), ascending."""
+    return np.unique((offset + 8 * np.rint((places - offset) / 8)).astype(np.int64))
 
 
 def _spread(low: float, high: float, count: int, size: int) -> Array:
@@ -213,22 +218,24 @@ def _tiles(first: Array, second: Array, matrix: Matrix) -> list[tuple[int, int]]
     return covered_tiles(*sizes, matrix, size=size, grid=_GRID)
 
 
-def _luma(tile: Array) -> Array:
-    """Return the luma of a tile (S, S, C) of 1 or 3 channels, (S, S) float32."""
-    if tile.shape[-1] == 1:
-        return np.asarray(tile[..., 0], np.float32)
-    return np.asarray(tile @ np.array([0.299, 0.587, 0.114], np.float32))
+def _luma(tiles: Array) -> Array:
+    """Return the luma of tiles (K, S, S, C) of 1 or 3 channels, (K, S, S) float32."""
+    if tiles.shape[-1] == 1:
+        return tiles[..., 0].astype(np.float32)
+    return np.asarray(tiles @ np.array([0.299, 0.587, 0.114], np.float32))
 
 
-def _pair(
-    first: Array, second: Array, matrix: Matrix, x: int, y: int, size: int
+def _cut(
+    first: Array, second: Array, matrix: Matrix, spots: list[tuple[int, int]], size: int
 ) -> tuple[Array, Array]:
-    """Return luma of a tile in both images, (S, S) float32, the second in tones of the first."""
-    here = _luma(first[y : y + size, x : x + size].astype(np.float32))
-    there = _luma(sample(second, matrix, x, y, size))
-    gain = float(((there - there.mean()) * (here - here.mean())).sum())
-    gain /= max(1e-3, float(((there - there.mean()) ** 2).sum()))
-    return here, (there - there.mean()) * gain + here.mean()
+    """Return luma of tiles in both images, the second in tones of the first, (K, S, S) float32."""
+    here = np.stack([first[y : y + size, x : x + size] for x, y in spots])
+    there = np.stack([sample(second, matrix, x, y, size) for x, y in spots])
+    here, there = _luma(here), _luma(there)
+    mean = here.mean((1, 2), keepdims=True)
+    there -= there.mean((1, 2), keepdims=True)
+    gain = (there * (here - mean)).sum((1, 2)) / np.maximum(1e-3, (there**2).sum((1, 2)))
+    return here, there * gain[:, None, None] + mean
 
 
 def _step(first: Array, second: Array, matrix: Matrix) -> tuple[Matrix, float]:
@@ -241,10 +248,7 @@ def _step(first: Array, second: Array, matrix: Matrix) -> tuple[Matrix, float]:
     spots = _tiles(first, second, matrix)
     if not spots:
         return matrix, 255.0
-    here, there = (
-        np.stack(t)
-        for t in zip(*(_pair(first, second, matrix, x, y, size) for x, y in spots), strict=True)
-    )
+    here, there = _cut(first, second, matrix, spots, size)  # (K, S, S)
     error = here - there  # (K, S, S)
     spread = np.sqrt((error**2).mean((1, 2)))
     reached = float(np.median(spread))
@@ -260,11 +264,12 @@ def _step(first: Array, second: Array, matrix: Matrix) -> tuple[Matrix, float]:
     weight = (
         1 / (1 + (error / (2 * reached + 1)) ** 2) * (spread <= 2.5 * reached + 1)[:, None, None]
     )
-    terms = np.stack([gx * u, gx * v, gx, gy * u, gy * v, gy], -1).reshape(-1, 6)
-    weighted = terms * weight.reshape(-1, 1)
-    normal = weighted.T @ terms
+    u, v, weight = (values.astype(np.float32) for values in (u, v, weight))
+    terms = np.stack([(gx * u), (gx * v), gx, (gy * u), (gy * v), gy]).reshape(6, -1)
+    weighted = terms * weight.reshape(1, -1)
+    normal = (weighted @ terms.T).astype(np.float64)
     normal += (1e-4 * np.trace(normal) / 6 + 1e-3) * np.eye(6)
-    moved = np.linalg.solve(normal, weighted.T @ error.ravel()).reshape(2, 3)
+    moved = np.linalg.solve(normal, weighted @ error.ravel()).reshape(2, 3)
     moved = np.clip(moved, -_REACH, _REACH)
     change = np.hstack(
         [moved[:, :2] / scale, moved[:, 2:] - moved[:, :2] @ centre[:, None] / scale]

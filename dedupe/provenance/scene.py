@@ -10,10 +10,14 @@ from numpy.typing import NDArray
 
 from dedupe.provenance.register import Matrix, invert
 from dedupe.provenance.source import Source
+from dedupe.provenance.tone import LUMA
 
 Array = NDArray[Any]
 
-_SIDE = 288  # longer side at which scenes are compared, pixels
+_SIDE = 192  # longer side at which scenes are compared, pixels
+_FEWEST = 100  # pixels that both show
+_NOTHING = 0.0015  # share of the scene below which nothing has changed
+_TWO, _THREE, _FIVE = (np.ones((side, side), np.uint8) for side in (2, 3, 5))
 NAMES = ("outside", "outside_detail", "outside_flat", "changed", "changed_edges", "changed_flat",
          "changed_extreme", "changed_colour", "outside_any")  # fmt: skip
 
@@ -24,57 +28,81 @@ def compare_scene(source: Source, target: Source, matrix: Matrix) -> dict[str, f
     Args:
         matrix: map from the target to the source, pixel-edge coordinates.
     """
-    out = dict.fromkeys(NAMES, 0.0)
     scale = min(1.0, _SIDE / max(target.width, target.height))
     size = (max(16, round(target.width * scale)), max(16, round(target.height * scale)))
-    small = cv2.resize(target.pixels, size, interpolation=cv2.INTER_AREA)
+    small = target.resize(*size) if scale < 1 else _enlarge(target.pixels, size)
     to_full = np.diag([target.width / size[0], target.height / size[1]])
     reduced = np.hstack([matrix[:, :2] @ to_full, matrix[:, 2:]])
-    zoom = float(np.sqrt(abs(np.linalg.det(reduced[:, :2]))))
-    base: Array = source.pixels
-    if zoom > 1.5:
-        shrunk = (max(8, round(source.width / zoom)), max(8, round(source.height / zoom)))
-        base = cv2.resize(base, shrunk, interpolation=cv2.INTER_AREA)
-        factor = np.array([[shrunk[0] / source.width], [shrunk[1] / source.height]])
-        reduced = reduced * factor
-    there = sample_whole(base, reduced, size)
-    corners = np.array(
-        [[0, base.shape[1], base.shape[1], 0], [0, 0, base.shape[0], base.shape[0]], [1, 1, 1, 1]],
-        float,
-    )
-    quad = (invert(reduced) @ corners).T - 0.5
-    inside = np.zeros(size[::-1], np.uint8)
-    cv2.fillConvexPoly(inside, np.rint(quad * 16).astype(np.int32), (1,), shift=4)
-    t = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    p = there @ np.array([0.299, 0.587, 0.114], np.float32)
-    edges = _gradient(t)
-    core = cv2.erode(inside, np.ones((5, 5), np.uint8), borderValue=1) > 0
-    outer = cv2.dilate(inside, np.ones((5, 5), np.uint8)) == 0
-    if core.sum() < 100:
+    base, reduced = _reduce(source, reduced)
+    inside = _draw_frame(base.shape, reduced, size)
+    core = cv2.erode(inside, _FIVE, borderValue=1) > 0
+    outer = cv2.dilate(inside, _FIVE) == 0
+    out = dict.fromkeys(NAMES, 0.0)
+    if core.sum() < _FEWEST:
         return out
+    t = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    edges = _gradient(t)
     out["outside"] = float(1 - inside.mean()) if outer.sum() > 0.001 * outer.size else 0.0
-    out["outside_any"] = float(outer.sum() > 0.004 * outer.size)
-    if out["outside_any"]:
+    if outer.sum() > 0.004 * outer.size:
+        out["outside_any"] = 1.0
         out["outside_detail"] = float(
             np.log2((np.median(edges[outer]) + 0.5) / (np.median(edges[core]) + 0.5))
         )
         out["outside_flat"] = float((edges[outer] < 0.75).mean() - (edges[core] < 0.75).mean())
+    return out | _find_changes(sample_whole(base, reduced, size), small, t, core)
+
+
+def _enlarge(pixels: Array, size: tuple[int, int]) -> Array:
+    """Return (H, W, 3) at `size`, width and height; the same array if that is its size."""
+    if (pixels.shape[1], pixels.shape[0]) == size:
+        return pixels
+    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_LINEAR))
+
+
+def _reduce(source: Source, matrix: Matrix) -> tuple[Array, Matrix]:
+    """Return the source near the scale of the target, (h, w, 3), and the map to it."""
+    zoom = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
+    if zoom <= 1.5:
+        return source.pixels, matrix
+    width, height = max(8, round(source.width / zoom)), max(8, round(source.height / zoom))
+    factor = np.array([[width / source.width], [height / source.height]])
+    return source.resize(width, height), matrix * factor
+
+
+def _draw_frame(shape: tuple[int, ...], matrix: Matrix, size: tuple[int, int]) -> Array:
+    """Return (H, W) uint8, 1 in the part of a target that a source of `shape` shows."""
+    height, width = shape[:2]
+    corners = np.array([[0, width, width, 0], [0, 0, height, height], [1, 1, 1, 1]], float)
+    quad = (invert(matrix) @ corners).T - 0.5
+    inside = np.zeros(size[::-1], np.uint8)
+    cv2.fillConvexPoly(inside, np.rint(quad * 16).astype(np.int32), (1,), shift=4)
+    return inside
+
+
+def _find_changes(there: Array, small: Array, t: Array, core: Array) -> dict[str, float]:
+    """Measure the places where the target differs from the source in its tones.
+
+    Args:
+        there: (H, W, 3) float32, the source.
+        small: (H, W, 3) uint8, the target.
+        t: (H, W) float32, its luma.
+        core: (H, W) bool, pixels that both show.
+    """
+    p = there @ LUMA
     toned = _match_tones(p, t, core)
     change = cv2.blur(np.abs(t - toned), (3, 3))
     usual = float(np.median(change[core]))
-    changed = (change > max(10.0, 5 * usual)) & core
-    changed = (
-        cv2.morphologyEx(changed.astype(np.uint8), cv2.MORPH_OPEN, np.ones((2, 2), np.uint8)) > 0
-    )
+    changed = ((change > max(10.0, 5 * usual)) & core).astype(np.uint8)
+    changed = cv2.morphologyEx(changed, cv2.MORPH_OPEN, _TWO)
     share = float(changed[core].mean())
-    out["changed"] = float(np.log2(share + 0.0005) + 11)
-    if share > 0.0015:
-        region = cv2.dilate(changed.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    out = {"changed": float(np.log2(share + 0.0005) + 11)}
+    if share > _NOTHING:
+        region = cv2.dilate(changed, _THREE) > 0
         here, other = _gradient(t)[region], _gradient(toned)[region]
+        first, second = small[region].astype(np.float32), there[region]
         out["changed_edges"] = float(np.log2((here.mean() + 1) / (other.mean() + 1)))
         out["changed_flat"] = float((here < 1).mean() - (other < 1).mean())
         out["changed_extreme"] = float(_extreme(t[region]) - _extreme(p[region]))
-        first, second = small[region].astype(np.float32), there[region]
         out["changed_colour"] = float(np.log2((_saturation(first) + 4) / (_saturation(second) + 4)))
     return out
 
@@ -114,7 +142,8 @@ def _match_tones(p: Array, t: Array, where: Array) -> Array:
     Returns:
         (H, W) float32.
     """
-    level, y = np.clip(p[where], 0, 255).astype(np.uint8), t[where]
+    few = where[::2, ::2]
+    level, y = np.clip(p[::2, ::2][few], 0, 255).astype(np.uint8), t[::2, ::2][few]
     weight = np.ones(len(y), np.float32)
     curve = np.arange(256, dtype=np.float32)
     for _ in range(2):

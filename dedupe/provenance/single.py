@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
-from dedupe.provenance.source import Source
+from dedupe.provenance.jpeg_history import JpegTables
 
+_SAMPLES = 16_000  # pixels that are read
 NAMES = (
     "pixels",
     "quality",
@@ -22,13 +24,24 @@ NAMES = (
 )
 
 
-def measure_file(source: Source) -> dict[str, float]:
-    """Return numbers of one file."""
-    pixels = source.pixels
-    step = max(1, int(np.sqrt(pixels.shape[0] * pixels.shape[1] / 16_000)))
+def measure_file(
+    pixels: NDArray[np.uint8], size: int, tables: JpegTables | None, *, lossless: bool
+) -> dict[str, float]:
+    """Return numbers of one file.
+
+    Args:
+        pixels: (H, W, 3) RGB.
+        size: bytes of the file.
+        tables: of a JPEG; else None.
+        lossless: whether pixels are stored as they are.
+    """
+    area = pixels.shape[0] * pixels.shape[1]
+    step = max(1, int(np.sqrt(area / _SAMPLES)))
     rgb = pixels[::step, ::step].reshape(-1, 3)
-    luma = (rgb.astype(np.int32) @ np.array([77, 150, 29]) >> 8).astype(np.uint8)
-    codes = rgb.astype(np.int32) @ np.array([65536, 256, 1])
+    red, green, blue = rgb.T.astype(np.int32)
+    luma = (red * 77 + green * 150 + blue * 29) >> 8
+    brightest = np.maximum(np.maximum(red, green), blue)
+    codes = (red << 16) + (green << 8) + blue
     histogram = np.bincount(rgb[:, 1], minlength=256)
     used = (
         np.flatnonzero(np.cumsum(histogram) > 0.02 * len(rgb))[:1],
@@ -43,14 +56,14 @@ def measure_file(source: Source) -> dict[str, float]:
         else np.zeros(1)
     )
     return {
-        "pixels": float(np.log2(source.width * source.height)),
-        "quality": source.tables.quality / 10 if source.tables else 0.0,
-        "jpeg": float(source.tables is not None),
-        "lossless": float(source.lossless),
+        "pixels": float(np.log2(area)),
+        "quality": tables.quality / 10 if tables else 0.0,
+        "jpeg": float(tables is not None),
+        "lossless": float(lossless),
         "colours": float(math.log2(min(int(np.count_nonzero(np.diff(np.sort(codes)))) + 1, 4096))),
         "gaps": float(np.log2(np.mean(rough) + 0.1)),
         "clip_low": float(np.log2((luma <= 2).mean() + 1e-3)),
-        "clip_high": float(np.log2((rgb.max(1) >= 254).mean() + 1e-3)),
-        "density": float(np.log2(8 * source.size / (source.width * source.height))),
-        "grey": float(np.abs(rgb.astype(np.int16) - rgb[:, :1]).mean() < 1.0),
+        "clip_high": float(np.log2((brightest >= 254).mean() + 1e-3)),
+        "density": float(np.log2(8 * size / area)),
+        "grey": float((np.abs(green - red) + np.abs(blue - red)).mean() / 3 < 1.0),
     }

@@ -46,6 +46,15 @@ def test_metadata_decides_between_equal_pixels() -> None:
     assert score_pair(None, INTACT, camera) == -score_pair(None, camera, INTACT)
 
 
-def test_each_copy_hangs_on_its_best_scored_parent() -> None:
-    scores = {(0, 1): 3.0, (0, 2): 1.0, (1, 2): 2.0}
-    assert find_parents([0, 1, 2], lambda a, b: scores[a, b]) == {1: 0, 2: 1}
+def test_each_copy_hangs_on_the_parent_that_predicts_it_best() -> None:
+    errors = {(0, 1): 3.0, (0, 2): 2.0, (1, 2): 1.0}
+    assert find_parents([0, 1, 2], lambda a, b: errors[a, b]) == {1: 0, 2: 1}
+
+
+def test_a_comparison_of_two_copies_does_not_harm_their_original() -> None:
+    scores = {(0, 1): 2.0, (0, 2): 2.0, (0, 3): 2.0, (1, 2): 9.0, (1, 3): 9.0, (2, 3): 9.0}
+    found = rank_contents(4, lambda a, b: scores[a, b] if a < b else -scores[b, a])
+    assert found[0] == 0
+    weak = scores | {(0, 1): -0.5, (0, 2): 5.0, (0, 3): 5.0, (2, 1): 3.0, (1, 2): -3.0}
+    found = rank_contents(4, lambda a, b: weak.get((a, b), -weak.get((b, a), 0.0)))
+    assert found[0] == 0
