@@ -263,6 +263,8 @@ class Duplicate:
     how: str = ""  # what was done to the picture, if known: "turned 90"
     matrix: FrameMatrix | None = field(default=None, compare=False)  # its frame -> keeper's
     sidecars: tuple[str, ...] = ()  # names in its folder of files that belong to it, sorted
+    evidence: tuple[tuple[str, float], ...] = field(default=(), compare=False)
+    """Kinds of evidence and their log-odds that the duplicate was made from its keeper."""
 
 
 @dataclass(frozen=True, slots=True)

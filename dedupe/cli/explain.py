@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dedupe.cli.console import console
+from dedupe.cli.origin import explain_tree, find_origin, name_original, origin_as_json, origin_lines
 from dedupe.encoder.manifest import BUILT_IN, SENSITIVITIES
 from dedupe.errors import UsageError
 
 if TYPE_CHECKING:
+    from dedupe.explain.derivation import Origin
     from dedupe.explain.explain import Explanation, Seen
     from dedupe.verify.judge import Decision
     from dedupe.verify.overlap import Overlap
@@ -24,6 +26,14 @@ _WIDTH = 18  # characters for the name of a sign
 def explain(
     a: Annotated[str, typer.Argument(help="An image.", show_default=False, metavar="A")],
     b: Annotated[str, typer.Argument(help="Another image.", show_default=False, metavar="B")],
+    more: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="More copies: print which was made from which.",
+            show_default=False,
+            metavar="[MORE]...",
+        ),
+    ] = None,
     out: Annotated[
         str | None,
         typer.Option(help="Draw a figure, a PNG file; loads TensorFlow.", metavar="FILE"),
@@ -47,6 +57,9 @@ def explain(
     from dedupe.encoder.choice import choose_encoder  # loads NumPy: not for --help
     from dedupe.explain.explain import explain as run_explanation
 
+    if more:
+        explain_tree([a, b, *more], out=out, as_json=as_json)
+        return
     chosen = choose_encoder(encoder or BUILT_IN, device="cpu", runtime="auto")
     if out and chosen.manifest.engine == "own":
         raise UsageError("--out draws encoders of dedupe only: they are Keras models")
@@ -55,16 +68,17 @@ def explain(
 
         check_out(out)
     found = run_explanation(a, b, encoder=chosen, sensitivity=sensitivity)
+    origin = find_origin(found)
     if out:
-        _draw(found, Path(encoder or BUILT_IN), out)
+        _draw(found, Path(encoder or BUILT_IN), out, origin)
     if as_json:
-        console.say(json.dumps(_as_json(found)))
+        console.say(json.dumps(_as_json(found) | {"origin": origin_as_json(origin)}))
     else:
-        for line in _lines(found):
+        for line in (*_lines(found), *origin_lines(origin)):
             console.say(line)
 
 
-def _draw(found: Explanation, folder: Path, out: str) -> None:
+def _draw(found: Explanation, folder: Path, out: str, origin: Origin | None) -> None:
     import numpy as np
 
     from dedupe.encoder.runtime import KerasEncoder
@@ -78,8 +92,12 @@ def _draw(found: Explanation, folder: Path, out: str) -> None:
     squares = np.stack([found.first.square, found.second.square])
     views = view(tower, squares, load_head(folder))
     names = f"A {Path(found.first.path).name}, B {Path(found.second.path).name}"
+    original = f"; {name_original(origin)} is the original" if origin else ""
     figure = draw_figure(
-        found, views, title=_verdict(found), subtitle=f"{names}: distance {_distance(found)}"
+        found,
+        views,
+        title=_verdict(found) + original,
+        subtitle=f"{names}: distance {_distance(found)}",
     )
     write(figure, out)
 

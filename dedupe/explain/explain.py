@@ -188,7 +188,7 @@ def explain(
     """
     encoder = encoder or open_encoder(device="cpu")
     encoder.manifest.threshold(sensitivity)
-    seen = [_look(os.fspath(path), encoder.manifest.side) for path in (first, second)]
+    seen = [see(path, encoder.manifest.side) for path in (first, second)]
     vectors = encoder.embed(np.stack([one.square for one in seen])).astype(np.float64)
     distance = round(float(np.linalg.norm(vectors[0] - vectors[1])), 6)
     low, high = sorted(seen, key=lambda one: one.digest)  # the order in which a scan compares
@@ -220,7 +220,16 @@ def _to_picture(seen: Seen) -> Picture:
     return Picture(lambda: seen.features, thumbnail)
 
 
-def _look(path: str, side: int) -> Seen:
+def see(path: str | os.PathLike[str], side: int) -> Seen:
+    """Read a picture in every form that a comparison needs.
+
+    Args:
+        side: of the encoder's input, pixels.
+
+    Raises:
+        InputError: it cannot be read, or is no picture.
+    """
+    path = os.fspath(path)
     try:
         data = read(path)
         picture = decode(data, side=side)

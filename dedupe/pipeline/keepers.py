@@ -221,15 +221,17 @@ class Keepers:
         others = []
         for row, distance in star.duplicates:
             verdict, relation = case.verdicts.get(row), Relation("exact", "")
+            signs: tuple[tuple[str, float], ...] = ()
             if row != star.keeper:
                 other = photos[row][0]
                 evidence = case.examination.find_evidence(keeper, other)
                 words = verdict.how if verdict else ""
                 relation = describe_duplicate(evidence, keeper, other, words)
+                signs = case.examination.explain(keeper, other)
                 others.append((other, evidence))
             matrix = verdict.matrix if verdict else None
             duplicates += [
-                Duplicate(photo, distance, relation.kind, relation.how, matrix)
+                Duplicate(photo, distance, relation.kind, relation.how, matrix, evidence=signs)
                 for photo in self._contents.free_files(row)
                 if photo is not keeper
             ]

@@ -2,12 +2,15 @@
 
     {"version", "generated_by", "encoder", "threshold",
      "groups": [{"group", "reason", "keeper": FILE,
-                 "duplicates": [FILE + distance, kind, how, sidecars, matrix]}],
+                 "duplicates": [FILE + distance, kind, how, sidecars, matrix, evidence]}],
      "skipped": [{"path", "reason", "detail"}],
      "statistics": {"images", "groups", "duplicates", "bytes_freed", "reused", "seconds"}}
 
 `matrix` maps the frame of the duplicate to the frame of its keeper: nine numbers, row by row, of a
 projective matrix between frames with sides of 1, or null if the two were not aligned.
+
+`evidence` is an object: kinds of evidence that the duplicate was made from its keeper, each with
+its log-odds, the largest first. A negative number points to the duplicate as the original.
 
 FILE is {"path", "width", "height", "format", "bytes", "mtime_ns", "digest"}; mtime_ns is a string,
 since many readers round whole numbers beyond 2**53. Keys come in this order, one group to a line.
@@ -28,7 +31,7 @@ from typing import Any, NoReturn, TypeVar
 
 from dedupe.distribution import read_version
 from dedupe.report.rows import DECIMALS, Row, check_row, report_of, rows_of
-from dedupe.types import FrameMatrix, Report, Skipped, Statistics
+from dedupe.types import Duplicate, FrameMatrix, Report, Skipped, Statistics
 
 _VERSION = 1
 _FILE = ("path", "width", "height", "format", "bytes", "mtime_ns", "digest")
@@ -49,9 +52,9 @@ def json_lines(report: Report) -> Iterator[bytes]:
         "encoder": report.encoder,
         "threshold": round(report.threshold, DECIMALS),
     }
-    matrices = {d.photo.path: d.matrix for d in report.duplicates}
+    found = {d.photo.path: d for d in report.duplicates}
     by_group = groupby(rows_of(report), lambda row: row.group)
-    groups = (_group(list(rows), matrices) for _, rows in by_group)
+    groups = (_group(list(rows), found) for _, rows in by_group)
     skipped = ({"path": s.path, "reason": s.reason, "detail": s.detail} for s in report.skipped)
     yield b"{\n"
     for key, value in head.items():
@@ -84,7 +87,7 @@ def parse_json(data: bytes) -> Report:
         for row in _rows(group, encoder, threshold, statistics.images)
     ]
     report = report_of(rows, skipped=tuple(_skip(item) for item in _get(top, "skipped", list)))
-    report = _with_matrices(report, _get(top, "groups", list))
+    report = _with_pixels(report, _get(top, "groups", list))
     return replace(report, encoder=encoder, threshold=threshold, statistics=statistics)
 
 
@@ -102,7 +105,7 @@ def _dump(value: object) -> bytes:
     return json.dumps(value, allow_nan=False).encode("ascii")
 
 
-def _group(rows: list[Row], matrices: Mapping[str, FrameMatrix | None]) -> dict[str, Any]:
+def _group(rows: list[Row], found: Mapping[str, Duplicate]) -> dict[str, Any]:
     keep, *rest = rows
     return {
         "group": keep.group,
@@ -110,7 +113,8 @@ def _group(rows: list[Row], matrices: Mapping[str, FrameMatrix | None]) -> dict[
         "keeper": _file(keep),
         "duplicates": [
             {**_file(row), **{key: getattr(row, key) for key in _RELATION}}
-            | {"sidecars": row.sidecars, "matrix": _rounded(matrices.get(row.path))}
+            | {"sidecars": row.sidecars, "matrix": _rounded(found[row.path].matrix)}
+            | {"evidence": dict(found[row.path].evidence)}
             for row in rest
         ],
     }
@@ -126,27 +130,31 @@ def _rounded(matrix: FrameMatrix | None) -> list[float] | None:
     return None if matrix is None else [round(value, 8) for value in matrix]
 
 
-def _with_matrices(report: Report, groups: list[Any]) -> Report:
-    """Return the report with the matrices of its JSON; one that is not nine numbers is left out."""
-    found = {
-        file["path"]: tuple(map(float, file["matrix"]))
-        for group in groups
-        for file in group["duplicates"]
-        if _is_matrix(file.get("matrix"))
-    }
-    if not found:
-        return report
+def _with_pixels(report: Report, groups: list[Any]) -> Report:
+    """Return the report with the matrices and the evidence of its JSON; odd ones are left out."""
+    found = {file["path"]: file for group in groups for file in group["duplicates"]}
+
+    def complete(duplicate: Duplicate) -> Duplicate:
+        file = found[duplicate.photo.path]
+        matrix, evidence = file.get("matrix"), file.get("evidence")
+        return replace(
+            duplicate,
+            matrix=tuple(map(float, matrix)) if _is_matrix(matrix) else None,
+            evidence=tuple(evidence.items()) if _is_evidence(evidence) else (),
+        )
+
     return replace(
         report,
         groups=tuple(
-            replace(
-                group,
-                duplicates=tuple(
-                    replace(d, matrix=found.get(d.photo.path)) for d in group.duplicates
-                ),
-            )
+            replace(group, duplicates=tuple(map(complete, group.duplicates)))
             for group in report.groups
         ),
+    )
+
+
+def _is_evidence(value: object) -> bool:
+    return isinstance(value, dict) and all(
+        type(v) in (int, float) and math.isfinite(v) for v in value.values()
     )
 
 

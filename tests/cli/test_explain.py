@@ -49,7 +49,10 @@ def test_a_copy_is_reported_with_its_evidence(cat: Path, turned: Path) -> None:
     assert "wide 0." in lines[6]
     assert lines[7].startswith("scan        (wide) ")
     assert lines[8].startswith("decided by  thumbnails, score ")
-    signs = [line.split("  ")[1] for line in lines[11:]]
+    origin = lines.index("evidence in log-odds; positive: B was made from A")
+    assert re.fullmatch(r"original    A, by \d+\.\d of log-odds", lines[origin - 1])
+    assert any(line.startswith("  own rounding  ") for line in lines[origin + 1 :])
+    signs = [line.split("  ")[1] for line in lines[11 : origin - 2]]
     assert signs[:3] == ["covered", "agreeing", "in place"]
     assert all(len(line) <= 100 for line in lines[2:])
 
@@ -115,6 +118,34 @@ def test_json_says_the_same(cat: Path, turned: Path) -> None:
     assert min(verification["signs"].values()) > 0.5 < verification["score"]
     assert 0 <= verification["displaced"] < 0.3
     assert len(verification["matrix"]) == 2
+
+
+def test_json_has_every_number_of_the_evidence_and_its_share(cat: Path, turned: Path) -> None:
+    origin = json.loads(run(cat, turned, "--json").stdout)["origin"]
+
+    assert origin["original"] == "A"
+    assert origin["score"] > 0
+    shares = sum(number["log_odds"] for number in origin["numbers"].values())
+    assert shares == pytest.approx(origin["score"], abs=0.01)
+    assert origin["numbers"]["forward.fit"]["value"] < origin["numbers"]["backward.fit"]["value"]
+
+
+def test_more_copies_are_printed_as_a_tree(cat: Path, turned: Path, tmp_path: Path) -> None:
+    small = tmp_path / "small.jpg"
+    with Image.open(cat) as image:
+        image.convert("L").resize((225, 150)).save(small, quality=80)
+    lines = run(turned, small, cat).stdout.splitlines()
+    assert lines[0] == f"{cat}  original"
+    assert sorted(line.split("  ")[1] for line in lines[1:]) == sorted(map(str, (turned, small)))
+    assert any("resized to 50 %" in line for line in lines)
+    tree = json.loads(run(turned, small, cat, "--json").stdout)["tree"]
+    assert [branch["parent"] for branch in tree] == [None, 0, 0]
+
+
+def test_a_figure_of_more_than_two_images_is_rejected(cat: Path, turned: Path) -> None:
+    result = run(cat, turned, cat, "--out", "x.png")
+    assert result.exit_code == 2
+    assert not Path("x.png").exists()
 
 
 def test_json_of_a_pair_without_a_map_has_no_numbers_for_it(cat: Path, tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ def test_the_json_holds_groups_skipped_files_and_statistics() -> None:
     facts = {"width": 640, "height": 480, "format": "JPEG", "bytes": 5}
     facts |= {"mtime_ns": str(MTIME_NS), "digest": photo.digest}
     relation = {"distance": 0.25, "kind": "same", "how": "mirrored", "matrix": None}
-    relation["sidecars"] = []
+    relation |= {"sidecars": [], "evidence": {}}
     assert as_dict() == {
         "version": 1,
         "generated_by": f"dedupe {version('dedupe')}",
@@ -175,3 +175,20 @@ def test_a_time_that_is_no_whole_number_is_refused(value: object) -> None:
     report["groups"][0]["keeper"]["mtime_ns"] = value
     with pytest.raises(ReportError, match="group 1: mtime_ns"):
         read(report)
+
+
+def test_the_evidence_on_a_duplicate_comes_back() -> None:
+    group = REPORT.groups[0]
+    signs = (("own rounding", 3.25), ("files alone", -0.5))
+    known = replace(group, duplicates=(replace(group.duplicates[0], evidence=signs),))
+    data = format_report(replace(REPORT, groups=(known,)), format="json")
+    assert b'"evidence": {"own rounding": 3.25, "files alone": -0.5}' in data
+    assert parse_report(data, name="r.json").groups[0].duplicates[0].evidence == signs
+
+
+@pytest.mark.parametrize("evidence", ["1", "[1]", '{"scene": "big"}', '{"scene": true}'])
+def test_evidence_that_is_not_numbers_is_left_out(evidence: str) -> None:
+    data = format_report(REPORT, format="json").replace(
+        b'"evidence": {}', b'"evidence": ' + evidence.encode()
+    )
+    assert parse_report(data, name="r.json").groups[0].duplicates[0].evidence == ()
