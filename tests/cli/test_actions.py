@@ -83,12 +83,13 @@ def test_deleting_needs_a_yes(report: Path, photos: Path) -> None:
     assert sorted(Path(path).name for path in snapshot(photos)) == ["a.jpg", "b.jpg"]
 
 
+@pytest.mark.parametrize("typed", ["n\n", ""])  # the end of the input, as Ctrl-D
 def test_a_question_answered_with_no_ends_quietly(
-    report: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
+    report: Path, photos: Path, monkeypatch: pytest.MonkeyPatch, typed: str
 ) -> None:
     monkeypatch.setattr(Console, "can_ask", lambda _self: True)
     before = snapshot(photos)
-    refused = run("apply", report, "--delete", typed="n\n")
+    refused = run("apply", report, "--delete", typed=typed)
     assert (refused.exit_code, refused.stderr) == (0, "")
     assert refused.stdout.endswith("nothing was changed\n")
     assert snapshot(photos) == before

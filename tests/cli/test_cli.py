@@ -114,22 +114,15 @@ def test_a_folder_to_move_to_that_is_a_file_is_found_before_the_scan(archive: Pa
     assert "cat.jpg is not a folder" in result.stderr
 
 
-def test_every_page_of_help_fits_eighty_columns(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "80")
-    for verb in (
-        "scan",
-        "near",
-        "apply",
-        "train",
-        "evaluate",
-        "explain",
-        "ignore",
-        "index",
-        "undo",
-    ):
-        lines = run(verb, "--help").stdout.splitlines()
-        assert lines
-        assert max(map(len, lines)) <= 80, verb
+@pytest.mark.skipif(os.access("/proc/1", os.W_OK), reason="no folder that nobody may write to")
+@pytest.mark.parametrize("option", ["--report", "--summary", "--metrics", "--log"])
+def test_a_folder_that_cannot_be_written_to_is_found_before_the_scan(
+    archive: Path, option: str
+) -> None:
+    named = {"--report": str(archive.parent / "r.csv"), option: "/proc/1/out.csv"}
+    result = run("scan", archive, *(word for pair in named.items() for word in pair))
+    assert (result.exit_code, result.stdout) == (6, "")
+    assert "/proc/1/out.csv: Permission denied" in result.stderr
 
 
 def test_verbose_prints_how_the_pairs_were_found(archive: Path) -> None:
