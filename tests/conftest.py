@@ -20,7 +20,8 @@ _QUICK = (
     *("apply/test_plan.py", "apply/test_select.py", "apply/test_journal.py"),
     *("cli/test_config.py", "cli/test_help.py", "cli/test_progress.py"),
     *("test_architecture.py", "test_options.py", "test_packaging.py", "test_schedule.py"),
-    *("test_types.py", "test_walk.py"),
+    *("test_types.py", "walk/"),
+    *("distributed/test_store.py", "distributed/test_parts.py", "distributed/test_components.py"),
 )
 """Tests without a scan, a network or a process: the inner loop, `pytest -m "not slow"`."""
 

@@ -17,7 +17,8 @@ from dedupe.distributed.grouping import GroupJob, group_components
 from dedupe.distributed.parts import join
 from dedupe.distributed.searching import make_space
 from dedupe.distributed.store import Parts, PartStore, Place, default_folder
-from dedupe.distributed.verdict_store import VerdictStore
+from dedupe.distributed.task_index import TaskIndex
+from dedupe.distributed.verdict_store import VerdictStore, load
 from dedupe.embed import Embedded, Outcome, collapse, select_fitting
 from dedupe.encoder.manifest import Manifest
 from dedupe.errors import EngineError, UsageError
@@ -35,6 +36,7 @@ from dedupe.search.search import Found
 from dedupe.types import Contents, Group, ImageFile, Pairs, Progress, Skipped
 from dedupe.walk import VANISHED
 
+_HERE = ("here",)  # in place of digests: names the part of the stages that run on this machine
 _SEARCHED_HERE = 20_000  # contents that one core compares in two seconds
 
 
@@ -48,7 +50,9 @@ def open_ray_engine(
         stack.enter_context(contextlib.redirect_stdout(sys.stderr))  # a report may go to stdout
         cluster = Cluster(where.ray or LOCAL, cores=options.run.workers)
         stack.callback(cluster.close)
-        yield RayEngine(cluster, folder, _name_encoder(options), manifest, where.partition)
+        engine = RayEngine(cluster, folder, _name_encoder(options), manifest, where.partition)
+        yield engine
+        engine.finish()
 
 
 def _choose_folder(where: ClusterOptions, run: RunOptions, stack: contextlib.ExitStack) -> str:
@@ -94,7 +98,17 @@ class RayEngine:
         self._store = PartStore.open(folder, manifest.fingerprint, DECODER_VERSION)
         self._manifest, self._partition = manifest, partition
         self._places: dict[str, Place] = {}
-        self.index = None  # what a scan remembers is in the store
+        self._verdicts = VerdictStore(join(folder, "verdicts"))
+        self.index = TaskIndex(self._find_thumbnails)  # of the stages that run here
+        load(self.index, self._verdicts.read_part(_HERE))
+
+    def _find_thumbnails(self, digests: Sequence[str]) -> dict[str, bytes]:
+        return self._store.find_thumbnails(self._places, digests)
+
+    def finish(self) -> None:
+        """Keep what the stages on this machine found, for the next scan."""
+        if self.index.has_news:
+            self._verdicts.write(_HERE, self.index)
 
     def embed(self, files: Sequence[ImageFile], on_progress: Progress) -> Embedded:
         """Embed files, see `Engine`; those in the store are not read."""
@@ -143,10 +157,8 @@ class RayEngine:
         on_progress: Progress,
     ) -> tuple[Group, ...]:
         """Verify and group, see `Engine`."""
-        verdicts = VerdictStore(join(self._folder, "verdicts"))
-        job = GroupJob(
-            self._options, self._manifest.side, threshold, ignored, self._store, verdicts
-        )
+        side, store = self._manifest.side, self._store
+        job = GroupJob(self._options, side, threshold, ignored, store, self._verdicts)
         return group_components(
             *(self._cluster, contents, pairs, job, self._places, on_progress),
             partition=self._partition,

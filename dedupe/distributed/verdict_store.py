@@ -6,6 +6,7 @@ A row is about a pair of contents. Versions of verifier and measurements are par
 from __future__ import annotations
 
 import json
+import os
 import warnings
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -40,19 +41,17 @@ class VerdictStore:
 
     def read(self) -> Known:
         """Read all parts. A damaged part is left out with a warning."""
-        tables = [_SCHEMA.empty_table()]
-        for path in list_parts(self.folder):
-            try:
-                with open_part(path) as file:
-                    tables.append(file.read().select(_SCHEMA.names).cast(_SCHEMA))
-            except (OSError, ValueError, KeyError, pa.ArrowException) as error:
-                warnings.warn(
-                    f"the part {path} cannot be used: {one_line(error)}; its pairs are "
-                    "verified again",
-                    DedupeWarning,
-                    stacklevel=2,
-                )
-        return Known(pa.concat_tables(tables).combine_chunks())
+        tables = [_read(path) for path in list_parts(self.folder)]
+        return Known(pa.concat_tables([_SCHEMA.empty_table(), *tables]).combine_chunks())
+
+    def read_part(self, digests: Sequence[str]) -> Any:
+        """Return the table that was written for some contents; an empty one for none."""
+        path = self._path(digests)
+        return _read(path) if path in list_parts(os.path.dirname(path)) else _SCHEMA.empty_table()
+
+    def _path(self, digests: Sequence[str]) -> str:
+        name = digest_bytes("\n".join(digests).encode())
+        return join(self.folder, name[:2], name + SUFFIX)
 
     def write(self, digests: Sequence[str], index: TaskIndex) -> None:
         """Write all that a task knows of its contents; the name depends on these only.
@@ -60,8 +59,21 @@ class VerdictStore:
         Raises:
             EngineError: the part cannot be written.
         """
-        name = digest_bytes("\n".join(digests).encode())
-        write_part(join(self.folder, name[:2], name + SUFFIX), _to_table(index), rows=_ROWS)
+        write_part(self._path(digests), _to_table(index), rows=_ROWS)
+
+
+def _read(path: str) -> Any:
+    """Return the table of a part; an empty one, with a warning, if it is damaged."""
+    try:
+        with open_part(path) as file:
+            return file.read().select(_SCHEMA.names).cast(_SCHEMA)
+    except (OSError, ValueError, KeyError, pa.ArrowException) as error:
+        warnings.warn(
+            f"the part {path} cannot be used: {one_line(error)}; its pairs are verified again",
+            DedupeWarning,
+            stacklevel=3,
+        )
+        return _SCHEMA.empty_table()
 
 
 class Known:

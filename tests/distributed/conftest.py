@@ -10,7 +10,7 @@ import pytest
 from pictures import draw, save
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def cluster() -> Iterator[None]:
     """A local cluster that scans in this process use; skips where Ray is missing."""
     if importlib.util.find_spec("ray") is None:

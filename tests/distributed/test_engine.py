@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import platform
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from photo_files import draw_scene
+from PIL import Image
 
 import dedupe
 from dedupe.distributed import scan_with_ray
@@ -20,6 +23,7 @@ from dedupe.errors import EngineError, InputError
 from dedupe.report import format_report
 from dedupe.types import Report, Skipped
 
+SAMPLES = Path(__file__).parents[2] / "sample_data"
 noisy = pytest.mark.filterwarnings("ignore")  # Ray leaves sockets and processes to the collector
 WITHOUT_RAY = "import sys; sys.modules['ray'] = None; "
 
@@ -86,6 +90,18 @@ class TestOnACluster:
         found = scan_with_ray(photos, index=None, partition=partition)
         assert encode(found) == encode(scan_here(photos))
         assert (len(found.groups), len(found.skipped)) == (3, 1)
+
+    def test_pictures_of_all_kinds_give_the_report_of_one_machine(self, tmp_path: Path) -> None:
+        shutil.copytree(SAMPLES, folder := tmp_path / "photos")
+        photo, screen = draw_scene(5, width=720, height=480), Image.new("RGB", (720, 1440))
+        screen.paste(photo, (0, 480))
+        photo.save(folder / "photo.jpg", quality=90)
+        screen.save(folder / "screen.jpg", quality=90)
+        expected = encode(scan_here(folder))
+        for _ in range(2):
+            found = scan_with_ray(folder, store=tmp_path / "store", partition=5)
+            assert encode(found) == expected
+        assert any("inside a larger picture" in d.how for d in found.duplicates)
 
     def test_unchanged_files_are_not_read_again(self, photos: Path, tmp_path: Path) -> None:
         store = tmp_path / "store"

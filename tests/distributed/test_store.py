@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from builders import a_photo
 
@@ -86,3 +87,9 @@ def test_a_store_that_cannot_be_created_is_one_clear_error(tmp_path: Path) -> No
     (tmp_path / "file").touch()
     with pytest.raises(EngineError, match=r"cannot create the store .*/file/x: Not a directory"):
         PartStore.open(str(tmp_path / "file" / "x"), "encoder", 1)
+
+
+def test_a_part_has_every_property_of_a_content(store: PartStore) -> None:
+    store.write("part.parquet", [(a_file("a.jpg"), a_content("1"))])
+    path = Path(store.folder) / "pa" / "part.parquet"
+    assert {field.name for field in fields(Content)} <= {*pq.read_schema(path).names}

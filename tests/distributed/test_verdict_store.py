@@ -50,6 +50,11 @@ def test_other_versions_are_not_found(store: VerdictStore) -> None:
     assert index.find_evidence(("a", "b"), 4, MATRIX) is None
 
 
+def test_one_part_is_read_by_the_contents_that_it_was_written_for(store: VerdictStore) -> None:
+    assert store.read_part(["d", "e"])["first"].to_pylist() == ["d"]
+    assert store.read_part(["d"]).num_rows == 0
+
+
 def test_nothing_is_known_at_first(tmp_path: Path) -> None:
     assert VerdictStore(str(tmp_path / "none")).read().select({"a"}).num_rows == 0
 
