@@ -121,15 +121,17 @@ class TrainingPlan:
 # The default fields of the plan of each tower. A tower without a line takes any size, so that it
 # can train on smaller views first.
 _SEED = {"loss": "binary", "learning_rate": 1e-3, "small_share": 0.0}
+# A backbone learns from every other photo of a batch; from one pair of each it hardly learns.
+_BACKBONE = {"loss": "nt_xent", "learning_rate": 2e-3, "small_share": 0.0, "pairs": 32}
 RECIPES: dict[str, dict[str, Any]] = {
     "fovea": {"small_share": 0.0},
     "tiny": {**_SEED, "side": 128, "embedding": 75, "head": "spatial", "learning_rate": 1e-2},
     "tiny_elu": {**_SEED, "side": 128, "embedding": 75, "head": "spatial", "learning_rate": 1e-2},
     "tiny_pooled": {**_SEED, "side": 128, "embedding": 3, "head": "spatial", "learning_rate": 1e-2},
-    "mobilenetv2": {**_SEED, "side": 96, "embedding": 101, "head": "l1"},
-    "resnet50": {**_SEED, "side": 96, "embedding": 512, "head": "l1"},
+    "mobilenetv2": {**_BACKBONE, "side": 96, "embedding": 101, "head": "l1"},
+    "resnet50": {**_BACKBONE, "side": 96, "embedding": 512, "head": "l1"},
     "signet": {**_SEED, "side": 96, "loss": "triplet"},
-    "inceptionv3": {**_SEED, "side": 224, "embedding": 2048, "head": "euclidean"},
+    "inceptionv3": {**_BACKBONE, "side": 224, "embedding": 2048, "head": "euclidean"},
 }
 
 

@@ -19,6 +19,7 @@ FINE_TUNING_RATE = 3e-4
 """Highest learning rate from finished weights: a seventh of the rate from random weights."""
 
 _PAIRS = (32, 128)  # photos of a step, least and most
+_ENOUGH_STEPS = 300  # before a step grows beyond its least photos
 _PHOTOS_PER_PAIR = 4  # a step shows at most a quarter of the photos
 _TIMED = 3  # steps that are timed; the one before them compiles
 _TRAINING_SHARE = 0.8  # of the minutes; reading, calibration and export take the rest
@@ -40,14 +41,20 @@ def fit_to_minutes(
     """
     minutes = plan.minutes or 0.0
     rate = FINE_TUNING_RATE if start else plan.learning_rate
+    chosen = replace(plan, pairs=_choose_pairs(len(photos)), learning_rate=rate)
+    known = _read_checkpoint(chosen, folder)
+    if known is not None:
+        return known
+    seconds = _time_step(chosen, photos, start) / chosen.pairs  # for each photo
+    views = minutes * 60 * _TRAINING_SHARE / seconds
+    pairs = int(min(max(views / _ENOUGH_STEPS, _PAIRS[0]), chosen.pairs))
+    return replace(chosen, pairs=pairs, steps=max(1, int(views / pairs)))
+
+
+def _choose_pairs(photos: int) -> int:
+    """Return the photos of a step where time is no limit."""
     least, most = _PAIRS
-    pairs = min(max(least, min(most, len(photos) // _PHOTOS_PER_PAIR)), len(photos))
-    chosen = replace(plan, pairs=pairs, learning_rate=rate)
-    steps = _steps_of_checkpoint(chosen, folder)
-    if steps is None:
-        seconds = _time_step(chosen, photos, start)
-        steps = max(1, int(minutes * 60 * _TRAINING_SHARE / seconds))
-    return replace(chosen, steps=steps)
+    return min(max(least, min(most, photos // _PHOTOS_PER_PAIR)), photos)
 
 
 def _time_step(plan: TrainingPlan, photos: PhotoArray, start: Path | None) -> float:
@@ -62,11 +69,11 @@ def _time_step(plan: TrainingPlan, photos: PhotoArray, start: Path | None) -> fl
     return seconds
 
 
-def _steps_of_checkpoint(plan: TrainingPlan, folder: Path) -> int | None:
-    """Return the steps of the plan in `folder` if it is this one but for its steps."""
+def _read_checkpoint(plan: TrainingPlan, folder: Path) -> TrainingPlan | None:
+    """Return the plan of the checkpoint in `folder` if only its steps and pairs were chosen."""
     with suppress(OSError, ValueError, KeyError, TypeError):
         saved = json.loads((folder / "checkpoint.json").read_text("utf-8"))["plan"]
-        steps = int(saved["steps"])
-        if saved == asdict(replace(plan, steps=steps)):
-            return steps
+        known = replace(plan, steps=int(saved["steps"]), pairs=int(saved["pairs"]))
+        if saved == asdict(known):
+            return known
     return None

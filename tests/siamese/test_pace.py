@@ -36,6 +36,17 @@ def test_steps_are_timed_on_this_machine_and_show_a_part_of_the_photos(tmp_path:
     assert plan.learning_rate == PLAN.learning_rate
 
 
+def test_a_short_time_has_small_steps(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(pace, "_time_step", lambda *_: 1.0)
+    many = np.zeros((600, 40, 40, 3), np.uint8)
+    chosen = [
+        fit_to_minutes(replace(PLAN, minutes=m), many, start=None, folder=tmp_path)
+        for m in (1, 3, 60)
+    ]
+    assert [plan.pairs for plan in chosen] == [32, 61, 128]
+    assert [plan.steps for plan in chosen] == [192, 302, 2880]
+
+
 def test_finished_weights_are_trained_at_a_lower_rate(tmp_path: Path) -> None:
     start = tmp_path / "start.weights.h5"
     build_trainer(PLAN).tower.save_weights(str(start))
