@@ -25,11 +25,14 @@ from dedupe.verify.judge import (
     weigh,
 )
 from dedupe.verify.overlap import measure
-from dedupe.verify.perspective import align_bent
+from dedupe.verify.perspective import align_bent, measure_bend
 from dedupe.verify.small import SAME_FRAME
 from dedupe.verify.thumbnail import Thumbnail, compare_ways, judge_thumbnails, refuse_by_sketch
 
 _BENDABLE = 8  # places that agree on an affine map from which a perspective is tried
+_FAR = 7.0  # pixels that a bend moves a corner, of 320; the frames of a burst move less
+_FIRM = 0.8  # least sign of a lesser bend: a scene with depth has none that fits everywhere
+_CONTAINED = 0.995  # share of one frame that it shows: a camera that turned shows something else
 _NEAR = 0.5  # distance up to which whole frames are laid on each other in any case
 _RELATED = 0.3  # correlation of thumbnails from which they are, at any distance
 _NOTHING = Comparison(NOT_A_COPY)
@@ -133,7 +136,22 @@ def by_perspective(case: Case) -> Comparison | None:
         return None  # an affine map fits, so something else decides
     if case.places < _BENDABLE:
         return None
-    return case.propose("perspective", align_bent(alignment))
+    bent = align_bent(alignment)
+    if bent is None or (measure_bend(bent) < _FAR and not _is_firm(bent)):
+        return None
+    return case.propose("perspective", bent)
+
+
+def _is_firm(bent: Alignment) -> bool:
+    """Return whether a bend explains every place, and one picture shows nothing of its own."""
+    overlap = measure(bent)
+    if overlap is None:
+        return False
+    frames = (overlap.outer, overlap.outer_framed), (overlap.inner, overlap.inner_framed)
+    if not any(share >= _CONTAINED or framed for share, framed in frames):
+        return False
+    signs = weigh(overlap)
+    return min(signs["in place"], signs["rigid"], signs["agreeing"]) >= _FIRM
 
 
 def by_emptiness(case: Case) -> Comparison | None:

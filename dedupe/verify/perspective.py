@@ -17,7 +17,7 @@ _REACH = 3.0  # how far USAC lets a match lie from the map
 _AGREEING = 12  # matches that have to agree on a perspective
 _STEPS = 14  # Gauss-Newton steps at most
 _STILL = 0.05  # a step that moves no corner farther than this is the last
-_FAR = 7.0  # pixels that perspective or lens move a corner, at least; a burst's frames move less
+_LEAST = 2.0  # pixels that perspective or lens move a corner, at least, at a width of 320
 _RADIAL = 0.3  # largest radial term, of both signs
 _TILT = 0.45  # largest perspective term, of both signs: a plane seen from 45 degrees
 
@@ -30,7 +30,7 @@ def align_bent(alignment: Alignment) -> Alignment | None:
 
     Returns:
         None if few points agree on a perspective, if the bend does not converge, or if it moves
-        no corner by `_FAR` pixels: so little may also come from another point of view.
+        no corner by `_LEAST` pixels.
     """
     outer, inner = alignment.outer, alignment.inner
     mirrored = bool(np.linalg.det(alignment.matrix[:, :2]) < 0)
@@ -50,11 +50,16 @@ def align_bent(alignment: Alignment) -> Alignment | None:
         layers = Layers(outer, inner, matrix, alignment.blur, bend)
         if moved.max() < _STILL * zoom(matrix):
             break
+    found_bend = replace(alignment, layers=layers)
+    return None if measure_bend(found_bend) < _LEAST else found_bend
+
+
+def measure_bend(alignment: Alignment) -> float:
+    """Return how far perspective and lens move a corner, pixels at a width of 320."""
+    layers = alignment.layers
     plain = _corners(layers, layers.matrix, STRAIGHT)
     bent = _corners(layers, layers.matrix, layers.bend)
-    if np.abs(bent - plain).max() < _FAR * outer.grey.shape[1] / 320 * zoom(layers.matrix):
-        return None
-    return replace(alignment, layers=layers)
+    return float(np.abs(bent - plain).max() / zoom(layers.matrix) * 320 / layers.size[0])
 
 
 def _corners(layers: Layers, matrix: Matrix, bend: Bend) -> Array:

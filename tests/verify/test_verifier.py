@@ -223,13 +223,14 @@ def test_a_gain_that_leaves_every_pixel_in_place_is_an_edit(gain: float) -> None
     assert compare(known("chelsea"), features(edited)).how == "brightness changed"
 
 
-def test_a_perspective_correction_is_an_edit() -> None:
+@pytest.mark.parametrize(("across", "down"), [(0.15, 0.1), (0.05, 0.0), (0.0, 0.07)])
+def test_a_perspective_correction_is_an_edit(across: float, down: float) -> None:
     image = photo("astronaut")
     w, h = image.size
     straightened = image.transform(
         image.size,
         Image.Transform.PERSPECTIVE,
-        (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.15 / w, 0.1 / h),
+        (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, across / w, down / h),
         Image.Resampling.BICUBIC,
     )
     verdict = compare(known("astronaut"), features(straightened))
