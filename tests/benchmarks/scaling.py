@@ -40,7 +40,7 @@ from dedupe.group.keep import DEFAULT_RULES, arrange_files, order_contents
 from dedupe.index.embedding_index import Content
 from dedupe.options import DuplicateOptions, ScanOptions
 from dedupe.search.exact import Vectors
-from dedupe.search.limits import SearchLimits
+from dedupe.search.limits import EXACT_UP_TO, SearchLimits
 from dedupe.search.search import find_pairs
 from dedupe.types import Contents, ImageFile, Photo, no_progress
 from dedupe.verify.judge import SAME_FRACTION
@@ -111,10 +111,10 @@ def some_contents(vectors: Vectors) -> Contents:
     return Contents(tuple(p.digest for (p,) in photos), vectors, photos, zeros.astype(bool), zeros)
 
 
-def measure(count: int, cores: int, threshold: float) -> None:
+def measure(count: int, cores: int, threshold: float, exact_up_to: int) -> None:
     """Print a line of the table."""
     vectors, planted = plant(count, np.random.default_rng(1))
-    limits = SearchLimits(threshold, SAME_FRACTION * threshold)
+    limits = SearchLimits(threshold, SAME_FRACTION * threshold, exact_up_to=exact_up_to)
     cluster = Cluster("local", cores=cores)
     try:
         with watching() as memory:
@@ -206,6 +206,7 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="*", default=[300_000, 3_000_000])
     parser.add_argument("--cores", type=int, default=2)
     parser.add_argument("--threshold", type=float, default=0.707)
+    parser.add_argument("--exact-up-to", type=int, default=EXACT_UP_TO)
     parser.add_argument("--store", help="folder of --store of a scan: print bytes an image")
     options = parser.parse_args()
     if options.store:
@@ -213,7 +214,7 @@ def main() -> None:
         return
     print(f"| {' | '.join(_TITLES)} |\n|{'---:|' * len(_TITLES)}")
     for size in options.sizes:
-        measure(size, options.cores, options.threshold)
+        measure(size, options.cores, options.threshold, options.exact_up_to)
 
 
 if __name__ == "__main__":
