@@ -14,6 +14,7 @@ import pytest
 from builders import a_group, a_photo, a_report
 from pictures import draw
 from PIL import Image
+from skimage import data
 
 from dedupe.encoder.choice import choose_encoder
 from dedupe.report import write_report
@@ -33,7 +34,8 @@ def load(name: str) -> ModuleType:
 
 def test_rows_without_near_duplicates_stay_in_a_data_set(tmp_path: Path) -> None:
     datasets = pytest.importorskip("datasets", reason="datasets is not installed")
-    pictures = [draw(1, 160, 120), draw(2, 160, 120), draw(1, 80, 60), draw(3, 160, 120)]
+    photo = Image.fromarray(data.chelsea())
+    pictures = [photo, draw(2, 160, 120), photo.resize((226, 150)), draw(3, 160, 120)]
     rows = datasets.Dataset.from_dict(
         {"image": [encode(picture) for picture in pictures], "label": [0, 1, 2, 3]},
         features=datasets.Features({"image": datasets.Image(), "label": datasets.Value("int64")}),

@@ -71,7 +71,7 @@ def _version(name: str) -> str:
 
 
 def _extras() -> str:
-    """Return the extras whose packages are all installed."""
+    """Return the extras with all of their packages installed."""
     needed: dict[str, set[str]] = {}
     for line in metadata.requires(NAME) or ():
         requirement, _, marker = line.partition(";")

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from dedupe.cli.console import console
+from dedupe.cli.output import count
 from dedupe.cli.run_summary import Clock
 from dedupe.distribution import install_hint
 from dedupe.errors import DedupeError, ReportError, UsageError
@@ -116,10 +117,8 @@ def describe(facts: Mapping[str, Any], error: str = "") -> dict[str, Any]:
     counts = {name: facts[name] for name in _SENT if name in facts}
     if isinstance(counts.get("acted"), Mapping):
         counts["acted"] = {k: v for k, v in counts["acted"].items() if k not in _PRIVATE}
-    message = error or (
-        f"{counts.get('images', 0):,} images, {counts.get('groups', 0):,} groups, "
-        f"{counts.get('duplicates', 0):,} duplicates"
-    )
+    nouns = ("image", "group", "duplicate")
+    message = error or ", ".join(count(counts.get(f"{noun}s", 0), noun) for noun in nouns)
     return {
         "title": "dedupe failed" if error else "dedupe is done",
         "message": message,

@@ -10,7 +10,7 @@ import dedupe
 
 
 def drop_duplicates(dataset: Any, column: str = "image", **options: Any) -> Any:
-    """Return the rows of a data set whose image is no duplicate of another row's.
+    """Return the rows of a data set without those with a duplicate of another row's image.
 
     Args:
         dataset: a `datasets.Dataset`.

@@ -68,7 +68,7 @@ def test_a_notice_has_the_counts_and_no_path(photos: Path, server: Server) -> No
     assert run(photos, "--notify", server.url, "--move-to", "aside").exit_code == 0
     (notice,) = server.bodies
     assert (notice["status"], notice["images"], notice["duplicates"]) == ("done", 2, 1)
-    assert notice["message"] == "2 images, 1 groups, 1 duplicates"
+    assert notice["message"] == "2 images, 1 group, 1 duplicate"
     assert notice["acted"]["files"] == 1
     assert str(photos.parent) not in json.dumps(notice)
 
@@ -127,7 +127,7 @@ def test_apprise_gets_other_urls(photos: Path, monkeypatch: pytest.MonkeyPatch) 
     module = type("module", (), {"Apprise": Apprise})
     monkeypatch.setitem(__import__("sys").modules, "apprise", module)
     assert run(photos, "--notify", "mailto://me@here").exit_code == 0
-    assert sent == [("mailto://me@here", "dedupe is done", "2 images, 1 groups, 1 duplicates")]
+    assert sent == [("mailto://me@here", "dedupe is done", "2 images, 1 group, 1 duplicate")]
 
 
 SAMPLE = re.compile(r'(dedupe_[a-z_]+)(\{[a-z]+="[^"]*"\})? ([0-9.]+)')
