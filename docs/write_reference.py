@@ -1,7 +1,7 @@
 """Write what follows from the code: the manual page, and two pages of the documentation site.
 
 Run `python docs/write_reference.py` after a change of an option or a command: it writes
-packaging/dedupe.1, which a test compares. docs/build_site.py writes the pages.
+packaging/dedupe.1, which the release compares. docs/build_site.py writes the pages.
 """
 
 from __future__ import annotations
