@@ -1,4 +1,4 @@
-"""A raw file built by hand: a DNG of 12 bits with an RGGB sensor."""
+"""Raw files built by hand: a DNG of 12 bits with an RGGB sensor, and damaged files of cameras."""
 
 from __future__ import annotations
 
@@ -11,7 +11,44 @@ _BYTES, _TEXT, _SHORT, _LONG, _RATIONAL, _SIGNED_RATIONAL = 1, 2, 3, 4, 5, 10
 _LETTERS = {_SHORT: "H", _LONG: "I", _RATIONAL: "I", _SIGNED_RATIONAL: "i"}
 
 
-def dng(orientation: int = 1) -> bytes:
+CAMERAS = {
+    "cr2": (b"II*\0\x10\0\0\0CR\2\0", b"Canon"),
+    "cr3": (b"\0\0\0\x18ftypcrx \0\0\0\1crx isom", b"Canon"),
+    "nef": (b"", b"NIKON CORPORATION"),
+    "nrw": (b"", b"NIKON"),
+    "arw": (b"", b"SONY"),
+    "dng": (b"", b"A maker"),
+    "orf": (b"IIRO\x08\0\0\0", b"OLYMPUS"),
+    "rw2": (b"IIU\0\x18\0\0\0", b"Panasonic"),
+    "raf": (b"FUJIFILMCCD-RAW 0201FF389301X-T1\0\0\0\0", b"FUJIFILM"),
+    "pef": (b"", b"PENTAX"),
+    "srw": (b"", b"SAMSUNG"),
+    "x3f": (b"FOVb\0\0\2\0", b"SIGMA"),
+}
+"""By extension: the first bytes of a file, if they are not those of a DNG, and the maker."""
+
+
+def damaged_camera_file(extension: str, seed: int) -> bytes:
+    """Return bytes that begin as those of a camera, cut short, with flipped and zeroed parts."""
+    head, maker = CAMERAS[extension]
+    data = bytearray(dng(maker=maker))
+    if head:
+        data[: len(head)] = head
+    rng = np.random.default_rng(seed)
+    if seed % 5:  # each fifth file is whole
+        for at in rng.integers(8, len(data), int(rng.integers(1, 40))):
+            data[at] = int(rng.integers(256))
+        for at in len(data) - rng.integers(1, 400, int(rng.integers(1, 12))):  # in the tags
+            data[at] = int(rng.integers(256))
+    if seed % 3 == 1:
+        start = int(rng.integers(len(data)))
+        data[start : start + 2000] = bytes(len(data[start : start + 2000]))
+    if seed % 4 == 3:
+        del data[int(rng.integers(16, len(data))) :]
+    return bytes(data)
+
+
+def dng(orientation: int = 1, *, maker: bytes = b"A maker") -> bytes:
     """Return a DNG with red that grows to the right and blue that grows downwards."""
     y, x = np.mgrid[:HEIGHT, :WIDTH]
     is_red, is_blue = (y % 2 == 0) & (x % 2 == 0), (y % 2 == 1) & (x % 2 == 1)
@@ -24,7 +61,7 @@ def dng(orientation: int = 1) -> bytes:
         (258, _SHORT, [16]),
         (259, _SHORT, [1]),  # no compression
         (262, _SHORT, [32803]),  # colour filter array
-        (271, _TEXT, b"A maker\0"),
+        (271, _TEXT, maker + b"\0"),
         (272, _TEXT, b"A model\0"),
         (273, _LONG, [8]),
         (274, _SHORT, [orientation]),

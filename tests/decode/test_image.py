@@ -394,3 +394,21 @@ def test_any_bytes_behind_a_signature_never_raise_anything_but_unreadable(
     name: str, junk: bytes
 ) -> None:
     assert trouble(samples()[name][:16] + junk, max_pixels=100_000)
+
+
+@pytest.mark.parametrize(("options", "tolerance"), [({"lossless": True}, 0), ({"quality": 90}, 6)])
+def test_a_jpeg_xl_is_decoded(options: dict[str, Any], tolerance: int) -> None:
+    pytest.importorskip("pillow_jxl")
+    data = encode(cat(), "JXL", **options)
+    picture = decode(data)
+    assert (picture.format, picture.width, picture.height) == ("JXL", *cat().size)
+    change = np.abs(picture.pixels.astype(int) - np.asarray(cat()))
+    assert change.mean() <= tolerance
+    assert decode(data, side=32).pixels.shape == (32, 32, 3)
+
+
+def test_a_jpeg_xl_that_was_cut_is_rejected() -> None:
+    pytest.importorskip("pillow_jxl")
+    data = encode(cat(), "JXL", lossless=True)
+    with pytest.raises(Unreadable, match="truncated or broken"):
+        decode(data[: len(data) // 2])

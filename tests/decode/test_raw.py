@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import ast
 import io
+import os
 import struct
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 from encoded import cat, encode
 from PIL import Image
-from raw_files import HEIGHT, WIDTH, dng
+from raw_files import CAMERAS, HEIGHT, WIDTH, dng
 
 from dedupe.decode import image
-from dedupe.decode.formats import sniff
+from dedupe.decode.formats import RAW_EXTENSIONS, sniff
 from dedupe.decode.image import decode
 from dedupe.decode.read import Unreadable
 
@@ -67,3 +72,35 @@ def test_a_tiff_with_a_preview_as_first_image_is_a_raw_file(order: str) -> None:
     head = magic + struct.pack(f"{order}I", 8)
     assert sniff(head + struct.pack(f"{order}HHHII", 1, 254, 4, 1, 1)) == "RAW"
     assert sniff(head + struct.pack(f"{order}HHHII", 1, 254, 4, 1, 0)) == "TIFF"
+
+
+_DECODE_ALL = """
+from raw_files import CAMERAS, damaged_camera_file
+from dedupe.decode.image import decode
+from dedupe.decode.read import Unreadable
+decoded, rejected = 0, {}
+for extension in CAMERAS:
+    for seed in range(34):
+        try:
+            decode(damaged_camera_file(extension, seed), side=32)
+            decoded += 1
+        except Unreadable as error:
+            rejected[error.reason] = rejected.get(error.reason, 0) + 1
+print(decoded, sum(rejected.values()), sorted(rejected), sep="|")
+"""
+
+
+def test_damaged_files_of_twelve_cameras_are_decoded_or_rejected_with_a_reason() -> None:
+    command = [sys.executable, "-c", _DECODE_ALL]  # a process of its own: a decoder may crash
+    tests = str(Path(__file__).parents[1])
+    environment = {**os.environ, "PYTHONPATH": tests}
+    run = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    decoded, rejected, reasons = run.stdout.strip().split("|")
+    assert int(decoded) + int(rejected) == 408
+    assert int(decoded) >= 20
+    assert set(ast.literal_eval(reasons)) <= {"truncated or broken", "too many pixels"}
+
+
+def test_the_files_of_twelve_cameras_are_scanned_by_their_names() -> None:
+    assert CAMERAS.keys() <= RAW_EXTENSIONS
