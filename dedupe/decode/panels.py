@@ -6,6 +6,7 @@ margin on the outside. Does not know whether another file shows the same.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -99,6 +100,22 @@ def cut_panels(data: bytes, picture: Picture, *, max_pixels: int) -> tuple[Panel
     except Unreadable:  # for want of memory; the picture itself is fine
         return ()
     return tuple(Panel(box, _squash(crop(larger, box), side)) for box in boxes)
+
+
+def surround_nothing(pixels: NDArray[np.uint8], boxes: Sequence[Box]) -> bool:
+    """Return whether a picture shows nothing but the panels in boxes, on plain surroundings.
+
+    Args:
+        pixels: (H, W, 3) RGB, the whole picture.
+        boxes: of its panels.
+    """
+    small = _squash(pixels, _LARGER)
+    grey = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY))
+    corners = [[round(edge * _LARGER) for edge in box] for box in boxes]
+    rectangles = [(x0, y0, x1, y1) for x0, y0, x1, y1 in corners]
+    covered = sum(_area(box) for box in rectangles) / grey.size
+    plain = _measure_plain(_find_structure(grey), rectangles)
+    return covered >= _TILED or plain >= _PLAIN_AROUND
 
 
 def crop(pixels: NDArray[np.uint8], box: Box) -> NDArray[np.uint8]:

@@ -64,6 +64,7 @@ class Enclosures:
         self._shown: dict[int, list[_Shown]] = defaultdict(list)  # by enclosing row, nearest first
         self._row_of = {digest: row for row, digest in enumerate(contents.digests)}
         self._find()
+        self._alone = {row for row in self._shown if photos.shows_panels_alone(row)}
         self._rows = [row for row in sorted(self._shown) if self._is_enclosure(row)]
 
     def _find(self) -> None:
@@ -99,6 +100,8 @@ class Enclosures:
 
     def _may_go(self, row: int, shown: _Shown) -> bool:
         keeper, panel = self._contents.photos[shown.row][0], self._photos.find(shown.panel)
+        if row not in self._alone:  # the surroundings are a picture too
+            return False
         if not may_replace(keeper.facts, panel.facts) or self._shows_others(row, shown):
             return False
         evidence = self._photos.compare(shown.panel, shown.row, shown.verdict)
@@ -118,13 +121,16 @@ class Enclosures:
     def drop_from(self, pairs: Pairs) -> Pairs:
         """Return the pairs that may form groups.
 
-        An enclosure is in no group of its own. Two contents with panels in the same place are no
-        copies if these panels show different pictures.
+        An enclosure is in no group of its own, and neither is a picture that was made by pasting
+        another one into it: it must not replace the picture without. Two contents with panels in
+        the same place are no copies if these panels show different pictures.
         """
         panels = self._contents.panels
         if panels is None:
             return pairs
-        keep = ~(np.isin(pairs.left, self._rows) | np.isin(pairs.right, self._rows))
+        made = [row for row, some in self._shown.items() if some and row not in self._alone]
+        apart = np.array([*self._rows, *made], np.int64)
+        keep = ~(np.isin(pairs.left, apart) | np.isin(pairs.right, apart))
         both = keep & np.isin(pairs.left, panels.rows) & np.isin(pairs.right, panels.rows)
         places = np.flatnonzero(both)
         found = [

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from dedupe.decode.facts import has_colour
 from dedupe.decode.formats import DEFAULT_MAX_PIXELS
-from dedupe.decode.panels import crop
+from dedupe.decode.panels import crop, surround_nothing
 from dedupe.decode.read import Unreadable, read
 from dedupe.decode.thumbnail import make_thumbnail
 from dedupe.files.digest import digest_bytes
@@ -79,6 +79,15 @@ class PanelPhotos:
         except Unreadable:
             colour = True
         return replace(photo, facts=replace(photo.facts, colour=colour))
+
+    def shows_panels_alone(self, row: int) -> bool:
+        """Return whether a content shows nothing but its panels, on plain surroundings."""
+        boxes = [box for at, box in zip(self._rows, self._boxes, strict=True) if at == row]
+        try:
+            pixels = load_every_pixel(self._whole[row], max_pixels=self._max_pixels)
+        except Unreadable:
+            return False
+        return surround_nothing(pixels, boxes)
 
     def judge(self, pairs: Sequence[tuple[int, int]]) -> list[Verdict]:
         """Return the verdict on each pair of a panel and a row of the contents, in order."""

@@ -134,3 +134,14 @@ def test_a_screenshot_with_more_detail_than_the_photo_stays(
 def test_a_protected_screenshot_stays(scanned: Callable[..., Report]) -> None:
     report = scanned(photo=PHOTO, screenshot=gallery(PHOTO), protect=("screenshot",))
     assert "screenshot" not in {Path(d.photo.path).stem for d in report.duplicates}
+
+
+def test_a_photo_with_another_one_pasted_in_neither_goes_nor_replaces_one(
+    scanned: Callable[..., Report],
+) -> None:
+    host = draw_scene(21, width=1080, height=720)
+    pasted = host.copy()
+    framed = Image.new("RGB", (496, 336), "white")
+    framed.paste(PHOTO.resize((480, 320)), (8, 8))
+    pasted.paste(framed, (40, 340))
+    assert names(scanned(host=host, photo=PHOTO, pasted=pasted)) == {}
