@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import platform
 import sys
-from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -64,6 +63,8 @@ def _safely(examine_one: Any) -> str:
 
 
 def _version(name: str) -> str:
+    from importlib import metadata  # loads the email package: not for --help
+
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
@@ -72,6 +73,8 @@ def _version(name: str) -> str:
 
 def _extras() -> str:
     """Return the extras with all of their packages installed."""
+    from importlib import metadata
+
     needed: dict[str, set[str]] = {}
     for line in metadata.requires(NAME) or ():
         requirement, _, marker = line.partition(";")

@@ -9,9 +9,7 @@ import json
 import os
 import re
 import time
-import urllib.error
 import urllib.parse
-import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -100,10 +98,12 @@ def send(url: str, facts: Mapping[str, Any], *, error: str = "") -> None:
     """
     notice = describe(facts, error)
     if urllib.parse.urlsplit(url).scheme in ("http", "https"):
+        from urllib.request import Request, urlopen  # load http and ssl: not for --help
+
         body = json.dumps(notice).encode("ascii")
         headers = {"Content-Type": "application/json", "User-Agent": "dedupe"}
-        request = urllib.request.Request(url, body, headers, method="POST")
-        with urllib.request.urlopen(request, timeout=_TIMEOUT):
+        request = Request(url, body, headers, method="POST")
+        with urlopen(request, timeout=_TIMEOUT):
             return
     sender = _apprise().Apprise()
     if not sender.add(url):
