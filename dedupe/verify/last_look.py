@@ -35,7 +35,7 @@ _ADDED = 12  # windows with structure of one picture that make another page: mor
 _SHARP = 0.98  # correlation of the best tenth of windows below which one picture may be blurred
 _BLURS = (1.0, 1.5, 2.2, 3.3)  # spreads of the smoothing that are tried then, pixels
 _ONE_SIDED = 3.0  # ratio of the two from which only one picture owns what differs
-_OWNED = 2.5  # edges of what differs, over other edges, in a picture that owns it
+_OWNED = 2.1  # edges of what differs, over other edges, in a picture that owns it
 _STRONG = 12  # windows with structure that the same page shows, at least
 _AGREE = 0.9  # least correlation of 95 % of them
 
