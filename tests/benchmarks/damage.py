@@ -176,11 +176,14 @@ def scan_pairs(photos: Sequence[Path], given: argparse.Namespace) -> None:
             going = {d.photo.path: g.keeper.path for g in report.groups for d in g.duplicates}
             for pair in sorted(part.iterdir()):
                 bad, intact = sorted(pair.iterdir())
-                if str(intact) in going:
+                keeper = going.get(str(intact), "")
+                if keeper and keeper != str(bad):
+                    result = "the intact one goes for another photo of the set"
+                elif keeper:
                     same = is_equal(bad.read_bytes(), intact.read_bytes())
                     result = "equal pixels, either stays" if same else "KEPT WRONGLY"
                     if not same:
-                        print(f"  {names[pair.name]}: {going[str(intact)]}", flush=True)
+                        print(f"  {names[pair.name]}: {keeper}", flush=True)
                 elif str(bad) in going:
                     result = "the damaged one goes"
                 elif listed.get(str(bad), "damaged") != "damaged":
