@@ -88,9 +88,11 @@ class Enclosures:
                 self._shown[row] = [shown for shown in some if shown.row not in mutual]
 
     def _may_join(self, row: int, shown: int) -> bool:
-        """Return whether the options allow one content as the duplicate of another."""
-        digests = self._contents.digests
+        """Return whether the options, and damage, allow one content as the duplicate of another."""
+        digests, photos = self._contents.digests, self._contents.photos
         if self._contents.protected[row]:
+            return False
+        if any(photos[one][0].facts.damage for one in (row, shown)):
             return False
         return not (self._ignored and self._ignored.are_apart(digests[row], digests[shown]))
 

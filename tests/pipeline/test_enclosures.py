@@ -145,3 +145,23 @@ def test_a_photo_with_another_one_pasted_in_neither_goes_nor_replaces_one(
     framed.paste(PHOTO.resize((480, 320)), (8, 8))
     pasted.paste(framed, (40, 340))
     assert names(scanned(host=host, photo=PHOTO, pasted=pasted)) == {}
+
+
+def test_screenshots_of_which_one_is_damaged_stay(
+    scanned: Callable[..., Report], tmp_path: Path
+) -> None:
+    assert names(scanned(photo=PHOTO, screenshot=gallery(PHOTO))) == {"photo": {"screenshot"}}
+    (tmp_path / "p/screenshot.jpg").unlink()
+    for name, bit in (("a", 0), ("b", 1)):
+        gallery(PHOTO).save(tmp_path / f"p/{name}.bmp")
+        with (tmp_path / f"p/{name}.bmp").open("r+b") as file:
+            file.seek(1_500_001)
+            byte = file.read(1)[0]
+            file.seek(1_500_001)
+            file.write(bytes([byte ^ bit]))
+    report = scanned()
+    assert names(report) == {}
+    assert [(Path(s.path).stem, s.reason) for s in report.skipped] == [
+        ("a", "damaged"),
+        ("b", "damaged"),
+    ]
