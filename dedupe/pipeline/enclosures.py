@@ -78,7 +78,7 @@ class Enclosures:
         ]
         verdicts = self._photos.judge([(panel, row) for panel, row, _ in found])
         for (panel, row, distance), verdict in zip(found, verdicts, strict=True):
-            if verdict.is_copy:
+            if verdict.is_copy and not _is_in_frame(_to_box(panels.boxes[panel]), verdict):
                 shown = _Shown(panel, row, distance, verdict)
                 self._shown[int(panels.rows[panel])].append(shown)
         for row, some in self._shown.items():
@@ -221,6 +221,19 @@ class Enclosures:
             Duplicate(photo, shown.distance, "edited", how, matrix)
             for photo in self._contents.free_files(row)
         ]
+
+
+def _is_in_frame(box: Box, verdict: Verdict) -> bool:
+    """Return whether a panel shows the part of a content that lies in its own place.
+
+    Two pictures of one frame, as two memes of one photo, are compared whole.
+    """
+    matrix = _to_keeper(box, verdict)
+    if matrix is None:
+        return False
+    corners = np.array([[0, 0, 1], [1, 0, 1], [0, 1, 1], [1, 1, 1]], np.float64).T
+    mapped = np.reshape(matrix, (3, 3)) @ corners
+    return bool(np.abs(mapped[:2] / mapped[2] - corners[:2]).max() <= _SAME_PLACE)
 
 
 def _to_box(numbers: NDArray[np.float32]) -> Box:

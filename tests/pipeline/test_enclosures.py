@@ -10,7 +10,8 @@ from photo_files import draw_scene
 from PIL import Image, ImageDraw
 
 from dedupe.pipeline import scan
-from dedupe.types import Report
+from dedupe.pipeline.enclosures import _is_in_frame
+from dedupe.types import Report, Verdict
 
 PHOTO = draw_scene(5, width=720, height=480)
 OTHER = draw_scene(11, width=720, height=480)
@@ -165,3 +166,13 @@ def test_screenshots_of_which_one_is_damaged_stay(
         ("a", "damaged"),
         ("b", "damaged"),
     ]
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5])
+def test_a_part_in_its_own_place_is_no_picture_inside(share: float) -> None:
+    box = (0.3, 0.4, 0.3 + share, 0.4 + share)
+    part = (share, 0.0, box[0], 0.0, share, box[1], 0.0, 0.0, 1.0)  # from the panel to the whole
+    whole = Verdict(True, 1.0, matrix=(1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0))
+    assert _is_in_frame(box, Verdict(True, 1.0, matrix=part).flip())
+    assert not _is_in_frame(box, whole)
+    assert not _is_in_frame(box, Verdict(True, 1.0))
