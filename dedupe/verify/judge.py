@@ -126,7 +126,7 @@ def _compare_details(
     small = [picture.longest <= SMALL_SIDE for picture in (first, second)]
     if all(small) and not _is_upright(matrix):  # an arrow to the left is not one to the right
         matrix = SAME_FRAME
-    drawn = first.is_drawn or second.is_drawn
+    drawn = first.is_drawn and second.is_drawn
     if any(small) or drawn:
         patched = find_patched(first.load_fine(), second.load_fine())
         if patched.score <= 0.5:
@@ -171,7 +171,7 @@ def weigh(overlap: Overlap) -> dict[str, float]:
     }
     if min(o.colours.colourful) > 6:
         signs["colours"] = _ramp(o.colours.chroma_correlation, 0.0, 0.5)
-        signs["nothing recoloured"] = _ramp(o.colours.recoloured, 0.04, 0.0)
+        signs["nothing recoloured"] = _ramp(o.colours.recoloured, 0.06, 0.0)
     if not o.inliers:  # no points say so, so everything else has to fit all the better
         signs["inliers"] = min(
             _ramp(o.agreeing, 0.8, 1.0), _ramp(o.colours.luma_correlation, 0.8, 1.0)
