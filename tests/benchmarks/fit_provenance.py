@@ -53,6 +53,8 @@ _FOREST = {
     "l2_regularization": 1.0, "max_features": 0.3,
 }  # fmt: skip
 _SEEDS = (0, 1)
+_CAMERA_QUALITY = 9.0  # tenths of the quality of an original that is finer than most copies
+_CAMERA_WEIGHT = 1.0  # further weight of its pairs with coarser copies: most originals are such
 _FALLING = (
     "forward.exceed", "forward.exceed_filtered", "forward.explained", "forward.chroma",
     "forward.fit", "forward.fit_filtered",
@@ -161,6 +163,10 @@ def fit(
 
     signs = dict(_SINGLE) | dict.fromkeys(_FALLING, -1)
     signs |= {name.replace("forward", "backward"): 1 for name in _FALLING}
+    weights = np.ones(len(there))
+    if {"first.quality", "second.quality"} <= set(names):
+        first, second = (there[:, names.index(f"{side}.quality")] for side in ("first", "second"))
+        weights += _CAMERA_WEIGHT * ((first >= _CAMERA_QUALITY) & (second > 0) & (second < first))
     x = np.concatenate([there, back])
     y = np.concatenate([np.ones(len(there)), np.zeros(len(back))])
     leaf = min(int(_FOREST["min_samples_leaf"]), max(1, len(x) // 20))
@@ -169,7 +175,7 @@ def fit(
             **(_FOREST | {"min_samples_leaf": leaf}),
             random_state=seed,
             monotonic_cst=[signs.get(name, 0) for name in names],
-        ).fit(x, y)
+        ).fit(x, y, np.tile(weights, 2))
         for seed in seeds
     ]
 
