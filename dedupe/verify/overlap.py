@@ -68,7 +68,7 @@ def measure(alignment: Alignment) -> Overlap | None:
     moved, firm = layers.displacement(3)
     firm = firm & _in_cells(clear, firm)
     nonrigid = smooth_part(moved, firm)
-    thing = _find_moved(moved, firm, max(1.0, alignment.blur / 1.6))
+    thing = find_moved(moved, firm, max(1.0, alignment.blur / 1.6))
     moved, firm = layers.displacement(9)
     lengths = np.hypot(moved[..., 0], moved[..., 1])[firm & _in_cells(clear, firm)]
     (share_outer, outer_framed), (share_inner, inner_framed) = (
@@ -103,17 +103,26 @@ def _find_clear(overlay: Array) -> Array:
     return np.asarray(cv2.dilate(overlay.astype(np.uint8), np.ones((15, 15), np.uint8)) == 0)
 
 
-def _find_moved(moved: Array, firm: Array, slack: float) -> int:
-    """Return the cells of the largest connected area that lies elsewhere.
+def find_moved(moved: Array, firm: Array, slack: float) -> int:
+    """Return the cells of the largest connected area that lies elsewhere, in one direction.
+
+    Cells count by the length of their summed unit displacements: those of a thing that moved agree,
+    those of blocks that an encoder left point anywhere.
 
     Args:
         moved: (rows, columns, 2) displacements, pixels.
         firm: (rows, columns) bool, cells with a displacement.
         slack: multiple of the least displacement, for pictures that are less sharp.
+
+    Returns:
+        From 0 to the number of cells; they are 8 pixels wide.
     """
-    far = (np.hypot(moved[..., 0], moved[..., 1]) > _MOVED * slack) & firm
-    count, _, boxes, _ = cv2.connectedComponentsWithStats(far.astype(np.uint8), connectivity=4)
-    return int(boxes[1:, cv2.CC_STAT_AREA].max()) if count > 1 else 0
+    length = np.hypot(moved[..., 0], moved[..., 1])
+    far = (length > _MOVED * slack) & firm
+    count, labels = cv2.connectedComponents(far.astype(np.uint8), connectivity=4)
+    units = [moved[far, axis] / length[far] for axis in (0, 1)]
+    sums = [np.bincount(labels[far], unit, minlength=count) for unit in units]
+    return int(np.hypot(*sums).max()) if count > 1 else 0
 
 
 def _in_cells(clear: Array, firm: Array) -> Array:

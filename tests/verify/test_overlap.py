@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from dedupe.verify.align import align_frames
 from dedupe.verify.features import Features
-from dedupe.verify.overlap import measure
+from dedupe.verify.overlap import find_moved, measure
 
 
 def count_moved(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> int:
@@ -38,3 +38,14 @@ def test_nothing_moves_in_a_noisy_copy() -> None:
     before = draw_texture()
     grain = np.random.default_rng(2).normal(0, 8, before.shape)
     assert count_moved(before, (before + grain).clip(0, 255).astype(np.uint8)) == 0
+
+
+def test_blocks_that_a_coarse_jpeg_leaves_did_not_move() -> None:
+    """An area moves in one direction; blocks of flattened texture point anywhere."""
+    cells = np.zeros((30, 40, 2), np.float32)
+    directions = np.random.default_rng(4).uniform(0, 2 * np.pi, (12, 12))
+    cells[5:17, 5:17] = np.stack([np.cos(directions), np.sin(directions)], axis=-1)
+    firm = np.ones((30, 40), bool)
+    assert find_moved(cells, firm, 1.0) < 30
+    cells[5:17, 5:17] = (0.8, 0.6)
+    assert find_moved(cells, firm, 1.0) == 144
