@@ -20,7 +20,10 @@ Side = Literal["first", "second", "unknown", "neither"]
 Bytes = NDArray[np.uint8]  # (N,)
 Pixels = NDArray[np.uint8]  # (H, W, 3)
 
-SHARED = 0.03  # least share of equal bytes before and behind the difference: headers are less
+SHARED = 0.03  # least share of equal bytes before and behind the difference
+_BEHIND = 64  # bytes; an encoder that wrote anything else writes none of them the same
+_BEFORE = 0.5  # share of the bytes, where the damage reaches the end
+_HEADER = 1024  # bytes: tables that an encoder writes before each picture are less
 _ERASED = (0x00, 0xFF)  # bytes of a block that was never written, or erased (flash memory)
 _ERASED_LEAST = 16  # bytes of an erased run that are evidence
 _RUNS = 8  # most runs of changed bytes in uncompressed pixels: a drawing changes more rows
@@ -63,6 +66,8 @@ def compare_bytes(first: bytes, second: bytes, *, uncompressed: bool) -> Side:
     erased = _is_erased(a[start:end]), _is_erased(b[start:end])
     if erased[0] != erased[1]:
         return "first" if erased[0] else "second"
+    if len(a) - end < _BEHIND and start < max(_BEFORE * len(a), _HEADER):
+        return "neither"  # two files of one length by chance, with the same header
     runs = int((np.diff(changed) > _GAP).sum()) + 1
     if uncompressed and runs > _RUNS and (runs > _MOST_RUNS or len(changed) > _SINGLE * runs):
         return "neither"

@@ -53,6 +53,17 @@ def test_equal_files_and_files_of_other_lengths_are_not_damaged() -> None:
     assert compare_bytes(data, data + b"x", uncompressed=False) == "neither"
 
 
+def test_files_of_one_length_by_chance_share_a_header_only() -> None:
+    photo = PHOTO.resize((80, 60))
+    first, second = (encode(p, "JPEG", quality=60) for p in (photo, photo.rotate(180)))
+    length = min(len(first), len(second))  # as if they were equal by chance
+    first, second = first[:length], second[:length]
+    header = first.index(b"\xff\xda")  # where the coded pixels begin
+    assert first[:header] == second[:header]
+    assert header > 0.2 * length
+    assert compare_bytes(first, second, uncompressed=False) == "neither"
+
+
 @pytest.mark.parametrize("container", ["JPEG", "WEBP", "GIF"])
 def test_a_caption_that_an_encoder_wrote_is_not_damage(container: str) -> None:
     captioned = PHOTO.copy()
