@@ -15,15 +15,13 @@ from dedupe.files.digest import digest_bytes
 from dedupe.index.protocol import Index
 from dedupe.provenance.damage import find_broken
 from dedupe.provenance.evidence import EVIDENCE_VERSION, WHOLE_FRAME, Evidence, compare, from_json
-from dedupe.provenance.rank import explain_score, rank_contents, score_pair
+from dedupe.provenance.rank import LARGER, explain_score, rank_contents, score_pair
 from dedupe.provenance.signs import sum_groups
 from dedupe.provenance.source import Source, read_source
 from dedupe.types import FrameMatrix, Photo
 
 BREAK_VERSION = 1001
 """Key of what `breaks_beside` remembers, among the versions of the evidence."""
-LARGER = 0.5
-"""Log-odds for each doubling of the pixels, of two files that share too few for evidence."""
 _HELD_PIXELS = 60_000_000  # decoded pixels that one group keeps in memory, 3 bytes each
 
 

@@ -23,6 +23,10 @@ hardly any program adds them. Small beside the pixels, which reach 10."""
 EDITED = {"editor": 1.0, "derived": 1.0, "other_thumbnail": 1.5}
 """Log-odds that a camera's file with these traces of an editor was made from a camera's file
 without. Nothing is known of a file without metadata: it may have lost them."""
+LARGER = 0.5
+"""Log-odds for each doubling of the pixels. A reduced copy that stays loses detail for good, an
+enlarged one takes space only; where the evidence is about even, as in smooth pictures, the larger
+file stays."""
 
 _OF_FILES = (*sorted(single.NAMES), *earlier.NAMES)
 _ALONE = ("quality", "jpeg")  # of a single file that count beside their difference
@@ -52,13 +56,14 @@ def score_pair(evidence: Evidence | None, first: Facts, second: Facts) -> float:
 
 
 def _weigh_metadata(evidence: Evidence | None, first: Facts, second: Facts) -> dict[str, float]:
-    """Return the log-odds of each difference of the metadata, by its name."""
+    """Return the log-odds of each difference of the metadata and the size, by its name."""
     parts = {"camera": CAMERA * (first.camera - second.camera)}
     parts["capture date"] = CAPTURED * (first.captured - second.captured)
     parts["GPS position"] = LOCATED * (first.located - second.located)
     if evidence is None:
         return parts
     a, b = evidence.first, evidence.second
+    parts["file.size"] = LARGER * (a["pixels"] - b["pixels"])  # log2 of the pixels
     parts["maker note"] = MAKER_NOTE * (a["maker_note"] - b["maker_note"])
     if first.camera and second.camera:
         parts |= {name: weight * (b[name] - a[name]) for name, weight in EDITED.items()}

@@ -7,7 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from pictures import NumpyEncoder, draw, save, write_encoder
+from drawings import draw_photo
+from pictures import NumpyEncoder, save, write_encoder
+from PIL import Image
 from typer.testing import CliRunner, Result
 
 from dedupe.cli import app
@@ -16,14 +18,18 @@ from dedupe.report import read_report
 Scan = Callable[..., Result]
 
 
+def photo(seed: int) -> Image.Image:
+    return Image.fromarray(draw_photo(seed, width=96, height=72))
+
+
 @pytest.fixture
 def scan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scan:
     """Scan `photos` into `r.csv` with the NumPy encoder and no second look."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("dedupe.encoder.choice.open_encoder", lambda *_, **__: NumpyEncoder())
     encoder = write_encoder(tmp_path / "encoder")
-    save(draw(1), tmp_path / "photos/cat.png")
-    save(draw(1), tmp_path / "photos/cat.jpg")
+    save(photo(1), tmp_path / "photos/cat.png")
+    save(photo(1), tmp_path / "photos/cat.jpg")
 
     def invoke(*arguments: str) -> Result:
         options = ["--encoder", str(encoder), "--no-index", "--no-verify", "--report", "r.csv"]
@@ -55,10 +61,10 @@ def test_without_an_earlier_report_everything_is_new(scan: Scan) -> None:
 
 def test_only_what_is_new_is_shown_and_everything_is_written(scan: Scan, tmp_path: Path) -> None:
     scan()
-    save(draw(1), tmp_path / "photos/cat 2.jpg", quality=60)
-    save(draw(2), tmp_path / "photos/dog.png")
-    save(draw(2), tmp_path / "photos/dog 1.jpg", quality=60)
-    save(draw(2), tmp_path / "photos/dog 2.jpg", quality=40)
+    save(photo(1), tmp_path / "photos/cat 2.jpg", quality=60)
+    save(photo(2), tmp_path / "photos/dog.png")
+    save(photo(2), tmp_path / "photos/dog 1.jpg", quality=60)
+    save(photo(2), tmp_path / "photos/dog 2.jpg", quality=40)
 
     result = scan("--new-only")
 

@@ -11,7 +11,8 @@ from photo_files import an_original, encode, reopen
 
 import dedupe.provenance.examiner as examiner_module
 from dedupe.index.embedding_index import EmbeddingIndex
-from dedupe.provenance.examiner import LARGER, Examination, Examiner
+from dedupe.provenance.examiner import Examination, Examiner
+from dedupe.provenance.rank import LARGER
 from dedupe.provenance.source import Source
 from dedupe.types import Photo
 

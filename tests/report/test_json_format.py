@@ -38,7 +38,7 @@ def test_the_json_holds_groups_skipped_files_and_statistics() -> None:
     relation |= {"sidecars": [], "evidence": {}}
     assert as_dict() == {
         "version": 1,
-        "generated_by": f"dedupe {version('dedupe')}",
+        "generated_by": f"dedupe {version('dedupe-images')}",
         "encoder": "e1",
         "threshold": 0.5,
         "groups": [
