@@ -7,6 +7,7 @@ Prints `embedded N` for each partition on stderr, and `done` on stdout.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import logging
 import os
@@ -30,7 +31,7 @@ def main(photos: str, store: str, report: str, victim: str = "none", partition: 
     ray = import_ray()
     cluster_utils: Any = importlib.import_module("ray.cluster_utils")
     head = {"num_cpus": 1, "object_store_memory": 100 << 20, "include_dashboard": False}
-    nodes = cluster_utils.Cluster(initialize_head=True, head_node_args=head)
+    nodes = _start_cluster(cluster_utils, head)
     other = nodes.add_node(num_cpus=1, object_store_memory=100 << 20)
     ray.init(nodes.address, log_to_driver=False, logging_level=logging.ERROR)
     kill: dict[str, Callable[[], object]] = {
@@ -59,6 +60,14 @@ def main(photos: str, store: str, report: str, victim: str = "none", partition: 
     finally:
         ray.shutdown()
         nodes.shutdown()
+
+
+def _start_cluster(cluster_utils: Any, head: dict[str, Any]) -> Any:
+    """Start the head; Ray gives its server 30 s, which a busy machine can exceed."""
+    for _ in range(2):
+        with contextlib.suppress(RuntimeError):
+            return cluster_utils.Cluster(initialize_head=True, head_node_args=head)
+    return cluster_utils.Cluster(initialize_head=True, head_node_args=head)
 
 
 def _kill_worker(node: Any) -> None:
