@@ -52,9 +52,11 @@ def test_two_nodes_lose_one_and_write_the_report_of_one_machine(
 
 
 def run(arguments: list[str]) -> subprocess.CompletedProcess[str]:
+    own = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
     return subprocess.run(
-        [sys.executable, *arguments], capture_output=True, text=True, timeout=TIMEOUT, check=False
-    )
+        [sys.executable, *arguments],
+        capture_output=True, text=True, timeout=TIMEOUT, check=False, env=own,
+    )  # fmt: skip
 
 
 def test_an_interrupted_scan_goes_on_from_its_parts(many: Path, tmp_path: Path) -> None:
