@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dedupe.distribution import install_hint
 from dedupe.embed import Embedded
 from dedupe.errors import ReportError, UsageError
 from dedupe.files.outputs import VECTORS_KIND, check_output
 from dedupe.files.paths import StrPath
 from dedupe.files.replace import replace_file
+from dedupe.report.table import import_arrow
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -33,10 +33,7 @@ def vectors_table(embedded: Embedded, encoder: str = "") -> pa.Table:
     Raises:
         ReportError: pyarrow is not installed.
     """
-    try:
-        import pyarrow as pa
-    except ImportError as error:
-        raise ReportError(f"tables need pyarrow: {install_hint('table')}") from error
+    pa = import_arrow()
     contents = embedded.contents
     raw = [os.fsencode(photo.path) for photos in contents.photos for photo in photos]
     counts = [len(photos) for photos in contents.photos]

@@ -34,7 +34,7 @@ def to_arrow(report: Report) -> pa.Table:
     Raises:
         ReportError: pyarrow is not installed.
     """
-    pa = _pyarrow()
+    pa = import_arrow()
     rows = list(rows_of(report))
     columns: dict[str, Any] = {}
     for field in fields(Row):
@@ -57,7 +57,7 @@ def parquet_lines(report: Report) -> Iterator[bytes]:
         ReportError: pyarrow is not installed.
         ValueError: a reader would reject the report.
     """
-    pa = _pyarrow()
+    pa = import_arrow()
     import pyarrow.parquet as pq
 
     sink = pa.BufferOutputStream()
@@ -72,7 +72,7 @@ def parse_parquet(data: bytes) -> Report:
         ValueError: it contradicts itself.
         ReportError: pyarrow is not installed.
     """
-    pa = _pyarrow()
+    pa = import_arrow()
     import pyarrow.parquet as pq
 
     try:
@@ -151,7 +151,8 @@ def _type(pa: Any, annotation: Any) -> Any:
     return {"int": pa.int64(), "float": pa.float64()}.get(str(annotation), pa.string())
 
 
-def _pyarrow() -> Any:
+def import_arrow() -> Any:
+    """Return the module `pyarrow`; raise ReportError if it is not installed."""
     try:
         import pyarrow as pa
     except ImportError as error:

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from dedupe.distribution import install_hint
 from dedupe.errors import InputError, one_line
 from dedupe.files.paths import StrPath
 
@@ -43,7 +44,7 @@ def _read_column(table: str, column: str) -> list[str]:
         import pyarrow.parquet as pq
     except ImportError as error:
         raise InputError(
-            f"cannot read the list of files {table}: pip install 'dedupe[table]'"
+            f"cannot read the list of files {table}: {install_hint('table')}"
         ) from error
     try:
         values: list[Any] = pq.read_table(table, columns=[column]).column(column).to_pylist()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from dedupe.distribution import install_hint
 from dedupe.errors import InputError
 from dedupe.types import Skipped
 from dedupe.walk import WalkRules, read_list, walk
@@ -44,6 +46,14 @@ def test_a_dash_reads_stdin(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_column_of_a_table_is_read(tmp_path: Path, values: list[str | bytes]) -> None:
     pq.write_table(pa.table({"path": values, "size": [1, 2]}), tmp_path / "files.parquet")
     assert read_list(tmp_path / "files.parquet:path") == ("a.jpg", "b.jpg")
+
+
+def test_a_column_without_pyarrow_is_an_error_that_names_the_extra(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(InputError, match=re.escape(install_hint("table"))):
+        read_list(tmp_path / "files.parquet:path")
 
 
 @pytest.mark.parametrize(
