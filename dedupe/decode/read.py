@@ -11,10 +11,9 @@ from collections.abc import Callable
 from typing import Literal
 
 from dedupe.files.remote import find_file, is_url, read_range
+from dedupe.files.trouble import NOT_REGULAR, READ_ERROR, SystemTrouble, name_trouble
 
-FileTrouble = Literal[
-    "vanished", "permission denied", "not a regular file", "file too large", "read error"
-]
+FileTrouble = Literal[SystemTrouble, "file too large"]
 PictureTrouble = Literal[
     "empty file", "not an image", "unsupported format", "truncated or broken", "too many pixels"
 ]
@@ -62,21 +61,17 @@ def read(
         with open(path, "rb", opener=lambda name, flags: os.open(name, flags | _NONBLOCK)) as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
-                raise Unreadable("not a regular file")
+                raise Unreadable(NOT_REGULAR)
             head = file.read(HEAD)
             check(head)
             _check_size(status.st_size, max_bytes)
             return head + file.read(status.st_size) if len(head) == HEAD else head
     except MemoryError as error:
         raise Unreadable("out of memory") from error
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise Unreadable("vanished") from error
-    except IsADirectoryError as error:
-        raise Unreadable("not a regular file") from error
-    except PermissionError as error:
-        raise Unreadable("permission denied") from error
     except OSError as error:
-        raise Unreadable("read error", error.strerror or str(error)) from error
+        reason = name_trouble(error)
+        detail = error.strerror or str(error) if reason == READ_ERROR else ""
+        raise Unreadable(reason, detail) from error
 
 
 def _read_object(url: str, check: Callable[[bytes], object], max_bytes: int) -> bytes:

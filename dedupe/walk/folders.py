@@ -7,18 +7,10 @@ import stat
 from dataclasses import dataclass
 
 from dedupe.errors import InputError
+from dedupe.files.trouble import NOT_REGULAR, VANISHED, name_trouble
 from dedupe.types import ImageFile, Skipped
-from dedupe.walk.rules import (
-    BROKEN_LINK,
-    DENIED,
-    NOT_REGULAR,
-    READ_ERROR,
-    UNREADABLE_FOLDER,
-    VANISHED,
-    Found,
-    Rules,
-    matches,
-)
+from dedupe.walk.listing import Listing
+from dedupe.walk.rules import BROKEN_LINK, UNREADABLE_FOLDER, Rules, matches
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +30,8 @@ class FolderSearch:
     into a folder is always the same one.
     """
 
-    def __init__(
-        self,
-        rules: Rules,
-        position: int,
-        root: str,
-        found: dict[tuple[int, int] | str, Found],
-        skipped: set[Skipped],
-    ) -> None:
-        self._found = found  # of all roots, added to here
-        self._skipped = skipped  # likewise
+    def __init__(self, rules: Rules, position: int, root: str, listing: Listing) -> None:
+        self._listing = listing  # of all roots, added to here
         self._rules = rules
         self._position = position
         self._root = root
@@ -78,17 +62,14 @@ class FolderSearch:
         """Take the root if it is a file; skip it if not."""
         try:
             status = os.stat(self._root)
-        except (FileNotFoundError, NotADirectoryError) as error:
-            self._skip(self._root, VANISHED, error)
         except OSError as error:
-            denied = isinstance(error, PermissionError)
-            self._skip(self._root, DENIED if denied else READ_ERROR, error)
+            self._listing.skip(self._root, name_trouble(error), error)
         else:
             self._device = status.st_dev
             if stat.S_ISREG(status.st_mode):
                 self._take_root(status)
             else:
-                self._skipped.add(Skipped(self._root, NOT_REGULAR))
+                self._listing.skip(self._root, NOT_REGULAR)
 
     def _take_root(self, status: os.stat_result) -> None:
         """Take the root, which is a file."""
@@ -106,9 +87,9 @@ class FolderSearch:
                 if self._enters(folder):
                     self._list(folder)
             except FileNotFoundError as error:
-                self._skip(folder.path, VANISHED, error)
+                self._listing.skip(folder.path, VANISHED, error)
             except OSError as error:
-                self._skip(folder.path, UNREADABLE_FOLDER, error)
+                self._listing.skip(folder.path, UNREADABLE_FOLDER, error)
 
     def _enters(self, folder: _Folder) -> bool:
         """Return whether a folder is listed: on the device of its root, and only once."""
@@ -153,7 +134,7 @@ class FolderSearch:
         """Add a file of an unsupported format to the skipped ones, unless a rule excludes it."""
         found = self._rules.find_unsupported(entry.name)
         if found and self._wants_file(entry.path, entry.stat()):
-            self._skipped.add(Skipped(entry.path, *found))
+            self._listing.skipped.add(Skipped(entry.path, *found))
 
     def _take(self, path: str, status: os.stat_result, *, linked: bool) -> None:
         """Add a file, unless a rule excludes it, or its inode has a better path."""
@@ -164,12 +145,9 @@ class FolderSearch:
             *(path, self._position, status.st_size, status.st_mtime_ns, device, inode),
             links=status.st_nlink,
         )
-        file = (linked, os.fsencode(path), image)
         # Some network file systems have no inode numbers: there each path is a file.
         identity = (device, inode) if inode else path
-        other = self._found.setdefault(identity, file)
-        if file[:2] < other[:2]:
-            self._found[identity] = file
+        self._listing.add(identity, (linked, os.fsencode(path), image))
 
     def _wants_file(self, path: str, status: os.stat_result) -> bool:
         if not stat.S_ISREG(status.st_mode):
@@ -183,13 +161,5 @@ class FolderSearch:
         excluded = matches(self._rules.exclude, self._place(entry.path))
         if excluded or not self._rules.is_image(entry.name):
             return
-        if entry.is_symlink():
-            self._skip(entry.path, BROKEN_LINK, error)
-        elif isinstance(error, FileNotFoundError):
-            self._skip(entry.path, VANISHED, error)
-        else:
-            denied = isinstance(error, PermissionError)
-            self._skip(entry.path, DENIED if denied else READ_ERROR, error)
-
-    def _skip(self, path: str, reason: str, error: OSError) -> None:
-        self._skipped.add(Skipped(path, reason, error.strerror or str(error)))
+        reason = BROKEN_LINK if entry.is_symlink() else name_trouble(error)
+        self._listing.skip(entry.path, reason, error)

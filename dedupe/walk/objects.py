@@ -7,32 +7,26 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from dedupe.files.remote import RemoteFile, find_file, list_files
+from dedupe.files.trouble import NOT_REGULAR, name_trouble
 from dedupe.types import ImageFile, Skipped
-from dedupe.walk.rules import DENIED, NOT_REGULAR, READ_ERROR, VANISHED, Found, Rules
+from dedupe.walk.listing import Listing
+from dedupe.walk.rules import Rules
 
 
 class ObjectSearch:
     """The walk below one URL. A `/` in the name of an object ends a folder; there are no links."""
 
-    def __init__(
-        self,
-        rules: Rules,
-        position: int,
-        root: str,
-        found: dict[tuple[int, int] | str, Found],
-        skipped: set[Skipped],
-    ) -> None:
+    def __init__(self, rules: Rules, position: int, root: str, listing: Listing) -> None:
         """Prepare to search.
 
         Args:
             rules: which objects are taken.
             position: of the root.
             root: its URL.
-            found: of all roots, added to here.
-            skipped: likewise.
+            listing: of all roots, added to here.
         """
         self._rules, self._position, self._root = rules, position, root
-        self._found, self._skipped = found, skipped
+        self._listing = listing
 
     def run(self) -> None:
         """List and take the objects; raise InputError if there is none at the root."""
@@ -52,14 +46,10 @@ class ObjectSearch:
         """Take the root if it is an object; skip it if not."""
         try:
             one = find_file(self._root)
-        except FileNotFoundError as error:
-            self._skip(VANISHED, error)
         except IsADirectoryError:
-            self._skipped.add(Skipped(self._root, NOT_REGULAR))
-        except PermissionError as error:
-            self._skip(DENIED, error)
+            self._listing.skip(self._root, NOT_REGULAR)
         except OSError as error:
-            self._skip(READ_ERROR, error)
+            self._listing.skip(self._root, name_trouble(error), error)
         else:
             self._take(one, one.url.rpartition("/")[2])
 
@@ -82,13 +72,10 @@ class ObjectSearch:
             if self._rules.is_image(name):
                 self._take(one, place)
             elif found and self._rules.takes_file(place, one.size):
-                self._skipped.add(Skipped(one.url, *found))
+                self._listing.skipped.add(Skipped(one.url, *found))
 
     def _take(self, one: RemoteFile, place: str) -> None:
         if not self._rules.takes_file(place, one.size):
             return
         image = ImageFile(one.url, self._position, one.size, one.mtime_ns, 0, one.version)
-        self._found.setdefault(one.url, (False, os.fsencode(one.url), image))
-
-    def _skip(self, reason: str, error: OSError) -> None:
-        self._skipped.add(Skipped(self._root, reason, error.strerror or str(error)))
+        self._listing.add(one.url, (False, os.fsencode(one.url), image))

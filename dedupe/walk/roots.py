@@ -14,8 +14,9 @@ from types import MappingProxyType
 from dedupe.files.remote import absolute, is_url
 from dedupe.types import ImageFile, Skipped
 from dedupe.walk.folders import FolderSearch
+from dedupe.walk.listing import Found, Listing
 from dedupe.walk.objects import ObjectSearch
-from dedupe.walk.rules import Found, Rules, WalkRules, compile_rules
+from dedupe.walk.rules import Rules, WalkRules, compile_rules
 
 _NOTHING: Mapping[str, tuple[str, str]] = MappingProxyType({})
 
@@ -65,28 +66,25 @@ def walk(
         InputError: a root does not exist, cannot be read, or is neither file nor folder.
     """
     compiled = compile_rules(rules, extensions, sidecars, unsupported)
-    found: dict[tuple[int, int] | str, Found] = {}
-    skipped: set[Skipped] = set()
+    listing = Listing()
     for position, root in enumerate(map(absolute, roots)):
-        _search(compiled, position, root, found, skipped).run()
+        _search(compiled, position, root, listing).run()
     for path in map(absolute, listed):
-        _search(compiled, len(roots), path, found, skipped).take_listed()
+        _search(compiled, len(roots), path, listing).take_listed()
     return Walked(
-        files=tuple(file for _, _, file in sorted(found.values(), key=_path_bytes)),
-        skipped=tuple(sorted(skipped, key=lambda skip: (os.fsencode(skip.path), skip.reason))),
+        files=tuple(file for _, _, file in sorted(listing.files.values(), key=_path_bytes)),
+        skipped=tuple(
+            sorted(listing.skipped, key=lambda skip: (os.fsencode(skip.path), skip.reason))
+        ),
     )
 
 
 def _search(
-    rules: Rules,
-    position: int,
-    root: str,
-    found: dict[tuple[int, int] | str, Found],
-    skipped: set[Skipped],
+    rules: Rules, position: int, root: str, listing: Listing
 ) -> FolderSearch | ObjectSearch:
     """Return the search of a root, which is an absolute path or a URL."""
     kind = ObjectSearch if is_url(root) else FolderSearch
-    return kind(rules, position, root, found, skipped)
+    return kind(rules, position, root, listing)
 
 
 def _path_bytes(found: Found) -> bytes:

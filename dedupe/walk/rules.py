@@ -10,17 +10,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from dedupe.setting import Checked, option
-from dedupe.types import ImageFile
 
 UNREADABLE_FOLDER = "unreadable folder"
-VANISHED = "vanished"
-DENIED = "permission denied"
-READ_ERROR = "read error"
 BROKEN_LINK = "broken link"
-NOT_REGULAR = "not a regular file"
-
-Found = tuple[bool, bytes, ImageFile]
-"""Whether it lies behind a symlink, its path in bytes, the file. The first of an inode is kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
