@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -24,7 +24,6 @@ from dedupe.search.exact import NearestRows, Neighbours, Rows, Vectors
 from dedupe.search.ivf import InvertedFile, count_cells, measure_gaps, train
 from dedupe.search.limits import SearchLimits
 from dedupe.search.search import Space
-from dedupe.types import Progress, no_progress
 
 _PART = 1 << 14  # rows that a task searches in cells
 _ASSIGNED = 1 << 16  # rows that a task assigns to cells, 32 MB
@@ -37,25 +36,18 @@ class ClusterSpace(Space):
     cluster: Cluster
     kept: dict[str, Any] = field(default_factory=dict)  # references to vectors on the nodes
 
-    def search(
+    def find_parts(
         self,
         rows: Rows,
-        cells: InvertedFile | None = None,
-        *,
-        skip: NDArray[np.bool_] | None = None,
-        drop_dense: bool = True,
-        on_progress: Progress = no_progress,
-    ) -> list[Neighbours]:
-        """Return the neighbours of some rows, see `Space.search`."""
+        cells: InvertedFile | None,
+        skip: NDArray[np.bool_] | None,
+        drop_dense: bool,
+    ) -> Generator[tuple[int, Neighbours]]:
+        """Yield how many of the rows a task searched, and their neighbours."""
         if cells is None:
-            found = self._search_all(rows, skip, drop_dense)
+            yield from self._search_all(rows, skip, drop_dense)
         else:
-            found = self._search_cells(rows, cells, skip, drop_dense)
-        parts = []
-        for count, part in found:
-            on_progress("search", count, len(self.vectors))
-            parts.append(part)
-        return parts
+            yield from self._search_cells(rows, cells, skip, drop_dense)
 
     def _search_all(
         self, rows: Rows, skip: NDArray[np.bool_] | None, drop_dense: bool

@@ -7,7 +7,7 @@ numbers of rows are compared within the nearest cells of an inverted file, with 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 
@@ -141,6 +141,25 @@ class Space:
             drop_dense: list no neighbours of rows in dense neighbourhoods.
             on_progress: called as ("search", rows of a finished block, N).
         """
+        parts: list[Neighbours] = []
+        # The same products in any number of threads, none of which outlives this call:
+        with (
+            threadpool_limits(1, user_api="blas"),
+            closing(self.find_parts(rows, cells, skip, drop_dense)) as found,
+        ):
+            for count, part in found:
+                on_progress("search", count, len(self.vectors))
+                parts.append(part)
+        return parts
+
+    def find_parts(
+        self,
+        rows: Rows,
+        cells: InvertedFile | None,
+        skip: NDArray[np.bool_] | None,
+        drop_dense: bool,
+    ) -> Generator[tuple[int, Neighbours]]:
+        """Yield how many of the rows a part has, and their neighbours; see `search`."""
         size = self.block
         if cells:  # a cell is best compared with many rows at a time, as far as memory allows
             size = max(size, min(_VISITS // cells.probes, _LARGEST_BLOCK))
@@ -152,14 +171,8 @@ class Space:
                 nearest.compare(positions, others if skip is None else others[~skip[others]])
             return nearest.finish(self.rank)
 
-        parts: list[Neighbours] = []
-        found = map_threads(search_block, blocks, workers=self.workers)  # none outlives this call
-        # The same products in any number of threads:
-        with threadpool_limits(1, user_api="blas"), closing(found):
-            for part in found:
-                on_progress("search", len(blocks[len(parts)]), len(self.vectors))
-                parts.append(part)
-        return parts
+        with closing(map_threads(search_block, blocks, workers=self.workers)) as found:
+            yield from zip(map(len, blocks), found, strict=True)
 
     def _visits(self, rows: Rows, cells: InvertedFile | None) -> Iterable[tuple[Rows, Rows]]:
         """Yield (P,) positions in `rows`, and the (O,) rows to compare them with."""
