@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from dedupe.search.exact import NearestRows, Neighbours, Rows, Vectors
-from dedupe.search.ivf import measure_gaps, smallest, train
+from dedupe.search.ivf import group_by_cell, measure_gaps, smallest, train
 from dedupe.search.limits import SearchLimits
 
 _OVERSIZE = 8  # times the mean: a larger cell is split
@@ -87,15 +87,11 @@ def _search(search: CellSearch, queries: Rows, near: NDArray[np.int32]) -> Neigh
     nearest = NearestRows(
         vectors, np.searchsorted(rows, queries), search.limits, drop_dense=search.drop_dense
     )
-    flat = near.ravel()
-    by_cell = np.argsort(flat, kind="stable")
-    starts = np.searchsorted(flat[by_cell], needed)
-    ends = np.append(starts[1:], len(flat))
-    for at, (start, end) in enumerate(zip(starts.tolist(), ends.tolist(), strict=True)):
+    for at, (_, positions) in enumerate(group_by_cell(near)):
         others = place[bounds[at] : bounds[at + 1]]
         if search.skip is not None:
             others = others[~_contains(search.skip, rows[others])]
-        nearest.compare(by_cell[start:end] // near.shape[1], others)
+        nearest.compare(positions, others)
     found = nearest.finish(rank)
     return Neighbours(
         rows[found.row], rows[found.other], found.distance, rows[found.truncated], rows[found.dense]
@@ -162,7 +158,7 @@ def plan_parts(centroids: Vectors, sizes: Rows, largest: int) -> list[CellPart]:
 
 def _order_cells(centroids: Vectors) -> Rows:
     """Return (C,) cells so that near ones follow each other: their parts probe the same cells."""
-    if len(centroids) < 64:
+    if len(centroids) < _FEW:
         return np.arange(len(centroids))
     leaders = train(centroids, round(len(centroids) ** 0.5))
     label = np.concatenate([tile.argmin(axis=1) for tile in measure_gaps(centroids, leaders)])

@@ -41,7 +41,6 @@ class InvertedFile:
         self.centroids = centroids
         self.count = len(centroids)  # C
         self.probes = self.count  # cells that a row is compared with
-        self._norms = np.sum(self.centroids**2, axis=1)  # (C,)
         if own is None:
             own = np.concatenate([gaps.argmin(axis=1) for gaps in measure_gaps(vectors, centroids)])
         self._own = own.astype(np.int32)  # (N,)
@@ -61,13 +60,9 @@ class InvertedFile:
         Yields:
             (P,) positions in `rows`, and the (M,) rows of the cell.
         """
-        near = np.concatenate([smallest(gaps, self.probes) for gaps in self._gaps(rows)])
-        cells, width = near.ravel(), near.shape[1]  # (Q * P,)
-        order = np.argsort(cells, kind="stable")
-        positions = order // width
-        bounds = np.searchsorted(cells[order], np.arange(self.count + 1))
-        for cell in np.flatnonzero(np.diff(bounds)).tolist():
-            yield positions[bounds[cell] : bounds[cell + 1]], self.members(cell)
+        near = np.concatenate([smallest(gaps, self.probes) for gaps in self._gaps(rows)])  # (Q, P)
+        for cell, positions in group_by_cell(near):
+            yield positions, self.members(cell)
 
     def choose_probes(self, row: Rows, other: Rows, share: float) -> int:
         """Return how many cells to probe, so that rows find a share of their pairs on average.
@@ -104,9 +99,7 @@ class InvertedFile:
 
     def _gaps(self, rows: Rows) -> Iterator[Vectors]:
         """Yield (tile, C) squared distances of (Q,) rows to the centroids, less 1, tile by tile."""
-        for start in range(0, len(rows), _TILE):
-            some = self._vectors[rows[start : start + _TILE]]
-            yield self._norms - 2 * (some @ self.centroids.T)
+        return measure_gaps(self._vectors, self.centroids, rows)
 
 
 def count_cells(vectors: int) -> int:
@@ -114,11 +107,36 @@ def count_cells(vectors: int) -> int:
     return max(1, min(round(4 * math.sqrt(vectors)), vectors // 2))
 
 
-def measure_gaps(vectors: Vectors, centroids: Vectors) -> Iterator[Vectors]:
-    """Yield (tile, C) squared distances of (Q, D) vectors to (C, D) centroids, less 1."""
-    norms = np.sum(centroids**2, axis=1)
-    for start in range(0, len(vectors), _TILE):
-        yield norms - 2 * (vectors[start : start + _TILE] @ centroids.T)
+def measure_gaps(
+    vectors: Vectors, centroids: Vectors, rows: Rows | None = None
+) -> Iterator[Vectors]:
+    """Yield squared distances of vectors to centroids, less 1, a tile of vectors at a time.
+
+    Args:
+        vectors: (N, D) float32, each of norm 1.
+        centroids: (C, D).
+        rows: (Q,) the vectors to measure; None for all.
+
+    Yields:
+        (tile, C).
+    """
+    norms = np.sum(centroids**2, axis=1)  # (C,)
+    for start in range(0, len(vectors if rows is None else rows), _TILE):
+        tile = slice(start, start + _TILE)
+        some = vectors[tile] if rows is None else vectors[rows[tile]]
+        yield norms - 2 * (some @ centroids.T)
+
+
+def group_by_cell(near: NDArray[np.int32]) -> Iterator[tuple[int, Rows]]:
+    """Yield each cell of (Q, P) cells, ascending, and the positions in Q that have it.
+
+    Args:
+        near: the cells of each of Q rows, at least one row.
+    """
+    cells, width = near.ravel(), near.shape[1]  # (Q * P,)
+    order = np.argsort(cells, kind="stable")
+    found, starts = np.unique(cells[order], return_index=True)
+    yield from zip(found.tolist(), np.split(order // width, starts[1:]), strict=True)
 
 
 def weigh_rows(row: Rows) -> NDArray[np.float64]:
