@@ -29,9 +29,7 @@ _SETTINGS = {
     "RAY_BACKEND_LOG_LEVEL": "fatal",  # what fails is raised; retries are not for the terminal
 }
 _AHEAD = 4  # tasks for each core that are submitted before the oldest one is finished
-_STORE_BYTES = (
-    1 << 30
-)  # shared memory of a local cluster; batches and vectors that do not fit spill
+_STORE_BYTES = 1 << 30  # shared memory of a local cluster; what does not fit spills to disk
 
 
 class Cluster:

@@ -31,9 +31,7 @@ class RemoteFile:
     url: str
     size: int  # bytes
     mtime_ns: int  # nanoseconds since the epoch; 0 if the store has no times
-    version: (
-        int  # 60 bits that change with the content, from the store's own mark; 0 if it has none
-    )
+    version: int  # 60 bits of the store's own mark of the content; 0 if it has none
 
 
 def is_url(path: str | os.PathLike[str]) -> bool:
