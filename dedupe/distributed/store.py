@@ -6,9 +6,7 @@ them. Its name depends on these files only, so that a task that is run again wri
 
 from __future__ import annotations
 
-import dataclasses
 import functools
-import json
 import os
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,7 +22,8 @@ from dedupe.errors import DedupeWarning, one_line
 from dedupe.files.digest import digest_bytes
 from dedupe.files.paths import StrPath
 from dedupe.index.embedding_index import Content
-from dedupe.types import Facts, ImageFile
+from dedupe.index.rows import format_facts, parse_facts
+from dedupe.types import ImageFile
 
 _ROWS = 32  # in a row group: a thumbnail is read with 31 others, 160 kB
 _HELD = 256  # row groups of thumbnails that a worker keeps, 40 MB
@@ -147,7 +146,7 @@ def _to_table(seen: Sequence[tuple[ImageFile, Content]]) -> Any:
             "height": pa.array([c.height for c in contents], pa.int64()),
             "format": pa.array([c.format for c in contents], pa.string()),
             "detail": pa.array([float(c.detail) for c in contents], pa.float64()),
-            "facts": pa.array([json.dumps(dataclasses.asdict(c.facts)) for c in contents]),
+            "facts": pa.array([format_facts(c.facts) for c in contents]),
             "vector": pa.array([c.vector.tobytes() for c in contents], pa.binary()),
             "panels": pa.array([c.panels for c in contents], pa.binary()),
             "thumbnail": pa.array([c.thumbnail for c in contents], pa.binary()),
@@ -164,16 +163,11 @@ def _add(parts: Parts, table: Any, place: Place) -> None:
             parts.contents[digest] = Content(
                 *(digest, row["width"], row["height"], row["format"], row["detail"]),
                 np.frombuffer(row["vector"], np.float32),
-                _parse_facts(row["facts"]),
+                parse_facts(row["facts"]),
                 panels=row["panels"],
             )
             parts.places[digest] = place
         parts.files[state] = digest
-
-
-@functools.lru_cache(maxsize=1024)  # nearly all photos have the same few facts
-def _parse_facts(text: str) -> Facts:
-    return Facts(**json.loads(text))
 
 
 def default_folder(index: Path) -> str:

@@ -69,7 +69,7 @@ def format_state(file: ImageFile) -> tuple[int, int, str]:
 
 def format_content(content: Content, key: str) -> Row:
     """Return the row of a content."""
-    facts = json.dumps(dataclasses.asdict(content.facts))
+    facts = format_facts(content.facts)
     row = (
         *(content.digest, key, content.width, content.height),
         *(content.format, float(content.detail), facts),
@@ -85,9 +85,20 @@ def parse_content(key: str, *row: Any) -> Content:
     return Content(
         *(digest, width, height, form, detail),
         np.frombuffer(vector, np.float32),
-        _parse_facts(facts),
+        parse_facts(facts),
         panels=panels,
     )
+
+
+def format_facts(facts: Facts) -> str:
+    """Return facts as JSON."""
+    return json.dumps(dataclasses.asdict(facts))
+
+
+@functools.lru_cache(maxsize=1024)  # nearly all photos have the same few facts
+def parse_facts(text: str) -> Facts:
+    """Return the facts that `format_facts` was given."""
+    return Facts(**json.loads(text))
 
 
 def join_panels(boxes: NDArray[np.float32], vectors: NDArray[np.float32]) -> bytes:
@@ -173,8 +184,3 @@ def checksum(blob: bytes, *values: object) -> int:
 def _check(crc: int, blob: bytes, *values: object) -> None:
     if checksum(blob, *values) != crc:
         raise ValueError("a row fails its checksum")
-
-
-@functools.lru_cache(maxsize=1024)  # nearly all photos have the same few facts
-def _parse_facts(text: str) -> Facts:
-    return Facts(**json.loads(text))
