@@ -18,8 +18,8 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from dedupe.errors import ApplyError, LockedError, UsageError
-from dedupe.files.outputs import is_lock
+from dedupe.errors import ApplyError, LockedError
+from dedupe.files.outputs import foreign_file, is_lock
 
 if sys.platform == "win32":
     import msvcrt
@@ -69,10 +69,7 @@ def _check_content(descriptor: int, path: Path) -> None:
     """Reject a file that is no lock: it is about to be truncated."""
     regular = stat.S_ISREG(os.fstat(descriptor).st_mode)
     if not regular or not is_lock(os.read(descriptor, 4096)):
-        raise UsageError(
-            f"cannot write the lock {path}: it holds a file that is no lock of dedupe; "
-            "choose another name, or move that file away"
-        )
+        raise foreign_file(str(path), "lock")
 
 
 def _take_within(descriptor: int, patience_s: float) -> bool:

@@ -97,10 +97,7 @@ def _check_object(url: str, kind: OutputKind) -> None:
     except (OSError, InputError) as error:
         raise ReportError(f"cannot write the {kind} {url}: {error}") from error
     if content and not _IS_OURS[kind](content):
-        raise UsageError(
-            f"cannot write the {kind} {url}: it holds a file that is no {kind} of dedupe; "
-            "choose another name, or move that file away"
-        )
+        raise foreign_file(url, kind)
 
 
 def _parts(path: str, kind: OutputKind) -> list[tuple[str, Callable[[bytes], bool]]]:
@@ -127,10 +124,15 @@ def _check_part(path: str, kind: OutputKind, is_ours: Callable[[bytes], bool]) -
     except OSError as error:
         raise ReportError(f"cannot write the {kind} {path}: {error.strerror}") from error
     if content and not is_ours(content):
-        raise UsageError(
-            f"cannot write the {kind} {path}: it holds a file that is no {kind} of dedupe; "
-            "choose another name, or move that file away"
-        )
+        raise foreign_file(path, kind)
+
+
+def foreign_file(path: str, kind: OutputKind) -> UsageError:
+    """Return the error for a path with a file that dedupe did not write."""
+    return UsageError(
+        f"cannot write the {kind} {path}: it holds a file that is no {kind} of dedupe; "
+        "choose another name, or move that file away"
+    )
 
 
 def _check_folder(path: str, kind: OutputKind) -> None:
