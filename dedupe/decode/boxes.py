@@ -1,4 +1,4 @@
-"""Find the top-level boxes of a HEIF or AVIF file (ISO/IEC 14496-12, 4.2)."""
+"""Find the boxes of one level of a HEIF, AVIF or MP4 file (ISO/IEC 14496-12, 4.2)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ def find_boxes(data: bytes, kind: bytes) -> Iterator[tuple[int, int]]:
     """Yield start and end of the content of each box of a kind; stop at a broken one.
 
     Args:
-        data: content of a file.
+        data: content of a file, or of a box that holds boxes.
         kind: four bytes, such as b"mdat".
     """
     at = 0

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
+
+from dedupe.decode.boxes import find_boxes
 
 LONGEST = 4.5
 """Seconds of a live movie, at most. One of Apple has 1.5 s before and after the shutter; other
@@ -54,7 +55,7 @@ def read_movie(path: str) -> Movie | None:
             index = _find_box(file, b"moov")
     except OSError:
         return None
-    header = _cut_box(index, b"mvhd")
+    header = next((index[start:end] for start, end in find_boxes(index, b"mvhd")), b"")
     if len(header) < 20:
         return None
     times = (20, 24, 32) if header[0] == 1 else (12, 16, 20)  # version 1 has times of 64 bits
@@ -87,24 +88,6 @@ def _find_box(file: BinaryIO, kind: bytes) -> bytes:
             return file.read(min(size - start, _MOST_MOOV))
         at += size
     return b""
-
-
-def _cut_box(data: bytes, kind: bytes) -> bytes:
-    """Return the content of the first box of a kind in the content of another one."""
-    for at, size in _list_boxes(data):
-        if data[at + 4 : at + 8] == kind:
-            return data[at + 8 : at + size]
-    return b""
-
-
-def _list_boxes(data: bytes) -> Iterator[tuple[int, int]]:
-    at = 0
-    while at + 8 <= len(data):
-        size = int.from_bytes(data[at : at + 4], "big")
-        if size < 8:
-            return
-        yield at, size
-        at += size
 
 
 def _read_names(photo: str) -> frozenset[bytes]:
