@@ -8,14 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dedupe.types import FrameMatrix, Verdict
 from dedupe.verify.align import Alignment, align_frames, align_points
-from dedupe.verify.features import Features
+from dedupe.verify.features import Array, Features
+from dedupe.verify.fine import to_pixels
 from dedupe.verify.judge import (
     NOT_A_COPY,
     Comparison,
@@ -205,14 +204,8 @@ def compare(first: Features, second: Features) -> Verdict:
 
 def _map_frames(alignment: Alignment, first: Features) -> FrameMatrix:
     """Return the map from the frame of the second picture to that of the first."""
-    outer, inner = (_to_pixels(picture) for picture in (alignment.outer, alignment.inner))
-    matrix = np.linalg.inv(inner) @ alignment.square @ outer
+    outer, inner = (to_pixels(picture.grey) for picture in (alignment.outer, alignment.inner))
+    matrix: Array = np.linalg.inv(inner) @ alignment.square @ outer
     if alignment.outer is first:  # so far the map leads from the outer to the inner picture
         matrix = np.linalg.inv(matrix)
     return tuple((matrix / matrix[2, 2]).ravel().tolist())
-
-
-def _to_pixels(picture: Features) -> NDArray[Any]:
-    """Return the (3, 3) matrix from a frame, x and y in [0, 1], to pixels at the working size."""
-    height, width = picture.grey.shape
-    return np.array([[width, 0, -0.5], [0, height, -0.5], [0, 0, 1]], np.float64)

@@ -75,7 +75,7 @@ def order_pair(
     The other picture is reduced first if a warp would skip its pixels. The map leads from pixels
     of the less resolved picture to pixels of the other one.
     """
-    onto_first = _to_pixels(first) @ np.reshape(matrix, (3, 3)) @ np.linalg.inv(_to_pixels(second))
+    onto_first = to_pixels(first) @ np.reshape(matrix, (3, 3)) @ np.linalg.inv(to_pixels(second))
     zoom = _zoom(onto_first)
     swapped = zoom > 1 or (zoom == 1 and first.tobytes() > second.tobytes())
     base, other = (second, first) if swapped else (first, second)
@@ -85,13 +85,17 @@ def order_pair(
         height, width = other.shape[:2]
         size = (max(1, round(width / scale)), max(1, round(height / scale)))
         small = np.asarray(cv2.resize(other, size, interpolation=cv2.INTER_AREA), np.uint8)
-        square = _to_pixels(small) @ np.linalg.inv(_to_pixels(other)) @ square
+        square = to_pixels(small) @ np.linalg.inv(to_pixels(other)) @ square
         other = small
     return base, other, square, swapped
 
 
-def _to_pixels(picture: Pixels) -> Square:
-    """Return the (3, 3) matrix from a frame, x and y in [0, 1], to pixels."""
+def to_pixels(picture: Pixels) -> Square:
+    """Return the (3, 3) matrix from a frame, x and y in [0, 1], to pixels.
+
+    Args:
+        picture: (H, W, 3) RGB or (H, W) grey; only its size is read.
+    """
     height, width = picture.shape[:2]
     return np.array([[width, 0, -0.5], [0, height, -0.5], [0, 0, 1]], np.float64)
 
