@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from dedupe.types import FrameMatrix
 from dedupe.verify.features import Array
 from dedupe.verify.fine import Pixels, order_pair, warp
+from dedupe.verify.strokes import exceed
 
 SMALL_SIDE = 130
 """Longer side up to which a picture is compared pixel by pixel, pixels."""
@@ -36,7 +37,6 @@ _HUE_PIXELS = 24
 _COLOURFUL = 6.0  # spread of the colours below which a picture counts as grey, levels
 
 _AREA = (5, 5)
-_RING = np.ones((3, 3), np.uint8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +84,8 @@ def _compare(first: Pixels, second: Pixels, matrix: FrameMatrix) -> Residual:
         colours = [np.zeros_like(colours[0])] * 2  # a grey copy
     return Residual(
         light=int(((change > _LIGHT) & mask).sum()),
-        edge=int(((_exceed(a[..., 0], b[..., 0]) > _EDGE) & mask).sum()),
-        hue=int(((_exceed(*colours).max(axis=2) > _HUE) & mask).sum()),
+        edge=int(((_exceed_both_ways(a[..., 0], b[..., 0]) > _EDGE) & mask).sum()),
+        hue=int(((_exceed_both_ways(*colours).max(axis=2) > _HUE) & mask).sum()),
     )
 
 
@@ -100,7 +100,7 @@ def _split(rgb: Array) -> Array:
     return np.asarray(cv2.cvtColor(np.clip(rgb, 0, 255) / 255, cv2.COLOR_RGB2YCrCb) * 255)
 
 
-def _exceed(a: Array, b: Array) -> Array:
+def _exceed_both_ways(a: Array, b: Array) -> Array:
     """Return how far each value lies outside the range around it in the other, both ways.
 
     Args:
@@ -110,12 +110,7 @@ def _exceed(a: Array, b: Array) -> Array:
     Returns:
         Of the shape of `a`, >= 0: the smaller of both ways.
     """
-
-    def outside(values: Array, others: Array) -> Array:  # (H, W) or (H, W, C), >= 0
-        low, high = cv2.erode(others, _RING), cv2.dilate(others, _RING)
-        return np.maximum(np.maximum(values - high, low - values), 0)
-
-    return np.minimum(outside(a, b), outside(b, a))
+    return np.minimum(exceed(a, b), exceed(b, a))
 
 
 def _match_tones(a: Array, b: Array, mask: NDArray[np.bool_]) -> Array:

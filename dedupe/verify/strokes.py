@@ -83,7 +83,7 @@ class _Strokes:
             other: as many rows and columns of `b`.
         """
         a, b, bound = self.a[at], self.b[other], self.bound[at]
-        stroke_a, stroke_b = _exceed(a, b) > bound, _exceed(b, a) > bound
+        stroke_a, stroke_b = exceed(a, b) > bound, exceed(b, a) > bound
         paper_b = (b < self.high[0][at] + bound) & (b > self.low[0][at] - bound)
         paper_a = (a < self.high[1][other] + bound) & (a > self.low[1][other] - bound)
         mask = self.mask[at]
@@ -107,12 +107,12 @@ class _Strokes:
         return all(only[inner].any() for only in self.find(at, other))
 
 
-def _exceed(values: Array, others: Array) -> Array:
+def exceed(values: Array, others: Array) -> Array:
     """Return how far each value lies outside the range of the 3 x 3 others around it, >= 0.
 
     Args:
-        values: (H, W) float32 levels.
-        others: (H, W) float32 levels.
+        values: (H, W) or (H, W, C) float32 levels.
+        others: of the shape of `values`.
     """
     low, high = cv2.erode(others, _RING), cv2.dilate(others, _RING)
     return np.asarray(np.maximum(np.maximum(values - high, low - values), 0))
