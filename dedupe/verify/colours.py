@@ -44,7 +44,7 @@ def compare_colours(first: Array, second: Array, shared: NDArray[np.bool_]) -> C
     a, b = (p[shared].astype(np.float64) for p in (first, second))  # (N, 3)
     if len(a) < 16:
         return Colours()
-    hues = [_opponents(p) - _opponents(p).mean(axis=0) for p in (a, b)]
+    hues = [opponents(p) - opponents(p).mean(axis=0) for p in (a, b)]
     spread = [float(np.sqrt((h * h).mean())) for h in hues]
     colourful = [_spread_colours(h, p) for h, p in zip(hues, (a, b), strict=True)]
     grey = [p.mean(axis=1) for p in (a, b)]
@@ -86,7 +86,7 @@ def _find_recoloured(first: Array, second: Array, shared: NDArray[np.bool_]) -> 
         shared: (H, W) bool, pixels that are compared.
     """
     a, b = (p[shared].astype(np.float64) for p in (first, second))
-    before, after, there = (_opponents(p) for p in (a, match_tones(a, b), b))
+    before, after, there = (opponents(p) for p in (a, match_tones(a, b), b))
     change = np.hypot(*(after - there).T)
     strength = [np.hypot(*hue.T) for hue in (before, after, there)]
     angle = np.maximum(
@@ -125,23 +125,23 @@ def _compare_outline(picture: Array, outline: NDArray[np.bool_], rest: NDArray[n
     return float(edges[outline].mean() / max(1.0, float(edges[rest].mean())))
 
 
-def _spread_colours(opponents: Array, rgb: Array) -> float:
+def _spread_colours(hues: Array, rgb: Array) -> float:
     """Return the spread of the colours; of a toned grey picture, what the tone does not explain.
 
     In a sepia or duotone picture both colour differences are linear in the brightness.
 
     Args:
-        opponents: (N, 2) float64 colour differences, each of mean 0.
+        hues: (N, 2) float64 colour differences, each of mean 0.
         rgb: (N, 3) float64 levels of the same pixels.
     """
-    spread = float(np.sqrt((opponents * opponents).mean()))
+    spread = float(np.sqrt((hues * hues).mean()))
     light = rgb.mean(axis=1) - rgb.mean()
-    slope = light @ opponents / max(float(light @ light), 1e-6)
-    rest = opponents - light[:, None] * slope
+    slope = light @ hues / max(float(light @ light), 1e-6)
+    rest = hues - light[:, None] * slope
     rest_spread = float(np.sqrt((rest * rest).mean()))
     return rest_spread if rest_spread < _TONED * spread else spread
 
 
-def _opponents(rgb: Array) -> Array:
-    """Return red minus green and yellow minus blue of (N, 3) float64 levels, (N, 2)."""
+def opponents(rgb: Array) -> Array:
+    """Return red minus green and yellow minus blue of (N, 3) float levels, (N, 2)."""
     return np.stack([rgb[:, 0] - rgb[:, 1], rgb[:, :2].mean(axis=1) - rgb[:, 2]], axis=1)

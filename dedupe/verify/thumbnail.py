@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from dedupe.decode.thumbnail import read_thumbnail
 from dedupe.types import Verdict
-from dedupe.verify.colours import match_tones
+from dedupe.verify.colours import match_tones, opponents
 from dedupe.verify.features import Array
 from dedupe.verify.layers import Layers, outline, smooth_part
 from dedupe.verify.sketch import Sketch, draw_sketch, have_common_part
@@ -222,7 +222,7 @@ def _predict(a: Array, b: Array) -> Array:
 
 def _has_same_colours(first: Thumbnail, second: Thumbnail) -> bool:
     """Return whether the colours correlate and no place has another one; or one has no colours."""
-    hues = [_opponents(picture.colour) for picture in (first, second)]
+    hues = [_find_hues(picture.colour) for picture in (first, second)]
     spread = [float(np.sqrt((hue * hue).mean())) for hue in hues]
     if min(spread) < _COLOURFUL:
         return True
@@ -233,11 +233,10 @@ def _has_same_colours(first: Thumbnail, second: Thumbnail) -> bool:
     return bool(np.count_nonzero(change > _OTHER) <= _CHANGED)
 
 
-def _opponents(colour: Array) -> Array:
+def _find_hues(colour: Array) -> Array:
     """Return the two colour differences of (16, 16, 3) RGB, (256, 2) float32 of mean 0."""
-    rgb = colour.reshape(-1, 3).astype(np.float32)
-    pairs = np.stack([rgb[:, 0] - rgb[:, 1], rgb[:, :2].mean(axis=1) - rgb[:, 2]], axis=1)
-    return np.asarray(pairs - pairs.mean(axis=0))
+    hues = opponents(colour.reshape(-1, 3).astype(np.float32))
+    return np.asarray(hues - hues.mean(axis=0))
 
 
 def _map(turns: int, mirrored: bool) -> tuple[float, ...]:
@@ -254,7 +253,7 @@ def _describe(first: Thumbnail, turned: Thumbnail, turns: int, mirrored: bool) -
     """Return how the pictures differ, in the words of `dedupe.verify.judge.describe`."""
     shapes = [width / height for width, height in (first.size, turned.size)]
     stretched = max(shapes) / min(shapes)
-    spread = [float(np.sqrt((_opponents(p.colour) ** 2).mean())) for p in (first, turned)]
+    spread = [float(np.sqrt((_find_hues(p.colour) ** 2).mean())) for p in (first, turned)]
     ratio = (turned.grey.mean() + 1) / (first.grey.mean() + 1)
     words = {
         "mirrored": mirrored,
