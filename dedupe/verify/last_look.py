@@ -17,6 +17,7 @@ from dedupe.verify.features import Array
 from dedupe.verify.fine import FinePair, Pixels, align_fine, match_window, shrink
 from dedupe.verify.owners import find_owners
 from dedupe.verify.strokes import Box, find_strokes
+from dedupe.verify.tone import find_tone
 
 # Sources of the bounds: docs/verification.md, "The last look".
 _WINDOW = 13  # edge of a window, pixels: a character of small print
@@ -243,12 +244,8 @@ class _Comparison:
         same = same & self.pair.mask
         if same.sum() < 64:
             return self.b
-        level = np.clip(self.b[same] / 16, 0, 15).astype(np.int64)
-        count = np.bincount(level, minlength=16)
-        known = count >= min(20, count.max())
-        x = np.bincount(level, self.b[same], 16)[known] / count[known]
-        y = np.bincount(level, self.a[same], 16)[known] / count[known]
-        return np.asarray(np.interp(self.b, x, y), np.float32)
+        tone = find_tone(self.b[same], self.a[same])
+        return np.asarray(np.interp(self.b, *tone), np.float32)
 
 
 def _to_frame(box: Box, pair: FinePair, matrix: FrameMatrix) -> FrameBox:

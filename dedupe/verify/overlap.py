@@ -17,6 +17,7 @@ from dedupe.verify.colours import Colours, compare_colours
 from dedupe.verify.exposure import measure_exposure
 from dedupe.verify.features import Array, Features
 from dedupe.verify.layers import Layers, Matrix, fill, outline, smooth_part
+from dedupe.verify.tone import find_tone
 
 _MOVED = 0.5  # displacement of a thing that moved, at least, pixels
 
@@ -169,7 +170,7 @@ def find_patches(layers: Layers, alike: Array | None = None) -> Patches:
     same = shared & (alike > 0.6)
     if same.sum() < 64:
         return Patches(shared, nowhere, (np.empty(0), np.empty(0)))
-    tone = _find_tone(layers.a[same][::3], layers.b[same][::3])
+    tone = find_tone(layers.a[same][::3], layers.b[same][::3])
     _, labels, boxes, _ = cv2.connectedComponentsWithStats(
         (shared & (alike < 0.4)).astype(np.uint8)
     )
@@ -187,15 +188,6 @@ def find_patches(layers: Layers, alike: Array | None = None) -> Patches:
     if _is_mark(expected[rest], layers.b[rest]) or is_addition(expected, layers.b, rest, shared):
         return Patches(nowhere, patches, tone)
     return Patches(patches & ~bars, patches & bars, tone)
-
-
-def _find_tone(a: Array, b: Array) -> tuple[Array, Array]:
-    """Return the brightness in `b` of up to 16 brightnesses in `a`; both are (N,) samples."""
-    step = (a / 16).astype(np.int32)
-    count = np.bincount(step, minlength=16)
-    known = count >= min(20, count.max())
-    x = np.bincount(step, a, 16)[known] / count[known]
-    return x, np.bincount(step, b, 16)[known] / count[known]
 
 
 def _find_bars(patches: Array, changed: Array, layers: Layers) -> Array:

@@ -21,6 +21,7 @@ from dedupe.verify.colours import match_tones, opponents
 from dedupe.verify.features import Array
 from dedupe.verify.layers import Layers, outline, smooth_part
 from dedupe.verify.sketch import Sketch, draw_sketch, have_common_part
+from dedupe.verify.tone import find_tone
 
 LEVEL = "thumbnails"
 SKETCH_LEVEL = "sketch"
@@ -207,11 +208,7 @@ def _has_same_tones(layers: Layers) -> bool:
 
 def _predict(a: Array, b: Array) -> Array:
     """Return `b` (N,) as one curve of `a` (N,): means of 32 steps, joined by lines."""
-    step = (a / 8).astype(np.int64)
-    count = np.bincount(step, minlength=32)
-    known = count >= min(8, count.max())
-    x = np.bincount(step, a, 32)[known] / count[known]
-    y = np.bincount(step, b, 32)[known] / count[known]
+    x, y = find_tone(a, b, steps=32, least=8)
     if len(x) < 2:
         return np.full_like(b, y.mean())
     inner = np.interp(a, x, y)
