@@ -6,7 +6,6 @@ covers the other. Reads no file. Undecided where both may show something that th
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Mapping
 
@@ -14,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from dedupe.linear_map import split_linear
 from dedupe.types import Verdict
 
 Digests = tuple[str, str]  # of two contents, ascending
@@ -81,17 +81,13 @@ def _compose(to_first: Verdict, to_second: Verdict) -> Verdict | None:
 
 def _describe(matrix: Square, first: set[str], second: set[str]) -> str:
     """Return how two contents differ: geometry by the map, the rest if one of them has it."""
-    a, b, c, d = matrix[0, 0], matrix[0, 1], matrix[1, 0], matrix[1, 1]
-    mirrored = a * d - b * c < 0
-    if mirrored:
-        a, c = -a, -c
-    turn = round(math.degrees(math.atan2(c - b, a + d)) / 90)
+    parts = split_linear(matrix[:2, :2])
     share = min(_share_frames(matrix))
     words = []
-    if mirrored:
+    if parts.mirrored:
         words.append("mirrored")
-    if turn:
-        words.append(f"turned {90 * abs(turn)}")
+    if parts.quarters:
+        words.append(f"turned {parts.degrees}")
     if share < _WHOLE:
         words.append(f"cropped to {100 * share:.0f} %")
     rest = sorted(word for word in first ^ second if word and not word.startswith(_GEOMETRY))
