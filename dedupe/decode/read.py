@@ -10,8 +10,10 @@ import stat
 from collections.abc import Callable
 from typing import Literal
 
+from dedupe.files.digest import digest_bytes
 from dedupe.files.remote import find_file, is_url, read_range
 from dedupe.files.trouble import NOT_REGULAR, READ_ERROR, SystemTrouble, name_trouble
+from dedupe.types import Photo
 
 FileTrouble = Literal[SystemTrouble, "file too large"]
 PictureTrouble = Literal[
@@ -72,6 +74,18 @@ def read(
         reason = name_trouble(error)
         detail = error.strerror or str(error) if reason == READ_ERROR else ""
         raise Unreadable(reason, detail) from error
+
+
+def read_photo(photo: Photo) -> bytes:
+    """Read the file of a photo, of which the bytes must still have the photo's digest.
+
+    Raises:
+        Unreadable: as `read`; "vanished" if the file has another content by now.
+    """
+    data = read(photo.path)
+    if digest_bytes(data) != photo.digest:
+        raise Unreadable("vanished", "another content is in its place")
+    return data
 
 
 def _read_object(url: str, check: Callable[[bytes], object], max_bytes: int) -> bytes:

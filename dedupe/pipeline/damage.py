@@ -13,8 +13,7 @@ import numpy as np
 
 from dedupe.decode.formats import DEFAULT_MAX_PIXELS
 from dedupe.decode.image import decode
-from dedupe.decode.read import Unreadable, read
-from dedupe.files.digest import digest_bytes
+from dedupe.decode.read import Unreadable, read_photo
 from dedupe.files.remote import is_url
 from dedupe.provenance.damage import SHARED, Side, compare_bytes, compare_pixels
 from dedupe.types import Contents, Pairs, Photo
@@ -93,9 +92,7 @@ def _compare(first: Photo, second: Photo, max_pixels: int) -> Side:
     try:
         if not _share_an_end(first, second):
             return "neither"
-        data = [read(photo.path) for photo in (first, second)]
-        if [digest_bytes(some) for some in data] != [first.digest, second.digest]:
-            return "neither"  # saved since: the check before an action finds it
+        data = [read_photo(photo) for photo in (first, second)]
         stored = first.facts.raw or (first.format in _STORED and len(data[0]) >= first.pixels)
         side = compare_bytes(*data, uncompressed=stored)
         if side == "neither":
@@ -104,7 +101,7 @@ def _compare(first: Photo, second: Photo, max_pixels: int) -> Side:
             return "unknown"
         pixels = [decode(some, max_pixels=max_pixels).pixels for some in data]
     except (Unreadable, OSError):
-        return "neither"
+        return "neither"  # gone or saved since: the check before an action finds it
     seen = compare_pixels(*pixels)
     return seen if side == "unknown" or seen == "neither" else side
 

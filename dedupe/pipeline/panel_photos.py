@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from dedupe.decode.facts import has_colour
 from dedupe.decode.formats import DEFAULT_MAX_PIXELS
 from dedupe.decode.panels import crop, surround_nothing
-from dedupe.decode.read import Unreadable, read
+from dedupe.decode.read import Unreadable, read_photo
 from dedupe.decode.thumbnail import make_thumbnail
 from dedupe.files.digest import digest_bytes
 from dedupe.index.protocol import Index
@@ -141,10 +141,7 @@ class PanelPhotos:
         return make_thumbnail(np.asarray(square, np.uint8))
 
     def _read_source(self, photo: Photo) -> Source:
-        data = read(photo.path)
-        if digest_bytes(data) != photo.digest:
-            raise Unreadable("vanished", "another content is in its place")
-        return read_source(data, max_pixels=self._max_pixels)
+        return read_source(read_photo(photo), max_pixels=self._max_pixels)
 
 
 def _cut_source(source: Source, box: list[float]) -> Source:

@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dedupe.decode.formats import DEFAULT_MAX_PIXELS
-from dedupe.decode.read import Unreadable, read
-from dedupe.files.digest import digest_bytes
+from dedupe.decode.read import Unreadable, read_photo
 from dedupe.index.protocol import Index
 from dedupe.provenance.damage import find_broken
 from dedupe.provenance.evidence import EVIDENCE_VERSION, WHOLE_FRAME, Evidence, compare, from_json
@@ -153,9 +152,6 @@ class Examination:
 
     def _read(self, photo: Photo) -> Source | None:
         try:
-            data = read(photo.path)
-            if digest_bytes(data) != photo.digest:
-                return None
-            return read_source(data, max_pixels=self._max_pixels)
+            return read_source(read_photo(photo), max_pixels=self._max_pixels)
         except Unreadable:
             return None

@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 
 from dedupe.decode.formats import DEFAULT_MAX_PIXELS
 from dedupe.decode.image import decode
-from dedupe.decode.read import Unreadable, read
+from dedupe.decode.read import read_photo
 from dedupe.decode.thumbnail import make_thumbnail
-from dedupe.files.digest import digest_bytes
 from dedupe.types import Photo
 from dedupe.verify.features import SIDE
 
@@ -30,7 +29,7 @@ def load_pixels(photo: Photo, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> NDArra
     Raises:
         Unreadable: the file is gone, is no picture, or no longer has the photo's digest.
     """
-    return decode_small(_read_content(photo), photo.width, photo.height, max_pixels=max_pixels)
+    return decode_small(read_photo(photo), photo.width, photo.height, max_pixels=max_pixels)
 
 
 def load_thumbnail(photo: Photo, *, side: int, max_pixels: int = DEFAULT_MAX_PIXELS) -> bytes:
@@ -39,7 +38,7 @@ def load_thumbnail(photo: Photo, *, side: int, max_pixels: int = DEFAULT_MAX_PIX
     Raises:
         Unreadable: the file is gone, is no picture, or no longer has the photo's digest.
     """
-    pixels = decode(_read_content(photo), side=side, max_pixels=max_pixels).pixels
+    pixels = decode(read_photo(photo), side=side, max_pixels=max_pixels).pixels
     return make_thumbnail(pixels)
 
 
@@ -61,15 +60,7 @@ def load_every_pixel(photo: Photo, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> N
     Raises:
         Unreadable: as `load_pixels` does.
     """
-    return decode(_read_content(photo), max_pixels=max_pixels).pixels
-
-
-def _read_content(photo: Photo) -> bytes:
-    """Read the file of a photo, whose bytes must still have its digest; else raise Unreadable."""
-    data = read(photo.path)
-    if digest_bytes(data) != photo.digest:
-        raise Unreadable("vanished", "another content is in its place")
-    return data
+    return decode(read_photo(photo), max_pixels=max_pixels).pixels
 
 
 class FineCache:
