@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from dedupe.errors import EncoderError
 from dedupe.siamese.calibrate import calibrate, leave_out_repeats
 from dedupe.siamese.config import TrainingPlan
 from dedupe.siamese.dataset import PhotoArray
-from dedupe.siamese.towers import build_tower
+from dedupe.siamese.towers import build_tower, load_tower
 
 _SENSITIVITY = "balanced"
 _BATCH = 128
@@ -38,10 +37,8 @@ def compare_with_start(
     """
     former = build_tower(plan.tower, side=plan.side, embedding=plan.embedding)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", UserWarning)  # Keras leaves out layers with a warning
-            former.load_weights(str(start))
-    except (OSError, ValueError, KeyError, UserWarning):
+        load_tower(former, start)
+    except EncoderError:
         return None
     distinct = leave_out_repeats(_embedder(former), held_out, side=plan.side)
     before, after = (_recall(each, plan, distinct) for each in (former, tower))

@@ -59,11 +59,12 @@ def _choose_pairs(photos: int) -> int:
 
 def _time_step(plan: TrainingPlan, photos: PhotoArray, start: Path | None) -> float:
     """Return the seconds of one training step on views of full size."""
-    trainer = build_trainer(replace(plan, small_share=0), start)
-    trainer.train_on_batch(make_batch(photos, replace(plan, small_share=0), 0))
+    full = replace(plan, small_share=0)
+    trainer = build_trainer(full, start)
+    trainer.train_on_batch(make_batch(photos, full, 0))
     since = time.perf_counter()
     for step in range(1, _TIMED + 1):
-        trainer.train_on_batch(make_batch(photos, replace(plan, small_share=0), step))
+        trainer.train_on_batch(make_batch(photos, full, step))
     seconds = (time.perf_counter() - since) / _TIMED
     keras.utils.clear_session()
     return seconds

@@ -7,7 +7,6 @@ photo, (i, i + B), as of two, (i, i + 1 + B), like the seeds.
 from __future__ import annotations
 
 import contextlib
-import warnings
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,11 +15,11 @@ from typing import Any
 import keras
 from keras import ops
 
-from dedupe.errors import EncoderError, one_line
+from dedupe.errors import EncoderError
 from dedupe.siamese import losses
 from dedupe.siamese.config import PRECISIONS, TrainingPlan, takes_any_size
 from dedupe.siamese.heads import build_head, safe_distance
-from dedupe.siamese.towers import build_tower, load_backbone
+from dedupe.siamese.towers import build_tower, load_backbone, load_tower
 
 Tensor = Any  # a tensor of whichever backend Keras runs on
 
@@ -140,14 +139,12 @@ def _load(tower: Any, start: Path) -> None:
         EncoderError: `start` holds neither.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", UserWarning)  # Keras leaves out layers with a warning
-            tower.load_weights(str(start))
-    except (OSError, ValueError, KeyError, UserWarning, zipfile.BadZipFile) as error:
+        load_tower(tower, start)
+    except EncoderError:
         with contextlib.suppress(OSError, ValueError, KeyError, zipfile.BadZipFile):
             if load_backbone(tower, start):
                 return
-        raise EncoderError(f"{start} holds no weights of this tower: {one_line(error)}") from error
+        raise
 
 
 @contextlib.contextmanager

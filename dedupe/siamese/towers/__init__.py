@@ -7,11 +7,14 @@ fed wrongly. Beside the default, `residual`, stand the five networks that the pr
 
 from __future__ import annotations
 
+import warnings
+import zipfile
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
-from dedupe.errors import UsageError
+from dedupe.errors import EncoderError, UsageError, one_line
 from dedupe.siamese.towers.inceptionv3 import inceptionv3
 from dedupe.siamese.towers.mobilenetv2 import mobilenetv2
 from dedupe.siamese.towers.pretrained import Backbone, load_backbone
@@ -28,6 +31,7 @@ __all__ = [
     "build_tower",
     "check_tower",
     "load_backbone",
+    "load_tower",
 ]
 
 TOWERS: dict[str, Callable[..., Any]] = {
@@ -81,3 +85,21 @@ def build_tower(
     if name in _PRETRAINED:
         return TOWERS[name](side, embedding, chosen)
     return TOWERS[name](side, embedding)
+
+
+def load_tower(tower: Any, file: Path) -> None:
+    """Load the weights of a whole tower.
+
+    Args:
+        tower: as `build_tower` returns it.
+        file: a `.keras` or `.weights.h5` file of the same tower.
+
+    Raises:
+        EncoderError: the file cannot be read, or lacks weights of a layer.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", UserWarning)  # Keras leaves out layers with a warning
+            tower.load_weights(str(file))
+    except (OSError, ValueError, KeyError, UserWarning, zipfile.BadZipFile) as error:
+        raise EncoderError(f"{file} holds no weights of this tower: {one_line(error)}") from error
