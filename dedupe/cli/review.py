@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from dedupe.cli.console import console
+from dedupe.files.paths import USER_FILE
 
 
 def review(
@@ -42,7 +43,7 @@ def review(
     session = Session(
         Path(report),
         decisions=Path(decisions) if decisions else None,
-        ignored=ignored or None,
+        ignored=ignored or USER_FILE,
         read_only=read_only,
     )
 

@@ -117,7 +117,7 @@ class Applying:
         self._total = total
 
     def _are_apart(self) -> Any:
-        place = self._session.ignored or USER_FILE
+        place = self._session.ignored
         written = place is USER_FILE or os.path.exists(place)  # a decision creates the file
         return find_ignored(place if written else None).are_apart
 

@@ -16,9 +16,9 @@ from typing import Any
 from dedupe.apply.decisions import DecisionLog, GroupDecision, apply_decisions, list_files
 from dedupe.errors import ReportError, UsageError
 from dedupe.files.digest import digest_bytes
-from dedupe.files.paths import StrPath
+from dedupe.files.paths import USER_FILE
 from dedupe.ignored.decision import KnownFile
-from dedupe.ignored.store import forget, remember
+from dedupe.ignored.store import Place, forget, remember
 from dedupe.report import parse_report
 from dedupe.review.facts import read_facts
 from dedupe.types import Group, Photo, Report
@@ -58,7 +58,7 @@ class Session:
         report_path: Path,
         *,
         decisions: Path | None = None,
-        ignored: StrPath | None = None,
+        ignored: Place = USER_FILE,
         read_only: bool = False,
     ) -> None:
         """Read a report and the decisions that were made on it before.
@@ -66,7 +66,7 @@ class Session:
         Args:
             report_path: a CSV or JSON report.
             decisions: file of the decisions; None for the report's name + `.decisions.jsonl`.
-            ignored: file of ignored pairs; None for the user's.
+            ignored: file of the ignored pairs.
             read_only: reject every change.
 
         Raises:
@@ -81,7 +81,7 @@ class Session:
             raise ReportError(f"cannot read the report {report_path}: {error.strerror}") from error
         self.report: Report = parse_report(data, name=str(report_path))
         self._digest = digest_bytes(data)
-        self.ignored = ignored or ""
+        self.ignored = ignored
         self._lock = threading.RLock()
         place = decisions or report_path.with_name(report_path.name + ".decisions.jsonl")
         self.log = DecisionLog(place, self.report, report_digest=self._digest)

@@ -91,6 +91,17 @@ def test_not_duplicates_is_remembered_and_undo_forgets_it(
     assert find_ignored(tmp_path / "ignored.jsonl").are_apart(first.digest, second.digest)
 
 
+def test_not_duplicates_is_remembered_in_the_file_of_the_user(
+    report_path: Path, report: Report
+) -> None:
+    first, second = report.groups[1].keeper, report.groups[1].duplicates[0].photo
+    session = Session(report_path)
+    session.decide([2], "different", keeper=0, removed=[])
+    assert find_ignored().are_apart(first.digest, second.digest)
+    session.undo()
+    assert not find_ignored().are_apart(first.digest, second.digest)
+
+
 def test_closing_and_opening_goes_on(session: Session, report_path: Path) -> None:
     session.decide([1], "accepted", keeper=1, removed=[0])
     again = Session(report_path)
