@@ -1,4 +1,4 @@
-"""Relations between paths: by name, and through symbolic links."""
+"""Relations between paths, by name and through symbolic links, and their text."""
 
 from __future__ import annotations
 
@@ -27,3 +27,8 @@ def is_below(path: str, folder: str) -> bool:
 def lies_in(path: str, folder: str) -> bool:
     """Return whether an absolute path is below a folder, also with symbolic links resolved."""
     return is_below(path, folder) or is_below(os.path.realpath(path), os.path.realpath(folder))
+
+
+def path_text(path: str) -> str:
+    """Return a path as text for a page: bytes that are not UTF-8 are replaced."""
+    return os.fsencode(path).decode("utf-8", "replace")

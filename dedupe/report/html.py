@@ -20,6 +20,7 @@ from dedupe.decode.preview import encode_preview
 from dedupe.decode.read import Unreadable
 from dedupe.errors import ReportError, UsageError
 from dedupe.files.outputs import HTML_MARK
+from dedupe.files.paths import path_text
 from dedupe.files.replace import replace_file
 from dedupe.threads import map_threads
 from dedupe.types import Duplicate, Group, Photo, Report
@@ -55,7 +56,7 @@ def html_lines(
         UsageError: the folder for thumbnails exists and holds something else.
     """
     environment = Environment(loader=PackageLoader("dedupe.report"), autoescape=True)
-    environment.filters |= {"size": _size, "time": _time, "readable": _readable}
+    environment.filters |= {"size": _size, "time": _time, "readable": path_text}
     inline = not path or len(report.groups) <= INLINE_GROUPS
     folder = "" if inline else prepare_folder(path)
     ordered = sorted(enumerate(report.groups, 1), key=lambda g: g[1].keeper.path not in new_keepers)
@@ -173,11 +174,6 @@ def _relative(target: str) -> str:
 def _files(group: Group) -> Iterator[Photo]:
     yield group.keeper
     yield from (duplicate.photo for duplicate in group.duplicates)
-
-
-def _readable(text: str) -> str:
-    """Return a path with its bytes that are not UTF-8 replaced."""
-    return os.fsencode(text).decode("utf-8", "replace")
 
 
 def _size(count: float) -> str:

@@ -12,7 +12,7 @@ from dedupe.apply.plan import KINDS, ActionKind, LeftGroup, Plan
 from dedupe.apply.run import Applied, ApplyOptions, apply_report, plan_report
 from dedupe.apply.undo import undo
 from dedupe.errors import DedupeError, StaleReportError, UsageError
-from dedupe.files.paths import USER_FILE
+from dedupe.files.paths import USER_FILE, path_text
 from dedupe.ignored.store import find_ignored
 from dedupe.review.session import Session
 from dedupe.types import Report
@@ -51,7 +51,7 @@ class Applying:
         plan = plan_report(report, options, are_apart=self._are_apart())
         key = secrets.token_urlsafe(8)
         self._planned = (key, report, options)
-        return {"plan": key, "folder": _words(to), **_show(plan, report)}
+        return {"plan": key, "folder": path_text(to), **_show(plan, report)}
 
     def start(self, key: str) -> None:
         """Carry out the plan that was shown under this key, in the background.
@@ -83,7 +83,7 @@ class Applying:
             shown["run"] = self._applied.run
             shown["applied"] = len(outcome.done)
             shown["left"] = _left(outcome.stale) + _left(self._applied.plan.refused)
-            failed = [{"path": _words(f.action.source), "why": f.reason} for f in outcome.failed]
+            failed = [{"path": path_text(f.action.source), "why": f.reason} for f in outcome.failed]
             shown["failed"] = failed[:_LISTED]
         return shown
 
@@ -97,7 +97,7 @@ class Applying:
         if self._applied is None or not self._applied.run:
             raise UsageError("this review has not applied anything")
         outcome = undo(self._applied.run)
-        failed = [{"path": _words(f.action.source), "why": f.reason} for f in outcome.failed]
+        failed = [{"path": path_text(f.action.source), "why": f.reason} for f in outcome.failed]
         return {"restored": len(outcome.restored), "failed": failed[:_LISTED]}
 
     def _run(self, report: Report, options: ApplyOptions) -> None:
@@ -122,8 +122,7 @@ class Applying:
         return find_ignored(place if written else None).are_apart
 
     def _check(self) -> None:
-        if self._session.read_only:
-            raise UsageError("this review is read-only")
+        self._session.check_writable()
         if self._session.report_changed():
             raise StaleReportError(
                 f"the report {self._session.report_path} changed since the review began: "
@@ -140,16 +139,12 @@ def _show(plan: Plan, report: Report) -> dict[str, Any]:
         "bytes": sum(action.file.size for action in plan.actions),
         "groups": len(plan.groups),
         "accepted": len(report.groups),
-        "folders": [[_words(folder), count] for folder, count in folders.most_common(_LISTED)],
-        "sample": [[_words(a.source), _words(a.target)] for a in plan.actions[:_LISTED]],
+        "folders": [[path_text(folder), count] for folder, count in folders.most_common(_LISTED)],
+        "sample": [[path_text(a.source), path_text(a.target)] for a in plan.actions[:_LISTED]],
         "left": _left(plan.stale) + _left(plan.refused),
-        "staying": [[_words(path), why] for path, why in plan.staying[:_LISTED]],
+        "staying": [[path_text(path), why] for path, why in plan.staying[:_LISTED]],
     }
 
 
 def _left(groups: tuple[LeftGroup, ...]) -> list[list[str]]:
-    return [[_words(group.keeper), group.reason] for group in groups[:_LISTED]]
-
-
-def _words(path: str) -> str:
-    return os.fsencode(path).decode("utf-8", "replace")
+    return [[path_text(group.keeper), group.reason] for group in groups[:_LISTED]]

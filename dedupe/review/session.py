@@ -16,7 +16,7 @@ from typing import Any
 from dedupe.apply.decisions import DecisionLog, GroupDecision, apply_decisions, list_files
 from dedupe.errors import ReportError, UsageError
 from dedupe.files.digest import digest_bytes
-from dedupe.files.paths import USER_FILE
+from dedupe.files.paths import USER_FILE, path_text
 from dedupe.ignored.decision import KnownFile
 from dedupe.ignored.store import Place, forget, remember
 from dedupe.report import parse_report
@@ -177,7 +177,7 @@ class Session:
             UsageError: the review is read-only, or a number or the state is wrong.
             ReportError: the decisions cannot be written.
         """
-        self._check_writable()
+        self.check_writable()
         try:
             decision = GroupDecision(state, keeper, frozenset(removed))  # type: ignore[arg-type]
             changes = dict.fromkeys(numbers, decision)
@@ -201,7 +201,7 @@ class Session:
             UsageError: the review is read-only.
             ReportError: the decisions cannot be written.
         """
-        self._check_writable()
+        self.check_writable()
         numbers = self.select(replace(wanted, state="open"))
         with self._lock:
             changes = {number: self._accept(number, keep_folder) for number in numbers}
@@ -234,8 +234,13 @@ class Session:
         with self._lock:
             return apply_decisions(self.report, dict(self.log.decided))
 
+    def check_writable(self) -> None:
+        """Raise UsageError if the review is read-only."""
+        if self.read_only:
+            raise UsageError("this review is read-only")
+
     def _step(self, change: Any) -> list[int]:
-        self._check_writable()
+        self.check_writable()
         with self._lock:
             before = dict(self.log.decided)
             after: Mapping[int, GroupDecision] = change()
@@ -258,10 +263,6 @@ class Session:
     def _photos(self, number: int) -> tuple[Photo, ...]:
         return list_files(self._group(number))
 
-    def _check_writable(self) -> None:
-        if self.read_only:
-            raise UsageError("this review is read-only")
-
     def _group(self, number: int) -> Group:
         if not 1 <= number <= len(self.report.groups):
             raise UsageError(f"there is no group {number}")
@@ -277,7 +278,7 @@ class Session:
         group = self._group(number)
         return {
             "number": number,
-            "name": _readable(os.path.basename(group.keeper.path)),
+            "name": path_text(os.path.basename(group.keeper.path)),
             "files": len(group.duplicates) + 1,
             "kinds": sorted({duplicate.kind for duplicate in group.duplicates}),
             "bytes": _bytes_freed(group),
@@ -293,8 +294,8 @@ def _identity(path: Path) -> tuple[int, int, int]:
 
 def _describe(photo: Photo) -> dict[str, Any]:
     return {
-        "name": _readable(os.path.basename(photo.path)),
-        "folder": _readable(_folder(photo)),
+        "name": path_text(os.path.basename(photo.path)),
+        "folder": path_text(_folder(photo)),
         "width": photo.width,
         "height": photo.height,
         "format": photo.format,
@@ -305,11 +306,6 @@ def _describe(photo: Photo) -> dict[str, Any]:
 
 def _folder(photo: Photo) -> str:
     return os.path.dirname(photo.path)
-
-
-def _readable(text: str) -> str:
-    """Return a path with its bytes that are not UTF-8 replaced, as JSON for a browser needs it."""
-    return os.fsencode(text).decode("utf-8", "replace")
 
 
 def _bytes_freed(group: Group) -> int:
