@@ -70,7 +70,7 @@ def resume(
         on_progress: as in `apply_plan`, for the files that are left to do.
 
     Raises:
-        ApplyError: there is no such run, it changed no file yet, it was undone, or as
+        ApplyError: the run does not exist, changed no file yet, or was undone; or as
             `apply_plan`.
         LockedError: another run works with the journals of this folder.
     """

@@ -168,7 +168,7 @@ def resume_run(
         on_progress: called with "apply", the number of files just finished, and their total.
 
     Raises:
-        ApplyError: there is no such run, it changed no file yet, or it was undone; or as
+        ApplyError: the run does not exist, changed no file yet, or was undone; or as
             `apply_report`.
         ApplyInterrupted: Ctrl-C.
         LockedError: another run works with the journals of this folder.

@@ -47,7 +47,7 @@ def act_on_duplicates(
     Raises:
         ApplyError: a limit was exceeded, or the journal cannot be written.
         LockedError: another run acts.
-        UsageError: files would be deleted, and there is no terminal for the question.
+        UsageError: --delete needs an answer, and no terminal is open for the question.
     """
     options = action.request()
     with _progress_bar(ACTIONS[options.kind].capitalize()) as on_progress:
@@ -138,7 +138,7 @@ def _may_delete(plan: Plan) -> bool:
     files = count(len(plan.actions), "file")
     if not console.can_ask():
         raise UsageError(
-            f"--delete would delete {files}; add --yes if there is no terminal for the question"
+            f"--delete asks before it deletes {files}, and there is no terminal; add --yes"
         )
     try:
         return typer.confirm(f"Delete {files}? Undo restores only exact copies of their keepers")

@@ -47,7 +47,7 @@ def check_notify(url: str) -> None:
     """Reject a URL that nothing here can send to.
 
     Raises:
-        UsageError: it is no URL, or its kind needs apprise, which is not installed.
+        UsageError: the text is not a URL, or apprise is needed and not installed.
     """
     scheme = urllib.parse.urlsplit(url).scheme
     if not scheme:
@@ -132,7 +132,7 @@ def write_metrics(path: str, facts: Mapping[str, Any], *, failed: bool) -> None:
 
     Raises:
         ReportError: the file cannot be written.
-        UsageError: the path holds a file that is no metrics of dedupe.
+        UsageError: the path holds a file that dedupe did not write as metrics.
     """
     check_output(path, "metrics")
     now = round(time.time(), 3)

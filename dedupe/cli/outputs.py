@@ -67,7 +67,9 @@ def stream_to_stdout(found: Report, *, format: Format, acts: bool) -> None:  # n
 
 
 def check_roots(report: str, empty_roots: Sequence[str]) -> None:
-    """Keep an earlier report if a root lost every image that it lists: its disk is not mounted.
+    """Keep an earlier report if all files that it lists below one root are gone.
+
+    The disk of such a root is not mounted.
 
     Args:
         report: path of the report that is about to be written; - for stdout.

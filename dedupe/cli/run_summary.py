@@ -50,7 +50,7 @@ def write_summary(path: str, facts: dict[str, Any]) -> None:
 
     Raises:
         ReportError: it cannot be written.
-        UsageError: the path holds a file that is no summary of dedupe.
+        UsageError: the path holds a file that dedupe did not write as a summary.
     """
     check_output(path, "summary")
     try:

@@ -77,7 +77,7 @@ RAW_EXTENSIONS = frozenset(FORMATS["RAW"].extensions)
 """Files of these names are sidecars of a picture of the same name, and photos without one."""
 
 NOT_EXAMINED = "not examined"
-"""Reason of a document that may contain pictures; it is no trouble."""
+"""Reason of a document, which may contain pictures. `--strict` does not count it."""
 
 _OTHERS = {
     "unsupported format": (

@@ -22,7 +22,7 @@ _MOST_BOXES = 256  # boxes that are followed, at most
 _MOST_PHOTO = 64 << 20  # bytes of a photo that are searched
 _KEY = b"com.apple.quicktime.content.identifier"
 _NAME = re.compile(rb"[0-9A-F]{8}(?:-[0-9A-F]{4}){3}-[0-9A-F]{12}")
-_MAKER = b"Apple iOS\0"  # begins Apple's maker note, whose tag 17 is the identifier
+_MAKER = b"Apple iOS\0"  # start of Apple's maker note; its tag 17 is the identifier
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ def check_can_plot(path: str) -> None:
 
     Raises:
         UsageError: Matplotlib is not installed or does not write such files, or the path holds a
-            file that is no plot of dedupe.
+            file that dedupe did not write as a plot.
         ReportError: the file cannot be written.
     """
     _new_figure()  # raises if Matplotlib is missing

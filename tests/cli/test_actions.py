@@ -77,7 +77,8 @@ def test_deleting_needs_a_yes(report: Path, photos: Path) -> None:
     before = snapshot(photos)
     refused = run("apply", report, "--delete")
     assert refused.exit_code == 2
-    assert "add --yes if there is no terminal for the question" in refused.stderr
+    asked = "--delete asks before it deletes 2 files, and there is no terminal; add --yes"
+    assert asked in refused.stderr
     assert snapshot(photos) == before
     assert run("apply", report, "--delete", "--yes").exit_code == 0
     assert sorted(Path(path).name for path in snapshot(photos)) == ["a.jpg", "b.jpg"]
