@@ -278,7 +278,7 @@ class Group:
 
     @property
     def photos(self) -> tuple[Photo, ...]:
-        """The keeper and the duplicates."""
+        """The keeper, then the duplicates. A decision names a file by its place here."""
         return (self.keeper, *(duplicate.photo for duplicate in self.duplicates))
 
     def __post_init__(self) -> None:

@@ -52,11 +52,6 @@ def default_decision(group: Group) -> GroupDecision:
     return GroupDecision("open", 0, frozenset(range(1, len(group.duplicates) + 1)))
 
 
-def list_files(group: Group) -> tuple[Photo, ...]:
-    """Return the files of a group in the order of their numbers: the keeper first."""
-    return (group.keeper, *(duplicate.photo for duplicate in group.duplicates))
-
-
 class DecisionLog:
     """The decisions on one report, each on disk before the method that makes it returns.
 
@@ -229,7 +224,7 @@ def apply_decisions(report: Report, decided: Mapping[int, GroupDecision]) -> Rep
 
 
 def _decide_group(group: Group, decision: GroupDecision) -> Group:
-    files = list_files(group)
+    files = group.photos
     keeper = files[decision.keeper]
     old = {0: Duplicate(group.keeper, 0.0, "edited")}
     old |= dict(enumerate(group.duplicates, start=1))

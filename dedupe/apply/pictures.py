@@ -27,7 +27,7 @@ def refuse_other_files(plan: Plan, report: Report) -> Plan:
     photos = {
         photo.path: photo
         for group in report.groups
-        for photo in (group.keeper, *(duplicate.photo for duplicate in group.duplicates))
+        for photo in group.photos
         if not photo.file.inode
     }
     with ThreadPoolExecutor(_WORKERS) as pool:

@@ -113,7 +113,7 @@ def plan_actions(
     folder = os.path.abspath(move_to) if kind == "move" else ""
     if folder and os.path.lexists(folder) and not os.path.isdir(folder):
         raise ApplyError(f"cannot move files to {folder}: it is not a folder")
-    photos = [p for g in report.groups for p in (g.keeper, *(d.photo for d in g.duplicates))]
+    photos = [photo for group in report.groups for photo in group.photos]
     _require_local(photos)
     _require_within(photos, within)
     destinations = Destinations(folder, _common_folder(photos, roots))
@@ -125,7 +125,7 @@ def plan_actions(
         if any(are_apart(group.keeper.digest, d.photo.digest) for d in group.duplicates):
             reason = "files of it were ignored since the report; scan again for the others"
             refused.append(LeftGroup(group.keeper.path, reason))
-        elif change := _first_change([group.keeper, *(d.photo for d in group.duplicates)]):
+        elif change := _first_change(group.photos):
             stale.append(LeftGroup(group.keeper.path, change))
         elif reason := _why_refused(group, folder, keepers):
             refused.append(LeftGroup(group.keeper.path, reason))

@@ -84,7 +84,7 @@ def _named_files(files: list[str]) -> list[KnownFile]:
 def _contents(group: Group) -> list[KnownFile]:
     """Return one file for each content of a group."""
     known: dict[str, KnownFile] = {}
-    for photo in (group.keeper, *(duplicate.photo for duplicate in group.duplicates)):
+    for photo in group.photos:
         known.setdefault(photo.digest, KnownFile(photo.digest, photo.path))
     if len(known) < 2:
         raise UsageError(f"all of group {group.number} is the same bytes: it is one picture")

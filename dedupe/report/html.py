@@ -101,7 +101,7 @@ def _views(
 
     for start in range(0, len(ordered), _BATCH):
         part = ordered[start : start + _BATCH]
-        photos = [photo for _, group in part for photo in _files(group)]
+        photos = [photo for _, group in part for photo in group.photos]
         links = iter(list(map_threads(link, photos)))
         for number, group in part:
             yield {
@@ -169,11 +169,6 @@ def _link(photo: Photo, folder: str, max_pixels: int) -> str:
 def _relative(target: str) -> str:
     folder, name = os.path.split(target)
     return quote(os.fsencode(os.path.basename(folder))) + "/" + name
-
-
-def _files(group: Group) -> Iterator[Photo]:
-    yield group.keeper
-    yield from (duplicate.photo for duplicate in group.duplicates)
 
 
 def _size(count: float) -> str:

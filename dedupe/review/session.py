@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from dedupe.apply.decisions import DecisionLog, GroupDecision, apply_decisions, list_files
+from dedupe.apply.decisions import DecisionLog, GroupDecision, apply_decisions
 from dedupe.errors import ReportError, UsageError
 from dedupe.files.digest import digest_bytes
 from dedupe.files.paths import USER_FILE, path_text
@@ -46,7 +46,7 @@ class Filter:
             and (not self.how or any(self.how in d.how for d in found))
             and (not self.format or any(d.photo.format == self.format for d in found))
             and (not self.min_bytes or _bytes_freed(group) >= self.min_bytes)
-            and (not self.folder or any(self.folder in _folder(p) for p in list_files(group)))
+            and (not self.folder or any(self.folder in _folder(p) for p in group.photos))
         )
 
 
@@ -142,7 +142,7 @@ class Session:
             UsageError: the group does not exist.
         """
         group = self._group(number)
-        files = list_files(group)
+        files = group.photos
         related: list[dict[str, Any]] = [{"distance": 0.0, "kind": "", "how": ""}]
         related += [
             {"distance": d.distance, "kind": d.kind, "how": d.how} for d in group.duplicates
@@ -163,7 +163,7 @@ class Session:
         Raises:
             UsageError: there is none.
         """
-        files = list_files(self._group(number))
+        files = self._group(number).photos
         if not 0 <= file < len(files):
             raise UsageError(f"group {number} has no file {file}")
         return files[file]
@@ -261,7 +261,7 @@ class Session:
                 (remember if now else forget)(list(contents.values()), self.ignored)
 
     def _photos(self, number: int) -> tuple[Photo, ...]:
-        return list_files(self._group(number))
+        return self._group(number).photos
 
     def _group(self, number: int) -> Group:
         if not 1 <= number <= len(self.report.groups):
