@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dedupe.decode.panels import Box, overlaps
 from dedupe.group.replacement import may_replace
@@ -68,19 +67,18 @@ class Enclosures:
         self._rows = [row for row in sorted(self._shown) if self._is_enclosure(row)]
 
     def _find(self) -> None:
-        panels = self._contents.panels
-        if panels is None:
+        if self._contents.panels is None:
             return
+        rows, boxes = self._photos.rows, self._photos.boxes
         found = [
             (panel, row, distance)
             for panel, row, distance in find_shown(self._contents, self._threshold)
-            if self._may_join(int(panels.rows[panel]), row)
+            if self._may_join(rows[panel], row)
         ]
         verdicts = self._photos.judge([(panel, row) for panel, row, _ in found])
         for (panel, row, distance), verdict in zip(found, verdicts, strict=True):
-            if verdict.is_copy and not _is_in_frame(_to_box(panels.boxes[panel]), verdict):
-                shown = _Shown(panel, row, distance, verdict)
-                self._shown[int(panels.rows[panel])].append(shown)
+            if verdict.is_copy and not _is_in_frame(boxes[panel], verdict):
+                self._shown[rows[panel]].append(_Shown(panel, row, distance, verdict))
         for row, some in self._shown.items():
             some.sort(key=lambda shown: (shown.distance, shown.row))
             mutual = {o for o in self._shown if any(s.row == row for s in self._shown[o])}
@@ -111,13 +109,11 @@ class Enclosures:
 
     def _shows_others(self, row: int, shown: _Shown) -> bool:
         """Return whether a content has a panel elsewhere that shows no other content."""
-        panels = self._contents.panels
-        assert panels is not None
-        box = _to_box(panels.boxes[shown.panel])
+        boxes = self._photos.boxes
         known = {other.panel for other in self._shown[row]}
         return any(
-            panel not in known and not overlaps(_to_box(panels.boxes[panel]), box)
-            for panel in np.flatnonzero(panels.rows == row).tolist()
+            panel not in known and not overlaps(boxes[panel], boxes[shown.panel])
+            for panel in self._photos.list_panels(row)
         )
 
     def drop_from(self, pairs: Pairs) -> Pairs:
@@ -149,12 +145,11 @@ class Enclosures:
         """Return the pairs of panels of two contents that lie in the same place."""
         panels = self._contents.panels
         assert panels is not None
-        first, second = (np.flatnonzero(panels.rows == row).tolist() for row in (left, right))
         boxes = panels.boxes
         return [
             (a, b)
-            for a in first
-            for b in second
+            for a in self._photos.list_panels(left)
+            for b in self._photos.list_panels(right)
             if float(np.abs(boxes[a] - boxes[b]).max()) <= _SAME_PLACE
         ]
 
@@ -211,9 +206,7 @@ class Enclosures:
         return shown if shown.verdict.is_copy and self._may_go(row, shown) else None
 
     def _describe(self, row: int, shown: _Shown) -> list[Duplicate]:
-        panels = self._contents.panels
-        assert panels is not None
-        box = _to_box(panels.boxes[shown.panel])
+        box = self._photos.boxes[shown.panel]
         share = (box[2] - box[0]) * (box[3] - box[1])
         how = f"shows it inside a larger picture, on {max(1, round(100 * share))} % of the area"
         matrix = _to_keeper(box, shown.verdict)
@@ -234,11 +227,6 @@ def _is_in_frame(box: Box, verdict: Verdict) -> bool:
     corners = np.array([[0, 0, 1], [1, 0, 1], [0, 1, 1], [1, 1, 1]], np.float64).T
     mapped = np.reshape(matrix, (3, 3)) @ corners
     return bool(np.abs(mapped[:2] / mapped[2] - corners[:2]).max() <= _SAME_PLACE)
-
-
-def _to_box(numbers: NDArray[np.float32]) -> Box:
-    x0, y0, x1, y1 = numbers.tolist()
-    return x0, y0, x1, y1
 
 
 def _to_keeper(box: Box, verdict: Verdict) -> FrameMatrix | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from dedupe.decode.facts import has_colour
 from dedupe.decode.formats import DEFAULT_MAX_PIXELS
-from dedupe.decode.panels import crop, surround_nothing
+from dedupe.decode.panels import Box, crop, surround_nothing
 from dedupe.decode.read import Unreadable, read_photo
 from dedupe.decode.thumbnail import make_thumbnail
 from dedupe.files.digest import digest_bytes
@@ -52,12 +53,18 @@ class PanelPhotos:
         """
         panels = contents.panels
         self._whole = [photos[0] for photos in contents.photos]  # (U,)
-        self._boxes = [] if panels is None else panels.boxes.tolist()
-        self._rows = [] if panels is None else panels.rows.tolist()
+        self.boxes: list[Box] = []  # (B,)
+        self.rows: list[int] = []  # (B,) row of the content
+        if panels is not None:
+            self.boxes = [(x0, y0, x1, y1) for x0, y0, x1, y1 in panels.boxes.tolist()]
+            self.rows = panels.rows.tolist()
+        self._panels_of: dict[int, list[int]] = defaultdict(list)  # by row
+        for panel, row in enumerate(self.rows):
+            self._panels_of[row].append(panel)
         self._side, self._max_pixels, self._index = side, max_pixels, index
         self._panels = [
             _cut_photo(self._whole[row], box)
-            for row, box in zip(self._rows, self._boxes, strict=True)
+            for row, box in zip(self.rows, self.boxes, strict=True)
         ]
         self._place = {photo.digest: panel for panel, photo in enumerate(self._panels)}
         self._verifier = Verifier(
@@ -68,6 +75,10 @@ class PanelPhotos:
             workers=workers,
             remembered=index,
         )
+
+    def list_panels(self, row: int) -> list[int]:
+        """Return the panels of a content, ascending."""
+        return self._panels_of.get(row, [])
 
     def find(self, panel: int) -> Photo:
         """Return a panel as a photo; whether it has colour is read from its pixels."""
@@ -82,7 +93,7 @@ class PanelPhotos:
 
     def shows_panels_alone(self, row: int) -> bool:
         """Return whether a content shows nothing but its panels, on plain surroundings."""
-        boxes = [box for at, box in zip(self._rows, self._boxes, strict=True) if at == row]
+        boxes = [self.boxes[panel] for panel in self.list_panels(row)]
         try:
             pixels = load_every_pixel(self._whole[row], max_pixels=self._max_pixels)
         except Unreadable:
@@ -108,10 +119,10 @@ class PanelPhotos:
             return from_json(known)
         try:
             whole = self._read_source(self._whole[row])
-            source = self._read_source(self._whole[self._rows[panel]])
+            source = self._read_source(self._whole[self.rows[panel]])
         except Unreadable:
             return None
-        evidence = compare(whole, _cut_source(source, self._boxes[panel]), near)
+        evidence = compare(whole, _cut_source(source, self.boxes[panel]), near)
         if self._index and evidence:
             self._index.remember_evidence(key, EVIDENCE_VERSION, near, evidence.to_json())
         return evidence
@@ -130,8 +141,8 @@ class PanelPhotos:
         panel = self._place.get(photo.digest)
         if panel is None:
             return load_every_pixel(photo, max_pixels=self._max_pixels)
-        whole = self._whole[self._rows[panel]]
-        return crop(load_every_pixel(whole, max_pixels=self._max_pixels), self._boxes[panel])
+        whole = self._whole[self.rows[panel]]
+        return crop(load_every_pixel(whole, max_pixels=self._max_pixels), self.boxes[panel])
 
     def _load_thumbnail(self, photo: Photo) -> bytes:
         if photo.digest not in self._place:
@@ -144,10 +155,10 @@ class PanelPhotos:
         return read_source(read_photo(photo), max_pixels=self._max_pixels)
 
 
-def _cut_source(source: Source, box: list[float]) -> Source:
+def _cut_source(source: Source, box: Box) -> Source:
     """Return a panel of a decoded file, with the block grid of the file."""
     height, width = source.pixels.shape[:2]
-    part = np.ascontiguousarray(crop(source.pixels, (box[0], box[1], box[2], box[3])))
+    part = np.ascontiguousarray(crop(source.pixels, box))
     tables = source.tables
     if tables is not None:
         x, y = (round(box[0] * width), round(box[1] * height))
@@ -155,7 +166,7 @@ def _cut_source(source: Source, box: list[float]) -> Source:
     return replace(source, pixels=part, tables=tables)
 
 
-def _cut_photo(photo: Photo, box: list[float]) -> Photo:
+def _cut_photo(photo: Photo, box: Box) -> Photo:
     """Return a panel of a photo as a photo."""
     width, height = (
         (box[end] - box[end - 2]) * n for end, n in ((2, photo.width), (3, photo.height))
