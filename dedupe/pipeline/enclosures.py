@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -81,9 +81,11 @@ class Enclosures:
                 self._shown[rows[panel]].append(_Shown(panel, row, distance, verdict))
         for row, some in self._shown.items():
             some.sort(key=lambda shown: (shown.distance, shown.row))
-            mutual = {o for o in self._shown if any(s.row == row for s in self._shown[o])}
-            if mutual:  # each shows the other: two frames round one picture
-                self._shown[row] = [shown for shown in some if shown.row not in mutual]
+            # if each shows the other, they are two frames round one picture
+            self._shown[row] = [shown for shown in some if not self._shows(shown.row, row)]
+
+    def _shows(self, row: int, other: int) -> bool:
+        return any(shown.row == other for shown in self._shown.get(row, ()))
 
     def _may_join(self, row: int, shown: int) -> bool:
         """Return whether the options, and damage, allow one content as the duplicate of another."""
@@ -163,15 +165,15 @@ class Enclosures:
             return tuple(groups)
         joined = {group.keeper.path: group for group in groups}
         keeper_of = {photo.path: group.keeper.path for group in groups for photo in group.photos}
-        waiting = list(self._rows)
+        waiting = dict.fromkeys(self._rows)
         while waiting:
-            ready = [row for row in waiting if not self._waits(row, waiting)] or waiting
+            ready = [row for row in waiting if not self._waits(row, waiting)] or list(waiting)
             for row in ready:
                 self._join(row, joined, keeper_of)
-            waiting = [row for row in waiting if row not in ready]
+                del waiting[row]
         return tuple(sorted(joined.values(), key=lambda group: os.fsencode(group.keeper.path)))
 
-    def _waits(self, row: int, waiting: Sequence[int]) -> bool:
+    def _waits(self, row: int, waiting: Container[int]) -> bool:
         return any(shown.row in waiting for shown in self._shown[row])
 
     def _join(self, row: int, joined: dict[str, Group], keeper_of: dict[str, str]) -> None:
