@@ -113,19 +113,27 @@ def measure_seam(first: Pixels, second: Pixels) -> tuple[float, float]:
         by the sum of |gradient of the difference|: from -1, the second is broken, to 1, the first.
         And the same sum divided by its standard deviation if signs were random.
     """
-    excess = square = total = 0.0
+    sums = np.zeros(3)
     for top in range(0, len(first), _STRIP):
         a, b = (picture[top : top + _STRIP + 1] for picture in (first, second))
         equal = (a == b).all(axis=2)  # (up to _STRIP + 1, W); the last row begins the next strip
         for axis in (0, 1):
             y, x = np.nonzero(np.diff(equal[: _STRIP + 1 - axis], axis=axis))  # (P,)
             below, beside = y + (axis == 0), x + (axis == 1)
-            steps = [p[below, beside].astype(int) - p[y, x] for p in (a, b)]  # (P, 3)
-            gain = (np.abs(steps[0]) - np.abs(steps[1])).sum(axis=1)
-            excess += float(gain.sum())
-            square += float((gain * gain).sum())
-            total += float(np.abs(steps[0] - steps[1]).sum())
+            sums += _sum_steps(*(p[below, beside].astype(int) - p[y, x] for p in (a, b)))
+    excess, square, total = sums.tolist()
     return (excess / total, excess / math.sqrt(square)) if total and square else (0.0, 0.0)
+
+
+def _sum_steps(first: NDArray[Any], second: NDArray[Any]) -> NDArray[np.float64]:
+    """Sum the steps of two pictures across a border, (P, 3) levels each, over its pixels.
+
+    Returns:
+        (3,) the excess of the first's steps over the second's, the sum of the squares of each
+        pixel's excess, and the sum of the differences of the steps.
+    """
+    gain = (np.abs(first) - np.abs(second)).sum(axis=1)  # (P,)
+    return np.array([gain.sum(), (gain * gain).sum(), np.abs(first - second).sum()], np.float64)
 
 
 def find_broken(first: Pixels, second: Pixels) -> Side:
@@ -142,7 +150,7 @@ def find_broken(first: Pixels, second: Pixels) -> Side:
     far = np.abs(a - b).max(axis=2)  # (h, w)
     mask = (far > max(_FAR, _TIMES * float(np.median(far)))).astype(np.uint8)
     mask = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((_SPOT, _SPOT), np.uint8))
-    excess = square = total = 0.0
+    sums = np.zeros(3)
     border = straight = 0  # pixels
     for axis in (0, 1):
         edge = np.diff(mask, axis=axis) != 0
@@ -155,11 +163,8 @@ def find_broken(first: Pixels, second: Pixels) -> Side:
         dy, dx = (1, 0) if axis == 0 else (0, 1)
         ahead = y + dy * (_REACH + 1), x + dx * (_REACH + 1)
         behind = y - dy * _REACH, x - dx * _REACH
-        steps = [picture[ahead] - picture[behind] for picture in (a, b)]  # (P, 3)
-        gain = (np.abs(steps[0]) - np.abs(steps[1])).sum(axis=1)
-        excess += float(gain.sum())
-        square += float((gain * gain).sum())
-        total += float(np.abs(steps[0] - steps[1]).sum())
+        sums += _sum_steps(*(picture[ahead] - picture[behind] for picture in (a, b)))
+    excess, square, total = sums.tolist()
     clear = abs(excess) >= max(_BREAK * total, _BREAK_Z * math.sqrt(square))
     if not total or straight < _STRAIGHT * border or not clear:
         return "neither"
