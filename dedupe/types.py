@@ -218,6 +218,11 @@ class Star:
     """(row, distance to the keeper), ascending by row; the keeper's own row, at distance 0, if it
     has further files."""
 
+    @property
+    def rows(self) -> set[int]:
+        """Return the rows of all its contents, with the keeper's."""
+        return {self.keeper, *(row for row, _ in self.duplicates)}
+
 
 FrameMatrix = tuple[float, ...]
 """Nine numbers, the rows of a 3 x 3 projective matrix between frames: in each, x and y run from 0

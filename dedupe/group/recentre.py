@@ -38,11 +38,10 @@ def recentre(
         None if the keeper of the star is best. Rows that a new keeper may not replace are left
         out of the group, so that their files stay.
     """
-    rows = {star.keeper, *(row for row, _ in star.duplicates)}
     for keeper in order:
         if keeper == star.keeper:
             return None
-        others = sorted(rows - {keeper})
+        others = sorted(star.rows - {keeper})
         relations = relate(keeper, others)
         lost = len(others) - len(relations)
         if star.keeper in relations and lost <= _MOST_LOST * len(others):

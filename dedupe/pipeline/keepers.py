@@ -15,6 +15,7 @@ import numpy as np
 
 from dedupe.group.keep import CLOSEST, ORIGINAL, explain_choice, order_contents
 from dedupe.group.recentre import Relations, recentre
+from dedupe.group.refine import Judge, RowPair
 from dedupe.group.replacement import may_replace
 from dedupe.ignored.pairs import IgnoredPairs
 from dedupe.provenance.describe import (
@@ -41,8 +42,6 @@ from dedupe.types import (
 from dedupe.verify.align import one_thread_each
 
 _SAME_FRAME = 0.012  # largest difference of shape, and of a corner in shares of a side
-RowPair = tuple[int, int]
-Judge = Callable[[Sequence[RowPair]], list[Verdict]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +112,8 @@ class Keepers:
     def _finish(self, star: Star, case: _Case) -> list[Group]:
         """Return the group of a star, and a group for each content left out that has copies."""
         chosen = self._spare_intact(self._spare_detail(self._recentre(case)))
-        kept = {chosen.star.keeper, *(row for row, _ in chosen.star.duplicates)}
         cases = [chosen]
-        for row in sorted({star.keeper, *(row for row, _ in star.duplicates)} - kept):
+        for row in sorted(star.rows - chosen.star.rows):
             cases.append(_Case(Star(row, ((row, 0.0),)), {}, case.examination, {}))
         return [group for case in cases if (group := self._describe(case))]
 
@@ -123,34 +121,25 @@ class Keepers:
         """Leave out the contents that show more real detail than the keeper."""
         if ORIGINAL not in self._rules:
             return case
-        photos, star = self._contents.photos, case.star
-        keeper = photos[star.keeper][0]
-        duplicates = tuple(
-            (row, distance)
-            for row, distance in star.duplicates
-            if row == star.keeper
-            or not has_more_detail(
-                case.examination.find_evidence(keeper, photos[row][0]), keeper, photos[row][0]
-            )
-        )
-        return replace(case, star=Star(star.keeper, duplicates))
+        keeper = self._contents.photos[case.star.keeper][0]
+
+        def has_more(row: int) -> bool:
+            other = self._contents.photos[row][0]
+            evidence = case.examination.find_evidence(keeper, other)
+            return has_more_detail(evidence, keeper, other)
+
+        return _leave_out(case, has_more)
 
     def _spare_intact(self, case: _Case) -> _Case:
         """Leave out the contents beside which the picture of the keeper is broken."""
-        photos, star = self._contents.photos, case.star
-        keeper = photos[star.keeper][0]
+        keeper = self._contents.photos[case.star.keeper][0]
 
-        def may_go(row: int) -> bool:
-            other, verdict = photos[row][0], case.verdicts.get(row)
+        def shows_a_break(row: int) -> bool:
+            other, verdict = self._contents.photos[row][0], case.verdicts.get(row)
             whole = _is_whole_frame(keeper, other, verdict.matrix if verdict else None)
-            return not (whole and case.examination.breaks_beside(keeper, other))
+            return whole and case.examination.breaks_beside(keeper, other)
 
-        duplicates = tuple(
-            (row, distance)
-            for row, distance in star.duplicates
-            if row == star.keeper or may_go(row)
-        )
-        return replace(case, star=Star(star.keeper, duplicates))
+        return _leave_out(case, shows_a_break)
 
     def _examine(self, star: Star, verdicts: Mapping[RowPair, Verdict]) -> _Case:
         """Measure the evidence on a star."""
@@ -177,9 +166,8 @@ class Keepers:
         star = case.star
         if not case.ranks:
             return case
-        rows = {star.keeper, *(row for row, _ in star.duplicates)}
         relate = partial(self._relate, case.examination)
-        centred = recentre(star, self._order(sorted(rows), case.ranks), relate)
+        centred = recentre(star, self._order(sorted(star.rows), case.ranks), relate)
         if centred is None:
             return case
         found = {row: verdict for row, (_, verdict) in centred.relations.items() if verdict}
@@ -252,6 +240,15 @@ class Keepers:
             self._contents, self._rules, np.array(rows, np.int64), ranks
         ).tolist()
         return order
+
+
+def _leave_out(case: _Case, is_left_out: Callable[[int], bool]) -> _Case:
+    """Return a case without some duplicates; the row of the keeper stays."""
+    keeper, duplicates = case.star.keeper, case.star.duplicates
+    rest = tuple(
+        (row, distance) for row, distance in duplicates if row == keeper or not is_left_out(row)
+    )
+    return replace(case, star=Star(keeper, rest))
 
 
 def _is_whole_frame(first: Photo, second: Photo, matrix: FrameMatrix | None) -> bool:

@@ -15,8 +15,9 @@ from PIL import Image
 from dedupe.decode.image import decode
 from dedupe.files.digest import digest_bytes
 from dedupe.group.keep import DEFAULT_RULES
+from dedupe.group.refine import Judge, RowPair
 from dedupe.ignored.pairs import IgnoredPairs
-from dedupe.pipeline.keepers import Judge, Keepers, RowPair
+from dedupe.pipeline.keepers import Keepers
 from dedupe.provenance.examiner import Examiner
 from dedupe.types import Contents, Group, ImageFile, Photo, Star, Verdict
 
