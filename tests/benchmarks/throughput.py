@@ -97,7 +97,7 @@ def decode_all(folder: str) -> None:
 def find_stages(folder: str) -> dict[str, float]:
     """Return the processor seconds of the stages of a scan that does not verify."""
     import dedupe
-    from dedupe import embed
+    from dedupe.embed import files
     from dedupe.encoder import runtime
     from dedupe.files import digest
     from dedupe.pipeline import resources, stages
@@ -117,9 +117,9 @@ def find_stages(folder: str) -> dict[str, float]:
         setattr(owner, name, timed)
 
     clock(resources, "walk", "walk", time.process_time)
-    clock(embed, "read", "read", time.thread_time)
+    clock(files, "read", "read", time.thread_time)
     clock(digest, "digest_bytes", "digest", time.thread_time)
-    clock(embed, "decode", "decode", time.thread_time)
+    clock(files, "decode", "decode", time.thread_time)
     clock(stages, "find_candidates", "search", time.process_time)
     clock(runtime.LiteRTEncoder, "embed", "embed", time.thread_time)  # runs in its caller's thread
     began = time.process_time()
@@ -157,7 +157,7 @@ def main() -> None:
     taken, images = race(options.photos, options.rounds, options.peers)
     show(taken, images)
     asked = [sys.executable, __file__, options.photos, "--only", "stages"]
-    stages = json.loads(subprocess.run(asked, capture_output=True, check=True, text=True).stdout)
+    stages = json.loads(subprocess.run(asked, stdout=subprocess.PIPE, check=True, text=True).stdout)
     print("\nwhere a scan's processor time goes (no verification), milliseconds an image")
     for stage, seconds in stages.items():
         print(f"  {stage:8} {1e3 * seconds / images:7.3f}  {seconds / sum(stages.values()):4.0%}")
