@@ -13,10 +13,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dedupe.distributed.parts import join
+from dedupe.distributed.parts import join, write_whole
 from dedupe.errors import EngineError
-from dedupe.files.remote import is_url, read_object, remove_object, write_file
-from dedupe.files.replace import replace_file
+from dedupe.files.remote import is_url, read_object, remove_object
 from dedupe.types import ImageFile, Skipped
 
 KILLS = "kills its worker"
@@ -85,11 +84,4 @@ class Attempts:
 
     def _write(self) -> None:
         data = json.dumps([self.begun, self.deaths, self.current]).encode()
-        try:
-            if is_url(self.path):
-                write_file(self.path, data)
-            else:
-                os.makedirs(os.path.dirname(self.path), exist_ok=True)
-                replace_file(self.path, [data])
-        except OSError as error:
-            raise EngineError(f"cannot write the marker {self.path}: {error.strerror}") from error
+        write_whole(self.path, data, "marker")

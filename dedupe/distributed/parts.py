@@ -87,7 +87,20 @@ def write_part(path: str, table: Any, *, rows: int) -> None:
     """
     sink = pa.BufferOutputStream()
     pq.write_table(table, sink, row_group_size=rows, compression="zstd")
-    data = sink.getvalue().to_pybytes()
+    write_whole(path, sink.getvalue().to_pybytes(), "part")
+
+
+def write_whole(path: str, data: bytes, what: str) -> None:
+    """Write a file or an object, whole or not at all; missing folders are created.
+
+    Args:
+        path: or URL.
+        data: content.
+        what: names the file, for the error.
+
+    Raises:
+        EngineError: it cannot be written.
+    """
     try:
         if is_url(path):
             write_file(path, data)
@@ -95,4 +108,4 @@ def write_part(path: str, table: Any, *, rows: int) -> None:
             os.makedirs(os.path.dirname(path), exist_ok=True)
             replace_file(path, [data])
     except OSError as error:
-        raise EngineError(f"cannot write the part {path}: {error.strerror}") from error
+        raise EngineError(f"cannot write the {what} {path}: {error.strerror}") from error
