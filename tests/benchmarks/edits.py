@@ -11,10 +11,7 @@ code that it measures and is never used to choose a rule or a bound; TUNING is f
 
 from __future__ import annotations
 
-import argparse
-import csv
 import random
-import tempfile
 from collections import defaultdict
 from pathlib import Path
 
@@ -57,12 +54,8 @@ from edit_tones import (
     sharpen,
     vignette,
 )
+from made_folder import choose_photos, read_truth, run_command, scan_images, write_truth
 from PIL import Image
-from processes import run
-
-from dedupe.decode.formats import supported_extensions
-from dedupe.report import read_report
-from dedupe.walk import walk
 
 _YELLOW, _RED, _BLUE = (255, 205, 40), (225, 40, 50), (40, 90, 220)
 _GREEN, _PINK, _WHITE = (60, 190, 90), (250, 120, 180), (255, 255, 255)
@@ -234,11 +227,10 @@ LISTS = {"held-out": HELD_OUT, "tuning": TUNING}
 
 def make(photos: Path, out: Path, edits: dict[str, dict[str, Change]], count: int) -> None:
     """Write `count` photos, every k-th in path order, and a copy of each for every edit."""
-    found = [file.path for file in walk([str(photos)], extensions=supported_extensions()).files]
     (out / "images").mkdir(parents=True)
     rows = []
-    for number in range(min(count, len(found))):
-        photo = Image.open(found[number * len(found) // count]).convert("RGB")
+    for number, path in enumerate(choose_photos(photos, count)):
+        photo = Image.open(path).convert("RGB")
         photo.thumbnail((1024, 1024))
         rows.append((f"{number:04}_original.jpg", str(number), "original"))
         photo.save(out / "images" / rows[-1][0], quality=92)
@@ -247,19 +239,13 @@ def make(photos: Path, out: Path, edits: dict[str, dict[str, Change]], count: in
                 rows.append((f"{number:04}_{name}.jpg", str(number), name))
                 edited = change(photo, random.Random(f"{number} {name}"))
                 edited.save(out / "images" / rows[-1][0], quality=88)
-    with (out / "truth.csv").open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([("file", "group", "edit"), *rows])
+    write_truth(out, ("file", "group", "edit"), rows)
 
 
 def score(folder: Path, options: list[str]) -> None:
     """Scan a folder that `make` wrote and print what was found."""
-    with (folder / "truth.csv").open(newline="", encoding="utf-8") as file:
-        truth = {row["file"]: (row["group"], row["edit"]) for row in csv.DictReader(file)}
-    with tempfile.TemporaryDirectory() as temporary:
-        report = Path(temporary) / "report.csv"
-        command = ["dedupe", "scan", str(folder / "images"), "--report", str(report), "--no-index"]
-        run([*command, "--quiet", *options])
-        groups = read_report(str(report)).groups if report.exists() else ()
+    truth = {name: (row["group"], row["edit"]) for name, row in read_truth(folder).items()}
+    groups, _ = scan_images(folder, options)
     group_of: dict[str, int] = {}
     wrong = 0
     for number, group in enumerate(groups):
@@ -295,20 +281,7 @@ def _names(families: dict[str, dict[str, Change]]) -> set[str]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
-    commands = parser.add_subparsers(dest="command", required=True)
-    making = commands.add_parser("make")
-    making.add_argument("photos", type=Path)
-    making.add_argument("out", type=Path)
-    making.add_argument("--list", choices=LISTS, default="held-out")
-    making.add_argument("--photos", type=int, default=40, dest="count")
-    scoring = commands.add_parser("score")
-    scoring.add_argument("out", type=Path)
-    options, rest = parser.parse_known_args()
-    if options.command == "make":
-        make(options.photos, options.out, LISTS[options.list], options.count)
-    else:
-        score(options.out, rest)
+    run_command(__doc__, LISTS, count=40, make=make, score=score)
 
 
 if __name__ == "__main__":

@@ -11,21 +11,14 @@ not show. Bounds of dedupe were chosen with TUNING; HELD_OUT has other layouts.
 
 from __future__ import annotations
 
-import argparse
-import csv
 import random
-import tempfile
 from collections import defaultdict
 from pathlib import Path
 
 import enclosure_layouts as screens
 import enclosure_prints as prints
+from made_folder import choose_photos, read_truth, run_command, scan_images, write_truth
 from PIL import Image, ImageOps
-from processes import run
-
-from dedupe.decode.formats import supported_extensions
-from dedupe.report import read_report
-from dedupe.walk import walk
 
 TUNING: dict[str, screens.Layout] = {
     "gallery": screens.gallery_phone,
@@ -54,10 +47,9 @@ _MATES = 3  # other photos that a collage may show
 
 def make(photos: Path, out: Path, layouts: dict[str, screens.Layout], count: int) -> None:
     """Write `count` photos, every k-th in path order, and one enclosure of each kind."""
-    found = [file.path for file in walk([str(photos)], extensions=supported_extensions()).files]
-    chosen = [found[number * len(found) // count] for number in range(min(count, len(found)))]
+    chosen = choose_photos(photos, count)
     (out / "images").mkdir(parents=True)
-    rows = [("file", "photo", "kind", "shows")]
+    rows = []
 
     def load(number: int) -> Image.Image:
         photo = ImageOps.exif_transpose(Image.open(chosen[number % len(chosen)])).convert("RGB")
@@ -78,19 +70,13 @@ def make(photos: Path, out: Path, layouts: dict[str, screens.Layout], count: int
             layout(photo, [load(mate) for mate in mates], rng).save(
                 out / "images" / name, quality=rng.choice((75, 85, 92))
             )
-    with (out / "truth.csv").open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows(rows)
+    write_truth(out, ("file", "photo", "kind", "shows"), rows)
 
 
 def score(folder: Path, options: list[str]) -> None:
     """Scan a folder that `make` wrote and print what was found."""
-    with (folder / "truth.csv").open(newline="", encoding="utf-8") as file:
-        truth = {row["file"]: row for row in csv.DictReader(file)}
-    with tempfile.TemporaryDirectory() as temporary:
-        report = Path(temporary) / "report.csv"
-        command = ["dedupe", "scan", str(folder / "images"), "--report", str(report), "--no-index"]
-        usage = run([*command, "--quiet", *options])
-        groups = read_report(str(report)).groups if report.exists() else ()
+    truth = read_truth(folder)
+    groups, usage = scan_images(folder, options)
     hits: set[str] = set()
     wrong = []
     for group in groups:
@@ -116,20 +102,7 @@ def score(folder: Path, options: list[str]) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
-    commands = parser.add_subparsers(dest="command", required=True)
-    making = commands.add_parser("make")
-    making.add_argument("photos", type=Path)
-    making.add_argument("out", type=Path)
-    making.add_argument("--list", choices=LISTS, default="held-out")
-    making.add_argument("--photos", type=int, default=100, dest="count")
-    scoring = commands.add_parser("score")
-    scoring.add_argument("out", type=Path)
-    options, rest = parser.parse_known_args()
-    if options.command == "make":
-        make(options.photos, options.out, LISTS[options.list], options.count)
-    else:
-        score(options.out, rest)
+    run_command(__doc__, LISTS, count=100, make=make, score=score)
 
 
 if __name__ == "__main__":

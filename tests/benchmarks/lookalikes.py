@@ -14,7 +14,6 @@ matplotlib and, if present, /usr/share/fonts; photos come from sample_data.
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import zlib
 from collections import defaultdict
@@ -24,6 +23,7 @@ import numpy as np
 from lookalike import maps, papers, plots, scenes, screens, small
 from lookalike.brush import Kind, Rng
 from lookalike.copies import COPIES, SMALL_COPIES, save
+from made_folder import read_truth, write_truth
 from PIL import Image
 
 KINDS = (
@@ -48,10 +48,7 @@ def make(out: Path, layouts: int, seed: int, kinds: list[Kind]) -> None:
                     lossy = not kind.small and layout % 3 == 2
                     files = render(image, "JPEG" if lossy else "PNG", content, small=kind.small)
                     rows += write(out / "images", kind, f"{layout:03}-{variant}", files)
-    with (out / "truth.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(("file", "kind", "set", "picture", "edit"))
-        writer.writerows(rows)
+    write_truth(out, ("file", "kind", "set", "picture", "edit"), rows)
 
 
 def render(image: Image.Image, form: str, rng: Rng, *, small: bool) -> list[tuple[str, str, bytes]]:
@@ -81,8 +78,7 @@ def write(
 
 def score(out: Path, report: Path) -> list[tuple[str, str, int, int, int, int]]:
     """Return rows of set, kind, files, wrong removals, true copies found, true copies."""
-    with (out / "truth.csv").open(newline="", encoding="utf-8") as file:
-        truth = {row["file"]: row for row in csv.DictReader(file)}
+    truth = read_truth(out)
     root = (out / "images").resolve()
     wrong: defaultdict[str, int] = defaultdict(int)
     found: set[str] = set()
