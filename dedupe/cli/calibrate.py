@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from dedupe.cli.console import console
-from dedupe.cli.output import count
+from dedupe.cli.output import count, threshold_lines
 from dedupe.cli.progress import Stage
 
 
@@ -36,9 +36,6 @@ def calibrate(
         found = calibrate_encoder(encoder, photos, count=number, seed=seed, on_progress=on_progress)
     pairs = found.basis["false_pairs"]
     console.say(f"{count(found.basis['photos'], 'photo')}, {pairs:,} pairs of different photos")
-    for name, threshold in found.thresholds.items():
-        console.say(
-            f"{name:9} distance {threshold.distance:.3f}: finds {threshold.recall:.1%} of edited "
-            f"copies, {threshold.false_positive_rate:.0e} of other pairs"
-        )
+    for line in threshold_lines(found.thresholds):
+        console.say(line)
     console.say(f"dedupe scan --encoder {encoder} PHOTOS")

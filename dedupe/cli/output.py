@@ -16,6 +16,7 @@ from dedupe.types import KINDS, ActionKind, Duplicate, Group, Photo, Report
 
 if TYPE_CHECKING:
     from dedupe.apply.execute import FailedAction
+    from dedupe.encoder.manifest import Threshold
     from dedupe.types import SearchStats
 
 ACTIONS: dict[ActionKind, str] = {
@@ -107,6 +108,15 @@ def describe_search(stats: SearchStats) -> str:
             f"{stats.represented:,} of them are represented by another content"
         )
     return line
+
+
+def threshold_lines(thresholds: Mapping[str, Threshold]) -> list[str]:
+    """Return one line for each threshold of an encoder: its distance, and what it lets through."""
+    return [
+        f"{name:9} distance {threshold.distance:.3f}: finds {threshold.recall:.1%} of edited "
+        f"copies, {threshold.false_positive_rate:.0e} of other pairs"
+        for name, threshold in thresholds.items()
+    ]
 
 
 def describe_action(number: int, kind: ActionKind, move_to: str) -> str:

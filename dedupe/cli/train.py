@@ -10,6 +10,7 @@ import typer
 
 from dedupe.cli.console import console
 from dedupe.cli.options import takes
+from dedupe.cli.output import threshold_lines
 from dedupe.cli.progress import Stage
 from dedupe.encoder.manifest import BUILT_IN, KERAS_FILE
 from dedupe.errors import InputError
@@ -78,11 +79,8 @@ def train(
             f"of the copies of held-out photos the first weights find {recall['before']:.1%}, "
             f"the new ones {recall['after']:.1%}"
         )
-    for name, threshold in manifest.thresholds.items():
-        console.say(
-            f"{name:9} distance {threshold.distance:.3f}: finds {threshold.recall:.1%} of edited "
-            f"copies, {threshold.false_positive_rate:.0e} of other pairs"
-        )
+    for line in threshold_lines(manifest.thresholds):
+        console.say(line)
     console.say(f"encoder: {out}  (dedupe scan --encoder {out} PHOTOS)")
 
 
