@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
+from dedupe.cli.output import count
 from dedupe.cli.process import CLOSED, drop_output
 from dedupe.errors import ApplyError, InputError, ReportError
 from dedupe.files.outputs import Output, OutputKind, check_outputs
@@ -66,18 +67,20 @@ def stream_to_stdout(found: Report, *, format: Format, acts: bool) -> None:  # n
         ) from error
 
 
-def check_roots(report: str, empty_roots: Sequence[str]) -> None:
-    """Keep an earlier report if all files that it lists below one root are gone.
+def check_roots(report: str, found: Report) -> None:
+    """Keep an earlier report if a root without images would cost its content.
 
-    The disk of such a root is not mounted.
+    The disk of such a root is not mounted, or the command names another folder by mistake.
 
     Args:
         report: path of the report that is about to be written; - for stdout.
-        empty_roots: absolute paths of the roots in which no image was found.
+        found: the result of the scan.
 
     Raises:
-        InputError: the earlier report lists files below such a root, and none of them exists.
+        InputError: the earlier report lists files below a root without images, and none of them
+            exists; or it lists groups, a root has no images, and the scan found no group.
     """
+    empty_roots = found.statistics.empty_roots
     if not empty_roots or report == "-" or not os.path.exists(report):
         return
     try:
@@ -88,6 +91,12 @@ def check_roots(report: str, empty_roots: Sequence[str]) -> None:
         raise InputError(
             f"cannot replace the report {report}: it lists {number:,} files below {root}, and none "
             "of them exists now; mount that disk, or add --allow-empty"
+        )
+    if earlier.groups and not found.groups:
+        raise InputError(
+            f"cannot replace the report {report} of {count(len(earlier.groups), 'group')} by an "
+            f"empty one: no image below {', '.join(empty_roots)}; check the folder, name another "
+            "--report, or add --allow-empty"
         )
 
 

@@ -96,7 +96,7 @@ def _run(
         earlier = read_earlier(path) if output.new_only or output.page else None
         found = _find(inputs, options, cluster, action)
         if not output.allow_empty:
-            check_roots(path, found.statistics.empty_roots)
+            check_roots(path, found)
         _write(found, output, acts=action.kind is not None)
         if output.page:
             _write_page(found, earlier, output, inputs)

@@ -30,9 +30,7 @@ class ReportOptions(Checked):
     new_only: bool = option(
         False, "Print only what the earlier report of this name does not list; write everything."
     )
-    allow_empty: bool = option(
-        False, "Replace the earlier report even if a root lost all images that it lists."
-    )
+    allow_empty: bool = option(False, "Replace the earlier report even if a root has no images.")
     show: str = option("5", "Groups to print: a number, or `all`.", metavar="N|all")
     quiet: bool = option(False, "Print errors only.", short="-q")
     verbose: bool = option(False, "Print more.", short="-v")

@@ -121,6 +121,18 @@ def test_a_report_is_not_replaced_when_a_disk_is_not_mounted(tmp_path: Path, mou
     assert (tmp_path / "r.csv").read_bytes() != before
 
 
+def test_an_empty_folder_does_not_empty_the_report_of_another(
+    tmp_path: Path, mounted: Path
+) -> None:
+    (tmp_path / "empty").mkdir()
+    before = (tmp_path / "r.csv").read_bytes()
+    result = run("scan", tmp_path / "empty", "--report", tmp_path / "r.csv")
+    assert result.exit_code == 3
+    assert f"of 1 group by an empty one: no image below {tmp_path / 'empty'}" in result.stderr
+    assert run("scan", mounted, "--include", "gif", "--report", tmp_path / "r.csv").exit_code == 3
+    assert (tmp_path / "r.csv").read_bytes() == before
+
+
 def test_a_root_that_keeps_a_listed_file_lost_nothing(tmp_path: Path, mounted: Path) -> None:
     (mounted / "b.jpg").unlink()
     assert run("scan", mounted, "--report", tmp_path / "r.csv").exit_code == 0
