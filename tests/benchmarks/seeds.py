@@ -1,7 +1,8 @@
 """Train one of the five networks that the project began from, on its own task, and print figures.
 
     python tests/benchmarks/seeds.py tiny PHOTOS --seeds 5
-    python tests/benchmarks/seeds.py resnet50 PHOTOS --side 64 --steps 300 --out DIR
+    python tests/benchmarks/seeds.py resnet50 PHOTOS --side 64 --steps 250 --pairs 16 --out DIR
+    python tests/benchmarks/seeds.py mobilenetv2 PHOTOS --side 64 --first-seed 1 --seeds 2
     python tests/benchmarks/seeds.py signet --loss contrastive --side 64 --steps 400
 
 Photos: half of the pairs are two photos, half a photo and a copy of it; the second picture of every
@@ -170,7 +171,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("tower")
     parser.add_argument("photos", nargs="*", help="folders of photos; none for signet")
-    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--seeds", type=int, default=1, help="how many seeds to train")
+    parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--steps", type=int, default=1000)
     parser.add_argument(
         "--pairs", type=int, default=32, help="photos a step; as many pairs of each kind"
@@ -192,17 +194,18 @@ def main() -> None:
     plan = replace(plan, head=plan.head or "euclidean", photo_side=max(160, plan.side))
     rows: list[dict[str, float]] = []
     with tempfile.TemporaryDirectory() as spare:
-        for seed in range(options.seeds):
+        for seed in range(options.first_seed, options.first_seed + options.seeds):
             keras.utils.clear_session()
             seeded = replace(plan, seed=seed)
             task = pose_photos(options.photos, seeded) if options.photos else pose_words(seeded)
-            folder = options.out if options.out and not seed else Path(spare, str(seed))
+            first = seed == options.first_seed
+            folder = options.out if options.out and first else Path(spare, str(seed))
             trained, figures = run(seeded, task, folder)
             rows.append(figures)
             print(
                 f"seed {seed}: " + ", ".join(f"{k} {v:.4f}" for k, v in figures.items()), flush=True
             )
-            if not seed:
+            if first:
                 tell_size(seeded, trained, task, folder)
     print(f"{plan.tower}, {plan.loss}, head {plan.head}, {plan.side} px, {plan.steps} steps")
     for name in rows[0]:
