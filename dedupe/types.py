@@ -74,6 +74,8 @@ class Facts:
     camera: bool = False  # EXIF has the maker of the camera
     movie: int = 0  # bytes of the movie that follows the picture (motion photo); 0 for none
     profile: bool = False  # has an ICC profile
+    hdr: bool = False  # brighter than white: transfer curve PQ or HLG, or a gain map in its XMP
+    stored: str = ""  # `palette` or `CMYK` if its pixels are stored so; "" for grey and RGB
     maps: int = 0  # depth, gain and other auxiliary pictures of a HEIF
     raw: bool = False  # values of a camera's sensor, not developed
     motion: str = ""  # of an animation, see `dedupe.motion`; "" for others
@@ -91,6 +93,7 @@ def holds_more(first: Facts, second: Facts) -> tuple[str, ...]:
         "transparency": first.transparent and not second.transparent,
         "bits": first.bits > second.bits,
         "colour": first.colour and not second.colour,
+        "HDR": first.hdr and not second.hdr,
         "capture date": first.captured and not second.captured,
         "GPS position": first.located and not second.located,
         "movie": first.movie > second.movie,
@@ -109,7 +112,7 @@ class Photo:
     height: int  # pixels, after EXIF orientation
     format: str  # as Pillow names it: JPEG, PNG, WEBP ...
     digest: str  # hex content digest, see dedupe.files.digest
-    facts: Facts = field(default=INTACT, compare=False)  # a report does not contain them
+    facts: Facts = field(default=INTACT, compare=False)  # a report contains those with words
 
     @property
     def path(self) -> str:

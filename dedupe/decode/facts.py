@@ -18,6 +18,10 @@ _COLOUR_SPREAD = 12
 """Levels of 255 by which two channels of a pixel differ in a colour picture. In a grey photo saved
 as a colour JPEG they differ by at most 2."""
 
+_STORED = {"CMYK": "CMYK", "P": "palette", "PA": "palette"}
+_HDR_CURVES = (16, 18)  # transfer characteristics of ITU-T H.273: PQ, HLG
+_GAIN_MAP = b"http://ns.adobe.com/hdr-gain-map/1.0/"  # namespace in the XMP of an Ultra HDR JPEG
+_HEAD = 1 << 17  # bytes of a JPEG in which its XMP is sought
 _MODE_BITS = {"1": 1, "I": 32, "F": 32}  # the other modes of Pillow have 8, or begin with I;16
 _DATE_TIME_ORIGINAL = 0x9003  # tag of EXIF
 _MOTION_VIDEO = b"mpvd"  # box of a HEIC motion photo (Android Motion Photo format 1.0)
@@ -36,6 +40,8 @@ def read_facts(image: Image.Image, data: bytes) -> Facts:
         transparent=is_transparent(image),
         bits=_count_bits(image, data),
         profile=bool(image.info.get("icc_profile")),
+        hdr=_is_hdr(image.format, data),
+        stored=_STORED.get(image.mode, ""),
         maps=_count_maps(image),
         movie=measure_box(data, _MOTION_VIDEO) if image.format in ("HEIF", "AVIF") else 0,
     )
@@ -108,6 +114,23 @@ def _count_bits(image: Image.Image, data: bytes) -> int:
     if image.format == "AVIF":
         return _count_av1_bits(data)
     return 16 if image.mode.startswith("I;16") else _MODE_BITS.get(image.mode, 8)
+
+
+def _is_hdr(container: str | None, data: bytes) -> bool:
+    """Return whether a file states colours brighter than white.
+
+    PNG has the chunk cICP (PNG, third edition, 11.3.2.6), HEIF and AVIF the box `colr` of type
+    `nclx` (ISO 14496-12, 12.1.5), JPEG a gain map beside it.
+    """
+    if container in ("JPEG", "MPO"):
+        return data.find(_GAIN_MAP, 0, _HEAD) >= 0
+    if container == "PNG":
+        at = data.find(b"cICP", 0, _HEAD)
+        return at >= 0 and int.from_bytes(data[at + 5 : at + 6]) in _HDR_CURVES
+    if container in ("HEIF", "AVIF"):
+        at = data.find(b"colrnclx", 0, _HEAD)
+        return at >= 0 and int.from_bytes(data[at + 10 : at + 12]) in _HDR_CURVES
+    return False
 
 
 def _count_av1_bits(data: bytes) -> int:

@@ -29,7 +29,7 @@ from dedupe.decode.read import Unreadable
 from dedupe.decode.rgb import to_rgb
 from dedupe.types import Facts
 
-DECODER_VERSION = 8
+DECODER_VERSION = 9
 """Part of the key of embeddings in the index: raise it if pixels, facts or panels change."""
 
 _T = Image.Transpose

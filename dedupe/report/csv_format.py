@@ -14,10 +14,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import fields
 
-from dedupe.report.rows import DECIMALS, Row, RowError, check_row, report_of, rows_of
+from dedupe.report.rows import ADDED, DECIMALS, Row, RowError, check_row, report_of, rows_of
 from dedupe.types import Report
 
 COLUMNS = tuple(field.name for field in fields(Row))
+_EARLIER = tuple(name for name in COLUMNS if name not in ADDED)
 _WHOLE = re.compile(r"-?[0-9]{1,29}")
 _DECIMAL = re.compile(r"[0-9]\.[0-9]{1,20}|[0-9]")
 
@@ -45,11 +46,12 @@ def parse_csv(data: bytes) -> Report:
     rows: list[Row] = []
     starts: list[int] = []  # line on which each row begins
     try:
-        if tuple(next(reader, ())) != COLUMNS:
+        columns = tuple(next(reader, ()))
+        if columns not in (COLUMNS, _EARLIER):
             raise ValueError(f"the columns are not {','.join(COLUMNS)}")
         start = reader.line_num + 1
         for cells in reader:
-            rows.append(_row(cells))
+            rows.append(_row(cells, columns))
             starts.append(start)
             start = reader.line_num + 1
     except (ValueError, csv.Error) as error:
@@ -77,10 +79,10 @@ def _line(cells: tuple[str, ...] | list[str]) -> bytes:
     return buffer.getvalue().removesuffix("\r\n").encode("utf-8", "surrogateescape") + b"\n"
 
 
-def _row(cells: list[str]) -> Row:
-    if len(cells) != len(COLUMNS):
-        raise ValueError(f"{len(cells)} cells instead of {len(COLUMNS)}")
-    cell = dict(zip(COLUMNS, cells, strict=True))
+def _row(cells: list[str], columns: tuple[str, ...]) -> Row:
+    if len(cells) != len(columns):
+        raise ValueError(f"{len(cells)} cells instead of {len(columns)}")
+    cell = dict(zip(columns, cells, strict=True))
     return check_row(
         Row(
             group=_whole(cell, "group"),
@@ -101,6 +103,7 @@ def _row(cells: list[str]) -> Row:
             threshold=_decimal(cell, "threshold"),
             images=_whole(cell, "images"),
             sidecars=_names(cell, "sidecars"),
+            facts=cell.get("facts", ""),
         )
     )
 

@@ -22,6 +22,7 @@ from dedupe.errors import ReportError, UsageError
 from dedupe.files.outputs import HTML_MARK
 from dedupe.files.paths import path_text
 from dedupe.files.replace import replace_file
+from dedupe.report.fact_words import facts_to_words
 from dedupe.threads import map_threads
 from dedupe.types import Duplicate, Group, Photo, Report
 
@@ -128,6 +129,7 @@ def _view(photo: Photo, related: Duplicate | None, keeper: Photo, link: str) -> 
     }
     return {
         "photo": photo,
+        "facts": facts_to_words(photo.facts),
         "name": os.path.basename(photo.path),
         "folder": os.path.dirname(photo.path),
         "link": link,

@@ -12,10 +12,11 @@ projective matrix between frames with sides of 1, or null if the two were not al
 `evidence` is an object: kinds of evidence that the duplicate was made from its keeper, each with
 its log-odds, the largest first. A negative number points to the duplicate as the original.
 
-FILE is {"path", "width", "height", "format", "bytes", "mtime_ns", "digest"}; mtime_ns is a string,
-since many readers round whole numbers beyond 2**53. Keys come in this order, one group to a line.
-The text is ASCII: a byte of a path that is not valid UTF-8 is the
-escape `\\udcXX`, a lone surrogate, which Python reads back and which other readers may refuse.
+FILE is {"path", "width", "height", "format", "bytes", "mtime_ns", "digest", "facts"}, with the
+words of `dedupe.report.fact_words`, which earlier reports lack; mtime_ns is a string, since many
+readers round whole numbers beyond 2**53. Keys come in this order, one group to a line. The text is
+ASCII: a byte of a path that is not valid UTF-8 is the escape `\\udcXX`, a lone surrogate, which
+Python reads back and which other readers may refuse.
 Keys that a later version adds are ignored when reading.
 """
 
@@ -34,7 +35,7 @@ from dedupe.report.rows import DECIMALS, Row, check_row, report_of, rows_of
 from dedupe.types import Duplicate, FrameMatrix, Report, Skipped, Statistics
 
 _VERSION = 1
-_FILE = ("path", "width", "height", "format", "bytes", "mtime_ns", "digest")
+_FILE = ("path", "width", "height", "format", "bytes", "mtime_ns", "digest", "facts")
 _RELATION = ("distance", "kind", "how")
 _WHOLE = re.compile(r"-?[0-9]{1,40}")
 T = TypeVar("T")
@@ -200,6 +201,7 @@ def _rows(group: object, encoder: str, threshold: float, images: int) -> Iterato
                     digest=_get(file, "digest", str),
                     threshold=threshold,
                     images=images,
+                    facts=_get(file, "facts", str) if "facts" in file else "",
                     sidecars=() if kept else _names(_get(file, "sidecars", list)),
                     **shared,
                 )

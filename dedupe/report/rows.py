@@ -18,6 +18,7 @@ from itertools import groupby
 from typing import cast
 
 from dedupe.files.remote import is_url
+from dedupe.report.fact_words import facts_to_words, words_to_facts
 from dedupe.types import (
     KINDS,
     Duplicate,
@@ -31,6 +32,8 @@ from dedupe.types import (
 )
 
 DECIMALS = 6  # of distances and thresholds
+ADDED = ("facts",)
+"""Columns that reports of earlier versions lack; all are last and may be empty."""
 _DIGEST = re.compile(r"[0-9a-f]{32}")
 _LARGEST = 2**63  # bytes of a file, as the system calls count them
 _LATEST = 2**63 * 10**9  # nanoseconds: a `time_t` of 64 bits counts seconds
@@ -58,6 +61,7 @@ class Row:
     threshold: float  # of the report, in each of its rows
     images: int  # of the scan, in each of its rows; 0 if it is not known
     sidecars: tuple[str, ...] = ()  # names in the folder of the file; none for the keeper
+    facts: str = ""  # what 8-bit RGB pixels do not show, see `dedupe.report.fact_words`
 
 
 class RowError(ValueError):
@@ -116,7 +120,7 @@ def check_row(row: Row) -> Row:
     """
     check_path(row.path)
     check_path(row.keeper)
-    for name in ("how", "reason", "format", "encoder"):
+    for name in ("how", "reason", "format", "encoder", "facts"):
         _check_words(name, getattr(row, name))
     for name in row.sidecars:
         check_path(os.path.join(os.path.dirname(row.path), name))
@@ -174,6 +178,7 @@ def _row(report: Report, number: int, group: Group, duplicate: Duplicate | None)
             threshold=round(report.threshold, DECIMALS),
             images=report.statistics.images,
             sidecars=duplicate.sidecars if duplicate else (),
+            facts=facts_to_words(photo.facts),
         )
     )
 
@@ -199,7 +204,8 @@ def _group(number: int, rows: list[Row]) -> Group:
 
 def _photo(row: Row) -> Photo:
     file = ImageFile(row.path, root=0, size=row.bytes, mtime_ns=row.mtime_ns, device=0, inode=0)
-    return Photo(file, row.width, row.height, row.format, row.digest)
+    facts = words_to_facts(row.facts)
+    return Photo(file, row.width, row.height, row.format, row.digest, facts)
 
 
 def _check_whole(rows: list[Row]) -> None:
@@ -218,7 +224,7 @@ def _check_whole(rows: list[Row]) -> None:
 def _check_words(name: str, text: str) -> None:
     _require(text.isprintable(), f"{name} {text!r} is not a line of text")
     _require(text[:1] not in set("=+-@"), f"{name} {text!r} begins like a formula")
-    _require(bool(text) or name in {"how", "reason"}, f"{name} is empty")
+    _require(bool(text) or name in {"how", "reason", "facts"}, f"{name} is empty")
 
 
 def _check_numbers(row: Row) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from dedupe.distribution import install_hint
 from dedupe.errors import ReportError
 from dedupe.files.outputs import PARQUET_KIND
-from dedupe.report.rows import Row, check_row, report_of, rows_of
+from dedupe.report.rows import ADDED, Row, check_row, report_of, rows_of
 from dedupe.types import Report
 
 if TYPE_CHECKING:
@@ -79,7 +79,8 @@ def parse_parquet(data: bytes) -> Report:
         table = pq.read_table(pa.BufferReader(data))
     except (pa.ArrowInvalid, OSError) as error:
         raise ValueError(f"it is not Parquet: {error}") from error
-    missing = {*COLUMNS, "path_bytes", "keeper_bytes"} - set(table.column_names)
+    needed = {*COLUMNS, "path_bytes", "keeper_bytes"} - set(ADDED)
+    missing = needed - set(table.column_names)
     if missing:
         raise ValueError(f"the column {min(missing)} is missing")
     return _report_of(table.to_pylist(), paths_as_bytes=True)
@@ -124,7 +125,7 @@ def _report_of(found: Iterable[Any], *, paths_as_bytes: bool) -> Report:
 
 
 def _row(values: Any, paths_as_bytes: bool) -> Row:
-    wanted = {name: values[name] for name in COLUMNS}
+    wanted = {name: values[name] for name in COLUMNS if name in values or name not in ADDED}
     if paths_as_bytes:
         wanted |= {name: os.fsdecode(values[f"{name}_bytes"]) for name in _PATHS}
     wanted["mtime_ns"] = int(wanted["mtime_ns"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import replace
 
 import numpy as np
@@ -23,7 +24,39 @@ def facts(data: bytes) -> Facts:
 
 @pytest.mark.parametrize("name", sorted(samples().keys() - {"MPO"}))
 def test_a_plain_photo_has_no_facts(name: str) -> None:
-    assert facts(samples()[name]) == INTACT
+    stored = "palette" if name == "GIF" else ""
+    assert facts(samples()[name]) == replace(INTACT, stored=stored)
+
+
+def test_cmyk_and_palettes_are_stored_in_their_own_way() -> None:
+    assert facts(encode(cat().convert("CMYK"), "JPEG")).stored == "CMYK"
+    assert facts(encode(cat().convert("CMYK"), "TIFF")).stored == "CMYK"
+    assert facts(encode(cat().quantize(16), "PNG")).stored == "palette"
+
+
+def with_chunk(png: bytes, name: bytes, content: bytes) -> bytes:
+    """Insert a chunk behind the header of a PNG."""
+    body = name + content
+    chunk = len(content).to_bytes(4, "big") + body + zlib.crc32(body).to_bytes(4, "big")
+    return png[:33] + chunk + png[33:]
+
+
+@pytest.mark.parametrize(("curve", "hdr"), [(16, True), (18, True), (13, False)])
+def test_a_png_is_hdr_if_its_transfer_curve_is_pq_or_hlg(curve: int, hdr: bool) -> None:
+    png = with_chunk(encode(cat(), "PNG"), b"cICP", bytes((9, curve, 0, 1)))
+    assert facts(png).hdr is hdr
+
+
+@pytest.mark.parametrize(("curve", "hdr"), [(16, True), (18, True), (1, False)])
+def test_a_heif_is_hdr_if_its_transfer_curve_is_pq_or_hlg(curve: int, hdr: bool) -> None:
+    data = encode(cat(), "HEIF", transfer_characteristics=curve)
+    assert facts(data).hdr is hdr
+
+
+def test_a_jpeg_with_a_gain_map_is_hdr() -> None:
+    xmp = b'<rdf:Description xmlns:hdrgm="http://ns.adobe.com/hdr-gain-map/1.0/"/>'
+    assert facts(encode(cat(), "JPEG", xmp=xmp)).hdr
+    assert not facts(encode(cat(), "JPEG", xmp=b"<rdf:Description/>")).hdr
 
 
 @pytest.mark.parametrize("name", ["GIF", "WEBP", "PNG", "AVIF", "TIFF", "MPO", "HEIF"])

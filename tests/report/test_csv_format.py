@@ -18,12 +18,13 @@ from dedupe.types import Report
 
 HEADER = (
     "group,role,path,keeper,distance,kind,how,reason,width,height,format,bytes,mtime_ns,digest,"
-    "encoder,threshold,images,sidecars\n"
+    "encoder,threshold,images,sidecars,facts\n"
 )
 DIGEST = "ab" * 16
-KEEP = f"1,keep,/p/a,/p/a,0.000000,,,largest,4,3,PNG,9,7,{DIGEST},e1,0.500000,100,\n"
+KEEP = f"1,keep,/p/a,/p/a,0.000000,,,largest,4,3,PNG,9,7,{DIGEST},e1,0.500000,100,,\n"
 NEAR = (
-    f"1,duplicate,/p/b,/p/a,0.250000,same,turned 90,largest,4,3,PNG,9,7,{DIGEST},e1,0.500000,100,\n"
+    "1,duplicate,/p/b,/p/a,0.250000,same,turned 90,largest,4,3,PNG,9,7,"
+    f"{DIGEST},e1,0.500000,100,,\n"
 )
 GOOD = HEADER + KEEP + NEAR
 NASTY = [
@@ -70,6 +71,7 @@ def test_the_csv_holds_one_row_per_file_with_the_keeper_first() -> None:
         "0.500000",
         "100",
         "",
+        "",
     ]
     assert [row[8:] for row in rows[1:]] == [facts] * 5
 
@@ -81,6 +83,12 @@ def test_the_known_text_is_read_and_written_again_byte_for_byte() -> None:
 def test_an_empty_report_is_a_header() -> None:
     assert format_report(a_report(), format="csv") == HEADER.encode()
     assert read(HEADER).groups == ()
+
+
+def test_a_report_of_a_version_without_facts_is_read() -> None:
+    earlier = GOOD.replace(",facts\n", "\n").replace(",,\n", ",\n")
+    assert earlier.count(",") == 3 * 17
+    assert read(earlier) == read(GOOD)
 
 
 @pytest.mark.parametrize("name", NASTY)
@@ -129,8 +137,8 @@ def test_the_order_of_groups_given_does_not_change_the_bytes() -> None:
     ("old", "new", "trouble"),
     [
         (HEADER, "", "line 1: the columns are not group,role"),
-        (",sidecars\n", "\n", "line 1: the columns are not"),
-        ("1,duplicate", "1,duplicate,", "line 3: 19 cells instead of 18"),
+        (",sidecars,facts\n", "\n", "line 1: the columns are not"),
+        ("1,duplicate", "1,duplicate,", "line 3: 20 cells instead of 19"),
         ("1,duplicate", "\n1,duplicate", "line 3: 0 cells"),
         (NEAR, "", "line 2: group 1 has no duplicate"),
         (KEEP, "", "line 2: group 1 does not begin with the file that is kept"),
@@ -162,14 +170,14 @@ def test_the_order_of_groups_given_does_not_change_the_bytes() -> None:
         ("0.250000", "0.500001", "line 3: '/p/b' lies beyond the threshold"),
         ("0.000000", "0.1", "line 2: '/p/a' is kept, but has a distance"),
         (
-            "0.500000,100,\n1,dup",
-            '0.500000,100,"[""x""]"\n1,dup',
+            "0.500000,100,,\n1,dup",
+            '0.500000,100,"[""x""]",\n1,dup',
             "'/p/a' is kept, but has sidecars",
         ),
-        (NEAR, NEAR[:-1] + "x\n", "sidecars 'x' is not a JSON array of names"),
-        (NEAR, NEAR[:-1] + "[7]\n", "sidecars '[7]' is not a JSON array of names"),
-        (NEAR, NEAR[:-1] + '"[""../b.xmp""]"\n', "is not in its plain form"),
-        (NEAR, NEAR[:-1] + '"[""x/b.xmp""]"\n', "the sidecar 'x/b.xmp' is not a file name"),
+        (NEAR, NEAR[:-2] + "x,\n", "sidecars 'x' is not a JSON array of names"),
+        (NEAR, NEAR[:-2] + "[7],\n", "sidecars '[7]' is not a JSON array of names"),
+        (NEAR, NEAR[:-2] + '"[""../b.xmp""]",\n', "is not in its plain form"),
+        (NEAR, NEAR[:-2] + '"[""x/b.xmp""]",\n', "the sidecar 'x/b.xmp' is not a file name"),
         (",9,7,", ",-9,7,", "-9 bytes is not a size"),
         (",9,7,", ",9,1.7E+18,", "mtime_ns '1.7E+18' is not a whole number"),
         (",9,7,", ",9,99999999999999999999999999999,", "is not a time"),

@@ -16,7 +16,7 @@ from dedupe.errors import ReportError, UsageError
 from dedupe.files.digest import digest_file
 from dedupe.report import html, read_report, write_report
 from dedupe.report.html import html_lines
-from dedupe.types import ImageFile, Photo, Report, Skipped
+from dedupe.types import Facts, ImageFile, Photo, Report, Skipped
 
 MIRRORED = (-1.0, 0.0, 1.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
 
@@ -64,6 +64,12 @@ def test_what_differs_from_the_keeper_is_marked(tmp_path: Path) -> None:
     assert '<span class="differs">48 × 48</span>' in page
     assert "<span>96 × 96</span>" in page
     assert '<span class="how">resized</span><span>distance 0.125</span>' in page
+
+
+def test_the_facts_of_a_file_are_shown() -> None:
+    keeper = replace(a_photo("/p/a"), facts=Facts(transparent=True, bits=16))
+    page = page_of(a_report(a_group(keeper, a_photo("/p/b"))))
+    assert page.count("<span>alpha; 16 bits</span>") == 1
 
 
 def test_the_map_onto_the_keeper_is_a_css_matrix(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ def read(value: object) -> Report:
 def test_the_json_holds_groups_skipped_files_and_statistics() -> None:
     photo = a_photo("/p/a")
     facts = {"width": 640, "height": 480, "format": "JPEG", "bytes": 5}
-    facts |= {"mtime_ns": str(MTIME_NS), "digest": photo.digest}
+    facts |= {"mtime_ns": str(MTIME_NS), "digest": photo.digest, "facts": ""}
     relation = {"distance": 0.25, "kind": "same", "how": "mirrored", "matrix": None}
     relation |= {"sidecars": [], "evidence": {}}
     assert as_dict() == {
