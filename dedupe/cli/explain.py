@@ -15,6 +15,7 @@ from dedupe.errors import UsageError
 
 if TYPE_CHECKING:
     from dedupe.explain.derivation import Origin
+    from dedupe.explain.enclosure import Inside
     from dedupe.explain.explain import Explanation, Seen
     from dedupe.verify.judge import Decision
     from dedupe.verify.overlap import Overlap
@@ -55,6 +56,7 @@ def explain(
 ) -> None:
     """Explain why two images are, or are not, copies. Changes neither."""
     from dedupe.encoder.choice import choose_encoder  # loads NumPy: not for --help
+    from dedupe.explain.enclosure import find_inside
     from dedupe.explain.explain import explain as run_explanation
 
     if more:
@@ -68,13 +70,14 @@ def explain(
 
         check_out(out)
     found = run_explanation(a, b, encoder=chosen, sensitivity=sensitivity)
+    inside = find_inside(found, encoder=encoder or BUILT_IN)
     origin = find_origin(found)
     if out:
         _draw(found, Path(encoder or BUILT_IN), out, origin)
     if as_json:
-        console.say(json.dumps(_as_json(found) | {"origin": origin_as_json(origin)}))
+        console.say(json.dumps(_as_json(found, inside) | {"origin": origin_as_json(origin)}))
     else:
-        for line in (*_lines(found), *origin_lines(origin)):
+        for line in (*_lines(found, inside), *origin_lines(origin)):
             console.say(line)
 
 
@@ -102,7 +105,7 @@ def _draw(found: Explanation, folder: Path, out: str, origin: Origin | None) -> 
     write(figure, out)
 
 
-def _lines(found: Explanation) -> list[str]:
+def _lines(found: Explanation, inside: Inside | None) -> list[str]:
     """Return the explanation line by line."""
     lines = [
         f"A  {_picture(found.first)}",
@@ -112,7 +115,7 @@ def _lines(found: Explanation) -> list[str]:
         "",
         f"distance    {_distance(found)}",
         f"thresholds  {_thresholds(found)}",
-        f"scan        {_scan(found)}",
+        f"scan        {_inside(found, inside) if inside else _scan(found)}",
         f"decided by  {_level(found)}",
     ]
     overlap = found.comparison.overlap
@@ -265,13 +268,20 @@ def _scan(found: Explanation) -> str:
     return line
 
 
+def _inside(found: Explanation, inside: Inside) -> str:
+    """Return the decision of a scan on a picture and one that shows it."""
+    outer, inner = ("A", "B") if inside.first_is_outer else ("B", "A")
+    words = inside.how.replace("shows it", f"shows {inner}")
+    return f"({found.sensitivity}) duplicates, {outer} {words}"
+
+
 def _level(found: Explanation) -> str:
     """Return the level of the cascade that decided, and the score."""
     verdict = found.comparison.verdict
     return f"{verdict.level or 'no level'}, score {verdict.score:.2f}"
 
 
-def _as_json(found: Explanation) -> dict[str, Any]:
+def _as_json(found: Explanation, inside: Inside | None) -> dict[str, Any]:
     overlap, matrix = found.comparison.overlap, found.matrix
     verdict = found.comparison.verdict
     return {
@@ -279,8 +289,9 @@ def _as_json(found: Explanation) -> dict[str, Any]:
             {name: getattr(seen, name) for name in ("path", "width", "height", "format", "digest")}
             for seen in (found.first, found.second)
         ],
-        "is_copy": found.is_copy,
-        "decision": found.decision,
+        "is_copy": found.is_copy or inside is not None,
+        "decision": "shown inside" if inside else found.decision,
+        "inside": _inside_as_json(inside),
         "verdict": _verdict(found),
         "distance": found.distance,
         "probability": found.probability,
@@ -305,3 +316,10 @@ def _as_json(found: Explanation) -> dict[str, Any]:
             "matrix": None if matrix is None else matrix.tolist(),
         },
     }
+
+
+def _inside_as_json(inside: Inside | None) -> dict[str, Any] | None:
+    if inside is None:
+        return None
+    outer = "A" if inside.first_is_outer else "B"
+    return {"outer": outer, "how": inside.how, "matrix": inside.matrix}

@@ -75,6 +75,21 @@ def test_pictures_with_nothing_in_common_are_reported(cat: Path, tmp_path: Path)
     assert "signs" not in result.stdout
 
 
+def test_a_screenshot_that_shows_the_photo_is_reported(tmp_path: Path) -> None:
+    photo = Image.fromarray(data.chelsea())
+    photo.save(tmp_path / "photo.jpg", quality=92)
+    screen = Image.new("RGB", (540, 1080), "black")
+    screen.paste(photo.resize((540, 359)), (0, 340))
+    screen.save(tmp_path / "screen.jpg", quality=90)
+    words = "(wide) duplicates, B shows A inside a larger picture, on 33 % of the area"
+
+    assert f"scan        {words}" in run(tmp_path / "photo.jpg", tmp_path / "screen.jpg").stdout
+    found = json.loads(run(tmp_path / "screen.jpg", tmp_path / "photo.jpg", "--json").stdout)
+    assert (found["is_copy"], found["decision"]) == (True, "shown inside")
+    assert found["inside"]["outer"] == "A"
+    assert len(found["inside"]["matrix"]) == 9
+
+
 def test_the_place_of_other_print_is_reported(tmp_path: Path) -> None:
     paths = []
     for number in ("4817", "9350"):
