@@ -5,6 +5,7 @@ Runs in a task, which fetches only the cells that its rows probe. Knows no clust
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -12,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from dedupe.search.exact import NearestRows, Neighbours, Rows, Vectors
-from dedupe.search.ivf import group_by_cell, measure_gaps, smallest, train
+from dedupe.search.bounds import shorten
+from dedupe.search.exact import NearestRows, Neighbours, Rows, Vectors, number_runs
+from dedupe.search.ivf import find_nearest, group_by_cell, measure_gaps, train
 from dedupe.search.limits import SearchLimits
 
 _OVERSIZE = 8  # times the mean: a larger cell is split
@@ -30,37 +32,54 @@ class Cell:
     rank: Rows  # (M,)
 
 
+class JoinedCells:
+    """The rows of some cells, numbered in the order of the cells; copies no vectors of them."""
+
+    def __init__(self, cells: Sequence[Cell]) -> None:
+        self._cells = cells
+        self.starts = np.cumsum([0, *(len(cell.rows) for cell in cells)])  # (C + 1,)
+        self.rows = np.concatenate([cell.rows for cell in cells])  # (N,)
+        self.rank = np.concatenate([cell.rank for cell in cells])  # (N,)
+
+    def __getitem__(self, rows: Rows, /) -> Vectors:
+        """Return the (R, D) vectors of (R,) numbers."""
+        if not len(rows):
+            return self._cells[0].vectors[:0]
+        low, high = np.searchsorted(self.starts, [rows.min(), rows.max()], side="right") - 1
+        if low == high:
+            one: Vectors = self._cells[low].vectors[rows - self.starts[low]]
+            return one
+        cell = np.searchsorted(self.starts, rows, side="right") - 1
+        order = np.argsort(cell, kind="stable")
+        found = np.empty((len(rows), self._cells[0].vectors.shape[1]), np.float32)
+        present, begins = np.unique(cell[order], return_index=True)
+        for at, some in zip(present.tolist(), np.split(order, begins[1:]), strict=True):
+            found[some] = self._cells[at].vectors[rows[some] - self.starts[at]]
+        return found
+
+
+def join_cells(cells: Sequence[Cell]) -> Cell:
+    """Return the rows of several cells as those of one, in the order of the cells."""
+    return Cell(
+        np.concatenate([cell.rows for cell in cells]),
+        np.concatenate([cell.vectors for cell in cells]),
+        np.concatenate([cell.rank for cell in cells]),
+    )
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class CellSearch:
     """What each task of a search in cells needs; cells themselves are fetched."""
 
     fetch: Callable[[Sequence[int]], list[Cell]]
-    centroids: Vectors  # (C, D)
+    centroids: Vectors  # (C, D), or (C, K + 1) with axes
+    sizes: Rows  # (C,) rows of each cell
+    axes: Vectors | None  # (D, K) of bounds; None to compute every product in full
     probes: int  # cells that a row is compared with
     limits: SearchLimits
     drop_dense: bool
     wanted: Rows | None = None  # (W,) ascending, the only rows to search; None for all
     skip: Rows | None = None  # (S,) ascending, rows that are not compared with
-
-
-def search_cells(search: CellSearch, part: CellPart) -> Neighbours:
-    """Return the neighbours of the rows of one part, as the search on one machine finds them.
-
-    Memory: the vectors of all cells that the rows probe, and their candidates.
-    """
-    own = search.fetch(part.cells)
-    rows = np.concatenate([cell.rows for cell in own])
-    vectors = np.concatenate([cell.vectors for cell in own])
-    chosen = np.arange(len(rows))[part.share :: part.shares]
-    if search.wanted is not None:
-        chosen = chosen[_contains(search.wanted, rows[chosen])]
-    if not len(chosen):
-        none = np.empty(0, np.int32)
-        return Neighbours(none, none, np.empty(0, np.float32))
-    with threadpool_limits(1, user_api="blas"):
-        tiles = measure_gaps(vectors[chosen], search.centroids)
-        near = np.concatenate([smallest(gaps, search.probes) for gaps in tiles])  # (Q, P)
-        return _search(search, rows[chosen], near)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,30 +91,110 @@ class CellPart:
     shares: int = 1  # tasks that share these cells
 
 
-def _search(search: CellSearch, queries: Rows, near: NDArray[np.int32]) -> Neighbours:
-    """Compare (Q,) rows with those of their (Q, P) cells, numbered anew among these cells."""
-    needed = np.unique(near)
-    cells = search.fetch(needed.tolist())
-    rows = np.concatenate([cell.rows for cell in cells])
-    order = np.argsort(rows)
-    bounds = np.cumsum([0, *(len(cell.rows) for cell in cells)])
-    place = np.empty(len(rows), np.int32)
-    place[order] = np.arange(len(rows), dtype=np.int32)  # of each row among the ascending ones
-    vectors = np.concatenate([cell.vectors for cell in cells])[order]
-    rank = np.concatenate([cell.rank for cell in cells])[order]
-    rows = rows[order]
-    nearest = NearestRows(
-        vectors, np.searchsorted(rows, queries), search.limits, drop_dense=search.drop_dense
+def search_cells(search: CellSearch, part: CellPart) -> Neighbours:
+    """Return the neighbours of the rows of one part, as the search on one machine finds them.
+
+    Memory: the vectors of the part and the candidates. The vectors of other cells stay in the
+    memory that the tasks of a node share.
+    """
+    cells = search.fetch(part.cells)
+    own = join_cells(cells)
+    chosen = np.arange(len(own.rows))[part.share :: part.shares]
+    if search.wanted is not None:
+        chosen = chosen[_contains(search.wanted, own.rows[chosen])]
+    if not len(chosen):
+        none = np.empty(0, np.int32)
+        return Neighbours(none, none, np.empty(0, np.float32))
+    with threadpool_limits(1, user_api="blas"):
+        vectors = own.vectors[chosen]
+        short = _shorten(vectors, search.axes)
+        gaps = measure_gaps(vectors if short is None else short, search.centroids)
+        near, near_cells = find_nearest(gaps, search.probes)
+        others = np.setdiff1d(near_cells, part.cells).tolist()
+        joined = JoinedCells([own, *search.fetch(others)])
+        inner = np.cumsum([0, *(len(cell.rows) for cell in cells)])
+        starts = dict(zip(part.cells, inner, strict=False)) | dict(
+            zip(others, joined.starts[1:], strict=False)
+        )
+        sizes = search.sizes
+        nearest = NearestRows(
+            joined, chosen, search.limits, drop_dense=search.drop_dense, short=short
+        )
+        for cell, positions in group_by_cell(near, near_cells):
+            compared = np.arange(starts[cell], starts[cell] + sizes[cell])
+            if search.skip is not None:
+                compared = compared[~_contains(search.skip, joined.rows[compared])]
+            nearest.compare(positions, compared, _shorten(joined[compared], search.axes))
+        return _name_rows(nearest.finish(joined.rank), joined.rows)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FewSearch:
+    """Compares few rows with all rows of some cells, in a task."""
+
+    fetch: Callable[[Sequence[int]], list[Cell]]
+    queries: Cell
+    axes: Vectors | None  # (D, K) of bounds; None to compute every product in full
+    limits: SearchLimits
+    skip: Rows | None = None  # (S,) ascending, rows that are not compared with
+
+    def __call__(self, cells: Sequence[int]) -> Neighbours:
+        """Return the nearest rows of the cells for each query."""
+        joined = JoinedCells([self.queries, *self.fetch(cells)])
+        count = len(self.queries.rows)
+        with threadpool_limits(1, user_api="blas"):
+            short = _shorten(self.queries.vectors, self.axes)
+            nearest = NearestRows(
+                joined, _find_again(joined, count), self.limits, drop_dense=False, short=short
+            )
+            for start, end in itertools.pairwise(joined.starts[1:].tolist()):
+                others = np.arange(start, end)
+                if self.skip is not None:
+                    others = others[~_contains(self.skip, joined.rows[others])]
+                nearest.compare(np.arange(count), others, _shorten(joined[others], self.axes))
+            return _name_rows(nearest.finish(joined.rank), joined.rows)
+
+
+def merge_nearest(parts: Sequence[Neighbours], limits: SearchLimits, rank: Rows) -> Neighbours:
+    """Return the nearest of the neighbours that several tasks found for the same rows.
+
+    Args:
+        parts: disjoint neighbours of the rows.
+        limits: how many neighbours of a row are listed.
+        rank: (N,) the row of lower rank comes first among rows at one distance.
+    """
+    row, other, distance = (
+        np.concatenate([getattr(part, name) for part in parts])
+        for name in ("row", "other", "distance")
     )
-    for at, (_, positions) in enumerate(group_by_cell(near)):
-        others = place[bounds[at] : bounds[at + 1]]
-        if search.skip is not None:
-            others = others[~_contains(search.skip, rows[others])]
-        nearest.compare(positions, others)
-    found = nearest.finish(rank)
+    order = np.lexsort((rank[other], distance, row))
+    row, other, distance = row[order], other[order], distance[order]
+    place = number_runs(row)
+    listed = place < limits.max_neighbours
+    truncated = np.concatenate([row[~listed], *(part.truncated for part in parts)])
+    return Neighbours(row[listed], other[listed], distance[listed], np.unique(truncated))
+
+
+def _find_again(joined: JoinedCells, count: int) -> Rows:
+    """Return the numbers of the first `count` rows, or those of the same rows in later cells."""
+    numbers = np.arange(count)
+    rows = joined.rows[:count]
+    order = np.argsort(rows)
+    at = np.minimum(np.searchsorted(rows[order], joined.rows[count:]), count - 1)
+    same = np.flatnonzero(rows[order][at] == joined.rows[count:])
+    numbers[order[at[same]]] = count + same
+    return numbers
+
+
+def _name_rows(found: Neighbours, rows: NDArray[np.int32]) -> Neighbours:
+    """Return neighbours by the (N,) rows of their numbers."""
     return Neighbours(
         rows[found.row], rows[found.other], found.distance, rows[found.truncated], rows[found.dense]
     )
+
+
+def _shorten(vectors: Vectors, axes: Vectors | None) -> Vectors | None:
+    return None if axes is None else shorten(vectors, axes)
 
 
 def _contains(ascending: Rows, rows: Rows) -> NDArray[np.bool_]:

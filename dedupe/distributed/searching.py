@@ -15,18 +15,22 @@ from threadpoolctl import threadpool_limits
 from dedupe.distributed.cells import (
     Cell,
     CellSearch,
+    FewSearch,
+    merge_nearest,
     plan_parts,
     search_cells,
     split_cells,
 )
 from dedupe.distributed.cluster import Cluster
+from dedupe.search.bounds import shorten
 from dedupe.search.exact import NearestRows, Neighbours, Rows, Vectors
 from dedupe.search.ivf import InvertedFile, count_cells, measure_gaps, train
 from dedupe.search.limits import SearchLimits
 from dedupe.search.search import Space
 
-_PART = 1 << 14  # rows that a task searches in cells
-_ASSIGNED = 1 << 16  # rows that a task assigns to cells, 32 MB
+_PART = 1 << 15  # rows that a task searches in cells
+_BLOCK = 1 << 16  # rows of a block before there are cells, 32 MB
+_FEW = 1 << 13  # rows that a task compares with a block, instead of a block with all
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -44,10 +48,12 @@ class ClusterSpace(Space):
         drop_dense: bool,
     ) -> Generator[tuple[int, Neighbours]]:
         """Yield how many of the rows a task searched, and their neighbours."""
-        if cells is None:
-            yield from self._search_all(rows, skip, drop_dense)
-        else:
+        if cells is not None:
             yield from self._search_cells(rows, cells, skip, drop_dense)
+        elif len(rows) <= _FEW < len(self.vectors) and not drop_dense:
+            yield len(rows), self._search_few(rows, skip)
+        else:
+            yield from self._search_all(rows, skip, drop_dense)
 
     def _search_all(
         self, rows: Rows, skip: NDArray[np.bool_] | None, drop_dense: bool
@@ -67,16 +73,18 @@ class ClusterSpace(Space):
         self, rows: Rows, cells: InvertedFile, skip: NDArray[np.bool_] | None, drop_dense: bool
     ) -> Iterator[tuple[int, Neighbours]]:
         """Yield the neighbours of (Q,) rows in their nearest cells, part by part."""
+        sizes = np.array([len(cells.members(cell)) for cell in range(cells.count)])
         search = CellSearch(
             partial(_fetch_cells, self._share_cells(cells)),
             cells.centroids,
+            sizes,
+            self.axes,
             min(cells.probes, cells.count),
             self.limits,
             drop_dense,
             None if len(rows) == len(self.vectors) else np.sort(rows),
             None if skip is None else np.flatnonzero(skip),
         )
-        sizes = np.array([len(cells.members(cell)) for cell in range(cells.count)])
         wanted = np.zeros(len(self.vectors), bool)
         wanted[rows] = True
         parts = [
@@ -88,13 +96,31 @@ class ClusterSpace(Space):
         for part, found in zip(parts, done, strict=True):
             yield int(sizes[[*part.cells]].sum()) // part.shares, found
 
+    def _search_few(self, rows: Rows, skip: NDArray[np.bool_] | None) -> Neighbours:
+        """Return the neighbours of (Q,) rows among all rows, which no node holds at a time."""
+        shared = self.kept.get("cells") or self._share_blocks()
+        search = FewSearch(
+            partial(_fetch_cells, shared),
+            self._take(rows),
+            self.axes,
+            self.limits,
+            None if skip is None else np.flatnonzero(skip),
+        )
+        each = max(1, len(shared) * _BLOCK // len(self.vectors))
+        tasks = [range(at, min(at + each, len(shared))) for at in range(0, len(shared), each)]
+        return merge_nearest(list(self.cluster.map(search, tasks)), self.limits, self.rank)
+
     def make_cells(self) -> InvertedFile:
         """Train cells here, assign rows to them in tasks, and split those that are too large."""
-        count = len(self.vectors)
-        centroids = train(self.vectors, count_cells(count))
-        blocks = (self.vectors[at : at + _ASSIGNED] for at in range(0, count, _ASSIGNED))
-        own = np.concatenate(list(self.cluster.map(partial(_assign, centroids), blocks)))
-        return InvertedFile(self.vectors, *split_cells(self.vectors, centroids, own))
+        short = self.vectors if self.short is None else self.short
+        centroids = train(short, count_cells(len(short)))
+        own = np.concatenate(
+            list(self.cluster.map(partial(_assign, centroids, self.axes), self._share_blocks()))
+        )
+        return InvertedFile(short, *split_cells(short, centroids, own))
+
+    def _take(self, rows: Rows) -> Cell:
+        return Cell(rows.astype(np.int32), self.vectors[rows], self.rank[rows])
 
     def _share(self, name: str, value: Any) -> Any:
         """Return the reference to a value on the nodes, which is put there once."""
@@ -102,13 +128,21 @@ class ClusterSpace(Space):
             self.kept[name] = self.cluster.ray.put(value)
         return self.kept[name]
 
+    def _share_blocks(self) -> list[Any]:
+        """Return a reference to each block of rows."""
+        if "blocks" not in self.kept:
+            count = len(self.vectors)
+            blocks = (np.arange(at, min(at + _BLOCK, count)) for at in range(0, count, _BLOCK))
+            self.kept["blocks"] = [self.cluster.ray.put(self._take(block)) for block in blocks]
+        shared: list[Any] = self.kept["blocks"]
+        return shared
+
     def _share_cells(self, cells: InvertedFile) -> list[Any]:
-        """Return a reference to each cell."""
+        """Return a reference to each cell; blocks are not needed any more."""
         if "cells" not in self.kept:
-            members = [cells.members(cell) for cell in range(cells.count)]
+            self.kept.pop("blocks", None)
             self.kept["cells"] = [
-                self.cluster.ray.put(Cell(rows, self.vectors[rows], self.rank[rows]))
-                for rows in members
+                self.cluster.ray.put(self._take(cells.members(cell))) for cell in range(cells.count)
             ]
         shared: list[Any] = self.kept["cells"]
         return shared
@@ -138,10 +172,12 @@ def make_space(cluster: Cluster, vectors: Vectors, limits: SearchLimits, rank: R
     return ClusterSpace(vectors, limits, rank, block=2048, workers=cluster.cores, cluster=cluster)
 
 
-def _assign(centroids: Vectors, vectors: Vectors) -> NDArray[np.int32]:
-    """Return the nearest of (C, D) centroids for each of (B, D) vectors, in a task."""
+def _assign(centroids: Vectors, axes: Vectors | None, block: Cell) -> NDArray[np.int32]:
+    """Return the nearest of (C, D) centroids for each of the (B,) rows of a block, in a task."""
+    vectors = block.vectors
     with threadpool_limits(1, user_api="blas"):
-        nearest = [gaps.argmin(axis=1) for gaps in measure_gaps(vectors, centroids)]
+        short = vectors if axes is None else shorten(vectors, axes)
+        nearest = [gaps.argmin(axis=1) for gaps in measure_gaps(short, centroids)]
     return np.concatenate(nearest).astype(np.int32)
 
 

@@ -7,6 +7,7 @@ double precision, so that a distance depends on its two vectors only, not on the
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +24,19 @@ vectors of 2048 dimensions."""
 _SPARE = 32  # candidates kept beyond max_neighbours, so that SLACK cannot push a nearer one out
 _TILE = (512, 1024)  # queries, others: 2 MB of products, which stay in the cache of a core
 _MAX_CANDIDATES = 1 << 19  # candidates kept before the farthest are dropped, 6 MB
-_MEASURED = 1 << 14  # pairs measured at a time: 2 x 16 MB in double precision at 128 dimensions
+_AT_A_TIME = 1 << 14  # pairs measured at a time: 2 x 16 MB in double precision at 128 dimensions
+
+MEASURED = 50
+"""Products of a tile that cost as much as the product of one pair, for which two rows are gathered:
+3.2 ns and 150 ns at 128 dimensions."""
+
+
+class RowSource(Protocol):
+    """Vectors that are fetched by their rows, as those of an array are."""
+
+    def __getitem__(self, rows: Rows, /) -> Vectors:
+        """Return the (R, D) vectors of (R,) rows."""
+        ...
 
 
 def _no_rows() -> NDArray[np.int32]:  # (0,)
@@ -52,18 +65,26 @@ class NearestRows:
     """Collects the nearest neighbours of some rows over any number of comparisons."""
 
     def __init__(
-        self, vectors: Vectors, queries: Rows, limits: SearchLimits, *, drop_dense: bool = True
+        self,
+        vectors: RowSource,
+        queries: Rows,
+        limits: SearchLimits,
+        *,
+        drop_dense: bool = True,
+        short: Vectors | None = None,
     ) -> None:
         """Start without neighbours.
 
         Args:
-            vectors: (N, D) float32, each of norm 1.
+            vectors: N rows of D float32, each of norm 1.
             queries: (Q,) rows, the neighbours of each are collected.
             limits: which neighbours count.
             drop_dense: list no neighbours of rows in dense neighbourhoods, and stop collecting
                 for a row as soon as it is certain to be in one.
+            short: (Q, K + 1) shortened vectors of the queries, see `dedupe.search.bounds`; None
+                to compute every product in full.
         """
-        self._vectors, self._queries = vectors, queries
+        self._vectors, self._queries, self._short = vectors, queries, short
         self._limits, self._drop_dense = limits, drop_dense
         self._room = limits.max_neighbours + _SPARE
         lowest = _product(limits.threshold**2 + SLACK)
@@ -72,7 +93,7 @@ class NearestRows:
         self._parts: list[tuple[NDArray[np.int32], NDArray[np.int32], Vectors]] = []
         self._count, self._allowed = 0, _MAX_CANDIDATES
 
-    def compare(self, positions: Rows, others: Rows) -> None:
+    def compare(self, positions: Rows, others: Rows, short: Vectors | None = None) -> None:
         """Add the neighbours of some queries among some rows.
 
         A query may meet each row once only.
@@ -80,25 +101,44 @@ class NearestRows:
         Args:
             positions: (P,) positions in `queries`.
             others: (O,) rows.
+            short: (O, K + 1) shortened vectors of the others, if those of the queries are given.
         """
         for start in range(0, len(positions), _TILE[0]):
-            self._compare_tile(positions[start : start + _TILE[0]], others)
+            some = positions[start : start + _TILE[0]]
+            for at in range(0, len(others), _TILE[1]):
+                some = some[self._active[some]]
+                if not len(some):
+                    break
+                tile = others[at : at + _TILE[1]]
+                if short is None or not self._add_bounded(some, tile, short[at : at + _TILE[1]]):
+                    products = self._vectors[self._queries[some]] @ self._vectors[tile].T  # (q, t)
+                    self._add(some, tile, products)
+                if self._count > self._allowed:
+                    self._drop_farthest()
 
-    def _compare_tile(self, positions: Rows, others: Rows) -> None:
-        """Add neighbours of at most _TILE[0] queries among (O,) rows."""
-        positions = positions[self._active[positions]]
-        queries = self._vectors[self._queries[positions]]  # (q, D)
-        for start in range(0, len(others), _TILE[1]):
-            if not len(positions):
-                return
-            tile = others[start : start + _TILE[1]]
-            products = queries @ self._vectors[tile].T  # (q, t)
-            self._add(positions, tile, products)
-            if self._count > self._allowed:
-                self._drop_farthest()
-            if not self._active[positions].all():
-                positions = positions[self._active[positions]]
-                queries = self._vectors[self._queries[positions]]
+    def _add_bounded(self, positions: Rows, others: Rows, short: Vectors) -> bool:
+        """Keep the candidates among the pairs that their bounds let pass.
+
+        Args:
+            positions: (q,) positions of the queries.
+            others: (t,) rows.
+            short: (t, K + 1) shortened vectors of the others.
+
+        Returns:
+            Whether that was done; False if so many pairs pass that full products cost less.
+        """
+        assert self._short is not None
+        bound = self._short[positions] @ short.T  # (q, t)
+        passing = np.flatnonzero(bound >= self._lowest[positions][:, None])
+        if len(passing) * MEASURED > bound.size:
+            return False
+        query, column = np.divmod(passing, len(others))
+        position, other = positions[query], others[column]
+        left, right = self._vectors[self._queries[position]], self._vectors[other]
+        product = np.einsum("ij,ij->i", left, right)
+        near = product >= self._lowest[position]
+        self._keep(position[near], other[near], product[near])
+        return True
 
     def _add(self, positions: Rows, others: Rows, products: Vectors) -> None:
         """Keep the candidates among the products, at most `_room` for each query.
@@ -115,13 +155,19 @@ class NearestRows:
             nearest = np.argpartition(products, -self._room, axis=1)[:, -self._room :]  # (q, room)
             query, place = np.nonzero(np.take_along_axis(near, nearest, axis=1))
             column = nearest[query, place]
-        apart = others[column] != self._queries[positions[query]]
-        query, column = query[apart], column[apart]
-        position, product = positions[query].astype(np.int32), products[query, column]
-        self._parts.append((position, others[column].astype(np.int32), product))
-        self._count += len(product)
+        position, product = self._keep(positions[query], others[column], products[query, column])
         if crowded:
             self._deactivate(position, product)
+
+    def _keep(
+        self, position: Rows, other: Rows, product: Vectors
+    ) -> tuple[NDArray[np.int32], Vectors]:
+        """Keep (C,) candidates but a row with itself; return their positions and products."""
+        apart = other != self._queries[position]
+        kept, product = position[apart].astype(np.int32), product[apart]
+        self._parts.append((kept, other[apart].astype(np.int32), product))
+        self._count += len(product)
+        return kept, product
 
     def _candidates(self) -> tuple[NDArray[np.int32], NDArray[np.int32], Vectors]:
         """Return (C,) positions of queries, ascending, rows, and products, the largest first."""
@@ -134,7 +180,7 @@ class NearestRows:
     def _drop_farthest(self) -> None:
         """Keep at most `_room` candidates for each query; later ones must lie nearer."""
         position, other, product = self._candidates()
-        place = _number_runs(position)
+        place = number_runs(position)
         last = place == self._room - 1
         self._lowest[position[last]] = product[last]
         self._deactivate(position, product)
@@ -178,7 +224,7 @@ class NearestRows:
         count = np.bincount(position, minlength=len(queries))
         copies = np.bincount(position[distance <= limits.copy_radius], minlength=len(queries))
         dense = ~self._active | (limits.is_dense(count, copies) & self._drop_dense)
-        keep = (_number_runs(position) < limits.max_neighbours) & ~dense[position]
+        keep = (number_runs(position) < limits.max_neighbours) & ~dense[position]
         return Neighbours(
             row=queries[position[keep]].astype(np.int32),
             other=other[keep],
@@ -208,7 +254,7 @@ def find_within(
     return near[measured <= distance], measured[measured <= distance]
 
 
-def measure_distances(vectors: Vectors, left: Rows, right: Rows) -> NDArray[np.float64]:
+def measure_distances(vectors: RowSource, left: Rows, right: Rows) -> NDArray[np.float64]:
     """Return the Euclidean distances of pairs of rows: (P,) float64, rounded to 6 decimals.
 
     Args:
@@ -216,8 +262,8 @@ def measure_distances(vectors: Vectors, left: Rows, right: Rows) -> NDArray[np.f
         left, right: (P,) rows.
     """
     distance = np.empty(len(left), np.float64)
-    for start in range(0, len(left), _MEASURED):
-        part = slice(start, start + _MEASURED)
+    for start in range(0, len(left), _AT_A_TIME):
+        part = slice(start, start + _AT_A_TIME)
         difference = vectors[left[part]].astype(np.float64) - vectors[right[part]]
         distance[part] = np.sqrt(np.sum(difference * difference, axis=1)).round(6)
     return distance
@@ -228,7 +274,7 @@ def _product(squared: float) -> float:
     return 1 - squared / 2
 
 
-def _number_runs(values: Rows) -> NDArray[np.int64]:
+def number_runs(values: Rows) -> NDArray[np.int64]:
     """Number the (L,) entries of each run of equal values from 0."""
     begins = np.flatnonzero(np.diff(values, prepend=-1))
     lengths = np.diff(begins, append=len(values))

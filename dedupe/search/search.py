@@ -10,11 +10,13 @@ import itertools
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from dedupe.search.bounds import choose_axes, shorten
 from dedupe.search.exact import NearestRows, Neighbours, Rows, Vectors
 from dedupe.search.ivf import InvertedFile, weigh_rows
 from dedupe.search.limits import SearchLimits
@@ -27,6 +29,7 @@ RECALL = 0.995
 a row with one copy counts as much as a row with hundreds of look-alikes."""
 
 _SAMPLE = 4096  # rows searched exactly, once to choose the probes and once to measure the recall
+_BOUNDED = 20_000  # rows from which bounds are worth their preparation
 _BLOCK = 2048  # rows searched at a time by a thread: memory is O(block * max_neighbours)
 _VISITS = 1 << 20  # comparisons of a row with a cell that are planned at a time, 12 MB
 _LARGEST_BLOCK = 1 << 15  # rows searched at a time in cells
@@ -111,6 +114,18 @@ class Space:
     block: int
     workers: int
 
+    @cached_property
+    def axes(self) -> Vectors | None:
+        """Return the (D, K) axes of bounds; None to compute every product in full."""
+        if len(self.vectors) < _BOUNDED:
+            return None
+        return choose_axes(self.vectors, self.limits.threshold)
+
+    @cached_property
+    def short(self) -> Vectors | None:
+        """Return the (N, K + 1) shortened vectors; None without axes."""
+        return None if self.axes is None else shorten(self.vectors, self.axes)
+
     def train_cells(self) -> InvertedFile:
         """Train an inverted file with as many probes as a sample of rows needs."""
         row, other = self._sample_pairs(turn=0, skip=np.zeros(len(self.vectors), bool))
@@ -121,7 +136,7 @@ class Space:
 
     def make_cells(self) -> InvertedFile:
         """Train cells and assign each row to one."""
-        return InvertedFile(self.vectors)
+        return InvertedFile(self.vectors if self.short is None else self.short)
 
     def search(
         self,
@@ -165,19 +180,33 @@ class Space:
             size = max(size, min(_VISITS // cells.probes, _LARGEST_BLOCK))
         blocks = [rows[at : at + size] for at in range(0, len(rows), size)]
 
+        order = np.arange(len(self.vectors)) if cells is None else cells.order
+        short = self._arrange_short(cells)
+
         def search_block(some: Rows) -> Neighbours:  # (B,)
-            nearest = NearestRows(self.vectors, some, self.limits, drop_dense=drop_dense)
-            for positions, others in self._visits(some, cells):
-                nearest.compare(positions, others if skip is None else others[~skip[others]])
+            mine = None if self.short is None else self.short[some]
+            nearest = NearestRows(
+                self.vectors, some, self.limits, drop_dense=drop_dense, short=mine
+            )
+            for positions, span in self._visits(some, cells):
+                others, theirs = order[span], None if short is None else short[span]
+                if skip is not None:
+                    free = ~skip[others]
+                    others, theirs = others[free], None if theirs is None else theirs[free]
+                nearest.compare(positions, others, theirs)
             return nearest.finish(self.rank)
 
         with closing(map_threads(search_block, blocks, workers=self.workers)) as found:
             yield from zip(map(len, blocks), found, strict=True)
 
-    def _visits(self, rows: Rows, cells: InvertedFile | None) -> Iterable[tuple[Rows, Rows]]:
-        """Yield (P,) positions in `rows`, and the (O,) rows to compare them with."""
+    def _arrange_short(self, cells: InvertedFile | None) -> Vectors | None:
+        """Return the (N, K + 1) shortened vectors in the order of the cells; None for none."""
+        return self.short if cells is None or self.short is None else cells.arranged
+
+    def _visits(self, rows: Rows, cells: InvertedFile | None) -> Iterable[tuple[Rows, slice]]:
+        """Yield (P,) positions in `rows`, and which rows of the order to compare them with."""
         if cells is None:
-            return [(np.arange(len(rows)), np.arange(len(self.vectors)))]
+            return [(np.arange(len(rows)), slice(None))]
         return cells.visits(rows)
 
     def represent_dense(
