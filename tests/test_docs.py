@@ -10,41 +10,18 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import write_reference
+from pages import PAGES, ROOT, blocks, commands
 from typer.main import get_command
-from typer.testing import CliRunner
 
 from dedupe.cli import app
 from dedupe.cli.help import list_options
 from dedupe.cli.options import given, read_values, words_of
 from dedupe.cli.scan import GROUPS
-
-ROOT = Path(__file__).parents[1]
-PAGES = sorted([*(ROOT / "docs").rglob("*.md"), ROOT / "README.md", ROOT / "CONTRIBUTING.md"])
-
-
-def blocks(path: Path, *languages: str) -> Iterator[str]:
-    """Yield the code blocks of a page."""
-    for found in re.finditer(r"```(\w+)\n(.*?)```", path.read_text("utf-8"), re.DOTALL):
-        if found[1] in languages:
-            yield found[2]
-
-
-def commands(path: Path) -> list[str]:
-    """Return every command line of dedupe in the shell blocks of a page, without comments."""
-    found = []
-    for block in blocks(path, "sh", "console", "bash"):
-        for line in block.replace("\\\n", " ").splitlines():
-            for part in re.split(r"&&|\||>", line.removeprefix("$ ").partition("  #")[0]):
-                if words := re.match(r"dedupe( .*)", part.strip()):
-                    found.append(words[1].strip())
-    return found
-
 
 COMMANDS = [
     pytest.param(line, id=f"{path.name}: {line}"[:80]) for path in PAGES for line in commands(path)
@@ -78,23 +55,6 @@ def test_code_in_a_page_parses(path: Path) -> None:
         tomllib.loads(block)
     for block in blocks(path, "json"):
         json.loads(block)
-
-
-def test_the_first_tutorial_runs_as_it_is_written(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    shutil.copytree(ROOT / "sample_data", tmp_path / "sample_data")
-    monkeypatch.chdir(tmp_path)
-    lines = commands(ROOT / "docs" / "tutorials" / "archive.md")
-    ran = [line for line in lines if not line.startswith("review")]  # it waits for a browser
-    outputs = []
-    for line in ran:
-        result = CliRunner().invoke(app, shlex.split(line, comments=True))
-        assert (result.exit_code, line) == (0, line)
-        outputs.append(result.stdout)
-    assert len(ran) == 9
-    assert outputs[-2] == "brought 2 files back\n"  # of the pattern
-    assert re.fullmatch(r"brought [1-9] files back\n", outputs[-1])  # the others
 
 
 def test_the_recipes_show_the_examples_that_are_tested() -> None:
