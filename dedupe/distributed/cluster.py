@@ -29,7 +29,8 @@ _SETTINGS = {
     "RAY_BACKEND_LOG_LEVEL": "fatal",  # what fails is raised; retries are not for the terminal
 }
 _AHEAD = 4  # tasks for each core that are submitted before the oldest one is finished
-_STORE_BYTES = 1 << 30  # shared memory of a local cluster; what does not fit spills to disk
+_STORE_BYTES = 1 << 30  # least shared memory of a local cluster; what does not fit spills to disk
+_STORE_SHARE = 4  # one part in four of the memory may be shared: 3 million vectors take 1.5 GB
 
 
 class Cluster:
@@ -60,7 +61,7 @@ class Cluster:
             how = {
                 "num_cpus": cores or len(os.sched_getaffinity(0)),
                 "include_dashboard": False,
-                "object_store_memory": _STORE_BYTES,
+                "object_store_memory": max(_STORE_BYTES, _count_memory() // _STORE_SHARE),
                 "_node_ip_address": "127.0.0.1",
             }
         try:
@@ -114,6 +115,14 @@ class Cluster:
                 f"Ray cannot go on: {type(error).__name__}: {one_line(error)}; "
                 "the same command goes on from here"
             ) from error
+
+
+def _count_memory() -> int:
+    """Return the bytes of memory of this machine; 0 if the system does not report them."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, OSError, ValueError):
+        return 0
 
 
 def import_ray() -> Any:

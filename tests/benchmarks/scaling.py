@@ -1,9 +1,13 @@
 """Search, components and groups on Ray: seconds, memory and recall. Run by hand.
 
     python tests/benchmarks/scaling.py [--sizes 300000 3000000] [--cores 2] [--threshold 0.707]
+    python tests/benchmarks/scaling.py --sizes 3000000 --keep DIR [--group-within 0.5]
     python tests/benchmarks/scaling.py --store STORE
 
-The second command prints what one image takes, from the store of a scan.
+With --keep the pairs that were found stay in a folder, and a run that finds them there begins with
+the components: a machine that stops long runs does one stage at a time. --group-within groups the
+pairs up to a smaller distance, as verification leaves. The last command prints what one image
+takes, from the store of a scan.
 
 The vectors are those of search_recall.py: like photos, one in ten a copy of another. Every size is
 a local cluster of its own. `recall` is what the search measures on a sample of rows, `copies` the
@@ -14,12 +18,15 @@ and of the largest worker; what processes share (Ray's object store) is printed 
 from __future__ import annotations
 
 import argparse
+import json
 import os
+import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -41,8 +48,8 @@ from dedupe.index.embedding_index import Content
 from dedupe.options import DuplicateOptions, ScanOptions
 from dedupe.search.exact import Vectors
 from dedupe.search.limits import EXACT_UP_TO, SearchLimits
-from dedupe.search.search import find_pairs
-from dedupe.types import Contents, ImageFile, Photo, no_progress
+from dedupe.search.search import Found, find_pairs
+from dedupe.types import Contents, ImageFile, Pairs, Photo, SearchStats, no_progress
 from dedupe.verify.judge import SAME_FRACTION
 
 R = TypeVar("R")
@@ -111,37 +118,93 @@ def some_contents(vectors: Vectors) -> Contents:
     return Contents(tuple(p.digest for (p,) in photos), vectors, photos, zeros.astype(bool), zeros)
 
 
-def measure(count: int, cores: int, threshold: float, exact_up_to: int) -> None:
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How each size is measured."""
+
+    cores: int
+    threshold: float
+    exact_up_to: int
+    keep: Path | None  # folder of the pairs that were found; None to keep none
+    group_within: float  # largest distance of a pair that is grouped
+
+
+def measure(count: int, chosen: Settings) -> None:
     """Print a line of the table."""
     vectors, planted = plant(count, np.random.default_rng(1))
-    limits = SearchLimits(threshold, SAME_FRACTION * threshold, exact_up_to=exact_up_to)
-    cluster = Cluster("local", cores=cores)
+    cluster = Cluster("local", cores=chosen.cores)
     try:
         with watching() as memory:
-            space = partial(make_space, cluster)
-            found, search = timed(lambda: find_pairs(vectors, limits=limits, make_space=space))
+            found, search, work = search_or_load(cluster, vectors, chosen)
             pairs, stats = found.pairs, found.stats
-            label, joining = timed(lambda: find_components(pairs, count, cluster.map, _EDGES))
             searched = memory.driver
+            near = pairs.select(pairs.distance <= chosen.group_within)
+            label, joining = timed(lambda: find_components(near, count, cluster.map, _EDGES))
+            largest = int(np.bincount(label).max())
             contents = some_contents(vectors)
-            job = GroupJob(
-                _TRUSTING, 128, threshold, None, PartStore("/nowhere"), VerdictStore("/nowhere")
-            )
+            nowhere = PartStore("/nowhere"), VerdictStore("/nowhere")
+            job = GroupJob(_TRUSTING, 128, chosen.group_within, None, *nowhere)
             groups, grouping = timed(
-                lambda: group_components(cluster, contents, pairs, job, {}, no_progress)
+                lambda: group_components(cluster, contents, near, job, {}, no_progress)
             )
     finally:
         cluster.close()
-    near = np.linalg.norm(vectors[planted[:, 0]] - vectors[planted[:, 1]], axis=1) <= threshold
-    copies = find(pairs, *planted[near].T).mean()
+    distance = np.linalg.norm(vectors[planted[:, 0]] - vectors[planted[:, 1]], axis=1)
+    copies = find(pairs, *planted[distance <= chosen.threshold].T).mean()
     how = f"{stats.probes} of {stats.cells:,}" if stats.cells else "exact"
     print(
-        f"| {count:,} | {how} | {search:.0f} | {joining:.1f} | {grouping:.0f} "
+        f"| {count:,} | {how} | {search:.0f} | {work:.0f} | {joining:.1f} | {grouping:.0f} "
         f"| {searched >> 20:,} | {memory.driver >> 20:,} | {memory.worker >> 20:,} "
         f"| {memory.shared >> 20:,} | {stats.recall:.4f} | {copies:.4f} | {len(pairs):,} "
-        f"| {np.count_nonzero(label != np.arange(count)):,} | {len(groups):,} |",
+        f"| {len(near):,} | {largest:,} | {len(groups):,} |",
         flush=True,
     )
+
+
+def search_or_load(
+    cluster: Cluster, vectors: Vectors, chosen: Settings
+) -> tuple[Found, float, float]:
+    """Return the pairs of a search, now or kept, its seconds, and its CPU seconds of all."""
+    kept = chosen.keep and chosen.keep / f"{len(vectors)}-{chosen.threshold}.npz"
+    if kept and kept.exists():
+        data = np.load(kept, allow_pickle=False)
+        pairs = Pairs(data["left"], data["right"], data["distance"])
+        stats = SearchStats(**json.loads(str(data["stats"])))
+        return Found(pairs, stats), float(data["seconds"]), float(data["work"])
+    limits = SearchLimits(
+        chosen.threshold, SAME_FRACTION * chosen.threshold, exact_up_to=chosen.exact_up_to
+    )
+    before = count_cpu()
+    space = partial(make_space, cluster)
+    found, seconds = timed(lambda: find_pairs(vectors, limits=limits, make_space=space))
+    work = count_cpu() - before
+    print(f"search: {seconds:.0f} s, {work:.0f} CPU s, {found.stats}", file=sys.stderr, flush=True)
+    if kept:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        np.savez(
+            kept,
+            left=found.pairs.left,
+            right=found.pairs.right,
+            distance=found.pairs.distance,
+            stats=np.array(json.dumps(asdict(found.stats))),
+            seconds=np.array(seconds),
+            work=np.array(work),
+        )
+    return found, seconds, work
+
+
+def count_cpu() -> float:
+    """Return the CPU seconds of this process and of Ray's workers so far."""
+    ticks = 0
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            title = (folder / "cmdline").read_bytes()
+            fields = (folder / "stat").read_text("ascii").rpartition(")")[2].split()
+        except OSError:
+            continue
+        if folder.name == str(os.getpid()) or title.startswith(b"ray::"):
+            ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def measure_image(store: str) -> None:
@@ -196,8 +259,9 @@ def _read_rss() -> int:
 _COUNTED = 200_000  # photos that are made to see what one takes
 _TRUSTING = ScanOptions(duplicates=DuplicateOptions(verify=False))
 _TITLES = (
-    *("vectors", "probes", "search s", "components s", "groups s", "driver MiB", "with photos"),
-    *("worker MiB", "shared MiB", "recall", "copies", "pairs", "joined rows", "groups"),
+    *("vectors", "probes", "search s", "CPU s", "components s", "groups s", "driver MiB"),
+    *("with photos", "worker MiB", "shared MiB", "recall", "copies", "pairs", "grouped pairs"),
+    *("largest component", "groups"),
 )
 
 
@@ -207,14 +271,20 @@ def main() -> None:
     parser.add_argument("--cores", type=int, default=2)
     parser.add_argument("--threshold", type=float, default=0.707)
     parser.add_argument("--exact-up-to", type=int, default=EXACT_UP_TO)
+    parser.add_argument("--keep", type=Path, help="folder that keeps the pairs of a search")
+    parser.add_argument("--group-within", type=float, help="group these pairs only")
     parser.add_argument("--store", help="folder of --store of a scan: print bytes an image")
     options = parser.parse_args()
     if options.store:
         measure_image(options.store)
         return
     print(f"| {' | '.join(_TITLES)} |\n|{'---:|' * len(_TITLES)}")
+    chosen = Settings(
+        *(options.cores, options.threshold, options.exact_up_to, options.keep),
+        group_within=options.group_within or options.threshold,
+    )
     for size in options.sizes:
-        measure(size, options.cores, options.threshold, options.exact_up_to)
+        measure(size, chosen)
 
 
 if __name__ == "__main__":
