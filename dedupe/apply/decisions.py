@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
 from dedupe.errors import ReportError
-from dedupe.files.digest import digest_bytes
 from dedupe.files.outputs import check_output
+from dedupe.files.parts import digest_output
 from dedupe.files.replace import sync_folder
 from dedupe.types import Duplicate, Group, Photo, Report
 
@@ -204,7 +204,7 @@ def read_decisions(path: Path, report_path: Path, report: Report) -> DecisionLog
     """
     if not path.exists():
         raise ReportError(f"cannot read {path}: no such file; `dedupe review` writes it")
-    return DecisionLog(path, report, report_digest=digest_bytes(report_path.read_bytes()))
+    return DecisionLog(path, report, report_digest=digest_output(str(report_path)))
 
 
 def apply_decisions(report: Report, decided: Mapping[int, GroupDecision]) -> Report:

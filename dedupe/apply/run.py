@@ -21,7 +21,7 @@ from dedupe.apply.plan import (
 )
 from dedupe.apply.select import check_limits
 from dedupe.errors import UsageError
-from dedupe.files.digest import digest_file
+from dedupe.files.parts import digest_output
 from dedupe.types import Progress, Report, no_progress
 
 AreApart = Callable[[str, str], bool]
@@ -146,7 +146,7 @@ def apply_report(
         kind=plan.kind,
         move_to=plan.move_to,
         report=report_path,
-        report_digest="" if report_path in ("", "-") else digest_file(report_path),
+        report_digest="" if report_path in ("", "-") else digest_output(report_path),
         roots=roots,
     ) as journal:
         remove_leftovers(journal.path.parent, but=journal.run)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from dedupe.errors import EncoderError, InputError, ReportError, UsageError
+from dedupe.files.parts import is_folder_of_parts, list_parts
 from dedupe.files.remote import find_file, is_url, read_range
 
 OutputKind = Literal[
@@ -80,6 +81,9 @@ def check_output(path: str, kind: OutputKind) -> None:
         _check_object(path, kind)
         return
     check_links(path)
+    if kind == "report" and is_folder_of_parts(path):
+        _check_parts(path)
+        return
     for part, is_ours in _parts(path, kind):
         _check_part(part, kind, is_ours)
 
@@ -98,6 +102,23 @@ def _check_object(url: str, kind: OutputKind) -> None:
         raise ReportError(f"cannot write the {kind} {url}: {error}") from error
     if content and not _IS_OURS[kind](content):
         raise foreign_file(url, kind)
+
+
+def _check_parts(folder: str) -> None:
+    """Check that a folder is free, empty, or holds an earlier report by parts."""
+    if not os.path.lexists(folder.rstrip(os.sep)):
+        _check_folder(folder.rstrip(os.sep), "report")
+        return
+    try:
+        foreign = [part for part in list_parts(folder) if not _is_report(_read_ends(part))]
+    except OSError as error:
+        raise ReportError(f"cannot write the report {folder}: {error.strerror}") from error
+    except ValueError as error:
+        raise UsageError(
+            f"cannot write the report {folder}: {error}; choose another name, or an empty folder"
+        ) from error
+    if foreign:
+        raise foreign_file(foreign[0], "report")
 
 
 def _parts(path: str, kind: OutputKind) -> list[tuple[str, Callable[[bytes], bool]]]:

@@ -12,6 +12,7 @@ from typing import BinaryIO, Literal, get_args
 
 from dedupe.errors import ReportError, UsageError
 from dedupe.files.outputs import HTML_MARK, JSON_ROW_MARK, PARQUET_MARK, check_output
+from dedupe.files.parts import is_folder_of_parts, list_parts, replace_folder
 from dedupe.files.paths import StrPath
 from dedupe.files.remote import is_url, read_object, write_file
 from dedupe.files.replace import replace_file
@@ -22,8 +23,10 @@ from dedupe.report.lost import find_lost_roots
 from dedupe.report.table import (
     json_row_lines,
     parquet_lines,
+    parquet_parts,
     parse_json_rows,
     parse_parquet,
+    parse_parts,
     to_arrow,
 )
 from dedupe.types import Report
@@ -57,6 +60,8 @@ def write_report(
     """Write a report to a file. Replaces an earlier report; leaves it intact if writing fails.
 
     Args:
+        path: a file or URL, or a folder of parts: `report.parquet/`. The parts are written beside
+            it and get its name when all are there.
         format: None for the format that the name of the file ends in, see `choose_format`; `html`
             is for a person and cannot be read back.
         facts: lines of the head of an HTML page: what was scanned, when and how.
@@ -68,6 +73,8 @@ def write_report(
     """
     path = os.fspath(path)
     chosen = choose_format(path, format)
+    if is_url(path) and path.endswith("/"):
+        raise UsageError(f"cannot write the report {path}: behind a URL a report is one object")
     check_output(path, "report")
     if chosen == "html":
         from dedupe.report.html import html_lines  # loads Jinja2 and OpenCV
@@ -76,7 +83,9 @@ def write_report(
     else:
         lines = _lines(report, chosen)
     try:
-        if is_url(path):
+        if is_folder_of_parts(path):
+            _write_parts(report, path, chosen)
+        elif is_url(path):
             write_file(path, b"".join(lines))
         else:
             replace_file(path, lines)
@@ -84,15 +93,26 @@ def write_report(
         raise ReportError(f"cannot write the report {path}: {error.strerror}") from error
 
 
+def _write_parts(report: Report, folder: str, form: Format) -> None:
+    """Write a report as a folder of Parquet parts, whole or not at all."""
+    if form != "parquet":
+        raise UsageError(f"cannot write the report {folder}: a folder of parts is in parquet")
+    try:
+        replace_folder(folder, parquet_parts(report))
+    except ValueError as error:
+        raise ReportError(f"cannot write the report {folder}: {error}") from error
+
+
 def choose_format(path: StrPath, asked: Format | None = None) -> Format:
     """Return the format that was asked for, else the one that the name of a report ends in.
 
-    A name without a suffix is a CSV report.
+    A name without a suffix is a CSV report. A folder `NAME.parquet`, or `NAME.parquet/`, is a
+    report by parts.
 
     Raises:
         UsageError: the name ends in another suffix.
     """
-    suffix = os.path.splitext(os.fspath(path))[1].lower().lstrip(".")
+    suffix = os.path.splitext(os.fspath(path).rstrip("/" + os.sep))[1].lower().lstrip(".")
     for known in FORMATS:
         if known == (asked or suffix):
             return known
@@ -118,15 +138,29 @@ def format_report(report: Report, *, format: Format) -> bytes:  # noqa: A002
 def read_report(path: StrPath) -> Report:
     """Read a report in CSV, JSON, JSON Lines or Parquet, recognised by its first bytes.
 
+    A folder is a report by parts.
+
     Raises:
         ReportError: it cannot be read, or contradicts itself; names the line or the group.
     """
     path = os.fspath(path)
+    if is_folder_of_parts(path):
+        return _read_parts(path)
     try:
         data = read_object(path) if is_url(path) else Path(path).read_bytes()
     except OSError as error:
         raise ReportError(f"cannot read the report {path}: {error.strerror}") from error
     return parse_report(data, name=path)
+
+
+def _read_parts(folder: str) -> Report:
+    """Read a report from a folder of parts."""
+    try:
+        return parse_parts(Path(part).read_bytes() for part in list_parts(folder))
+    except OSError as error:
+        raise ReportError(f"cannot read the report {folder}: {error.strerror}") from error
+    except ValueError as error:
+        raise ReportError(f"cannot trust the report {folder}: {error}") from error
 
 
 def parse_report(data: bytes, *, name: str) -> Report:

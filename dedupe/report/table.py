@@ -5,10 +5,12 @@ Needs the extra `table` (pyarrow) except for JSON Lines.
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from dedupe.distribution import install_hint
@@ -21,7 +23,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 COLUMNS = tuple(field.name for field in fields(Row))
+PART_ROWS = 1 << 18  # rows of a part: some 100 MB while it is written
 _PATHS = ("path", "keeper")
+_NO_MARKS: Mapping[bytes, bytes] = MappingProxyType({})
 
 
 def to_arrow(report: Report) -> pa.Table:
@@ -34,8 +38,12 @@ def to_arrow(report: Report) -> pa.Table:
     Raises:
         ReportError: pyarrow is not installed.
     """
+    return _to_table(list(rows_of(report)))
+
+
+def _to_table(rows: Sequence[Row], marks: Mapping[bytes, bytes] = _NO_MARKS) -> pa.Table:
+    """Return rows as a table, with more metadata."""
     pa = import_arrow()
-    rows = list(rows_of(report))
     columns: dict[str, Any] = {}
     for field in fields(Row):
         values = [getattr(row, field.name) for row in rows]
@@ -47,7 +55,7 @@ def to_arrow(report: Report) -> pa.Table:
             columns[field.name] = pa.array([json.dumps(names) if names else "" for names in values])
         else:
             columns[field.name] = pa.array(values, _type(pa, field.type))
-    return pa.table(columns).replace_schema_metadata({b"kind": PARQUET_KIND})
+    return pa.table(columns).replace_schema_metadata({b"kind": PARQUET_KIND, **marks})
 
 
 def parquet_lines(report: Report) -> Iterator[bytes]:
@@ -57,12 +65,34 @@ def parquet_lines(report: Report) -> Iterator[bytes]:
         ReportError: pyarrow is not installed.
         ValueError: a reader would reject the report.
     """
+    yield _to_bytes(to_arrow(report))
+
+
+def parquet_parts(report: Report, rows: int = PART_ROWS) -> Iterator[bytes]:
+    """Yield a report as Parquet files; each says which part it is, and how many there are.
+
+    Args:
+        report: what to write.
+        rows: of a part; a group may lie in two.
+
+    Raises:
+        ReportError: pyarrow is not installed.
+        ValueError: a reader would reject the report.
+    """
+    total = max(1, -(-sum(len(group.photos) for group in report.groups) // rows))
+    listed = rows_of(report)
+    for number in range(total):
+        marks = {b"part": str(number).encode(), b"parts": str(total).encode()}
+        yield _to_bytes(_to_table(list(itertools.islice(listed, rows)), marks))
+
+
+def _to_bytes(table: pa.Table) -> bytes:
     pa = import_arrow()
     import pyarrow.parquet as pq
 
     sink = pa.BufferOutputStream()
-    pq.write_table(to_arrow(report), sink, compression="zstd")
-    yield sink.getvalue().to_pybytes()
+    pq.write_table(table, sink, compression="zstd")
+    return bytes(sink.getvalue().to_pybytes())
 
 
 def parse_parquet(data: bytes) -> Report:
@@ -72,6 +102,40 @@ def parse_parquet(data: bytes) -> Report:
         ValueError: it contradicts itself.
         ReportError: pyarrow is not installed.
     """
+    table = _read_table(data)
+    marks = table.schema.metadata or {}
+    if marks.get(b"parts", b"1") != b"1":
+        raise ValueError("it is one part of a report; give the folder of all parts")
+    return _report_of(table.to_pylist(), paths_as_bytes=True)
+
+
+def parse_parts(parts: Iterable[bytes]) -> Report:
+    """Read a report from the bytes of all its parts, in order.
+
+    Raises:
+        ValueError: parts are missing, or contradict each other; names the part.
+        ReportError: pyarrow is not installed.
+    """
+    found: list[Any] = []
+    total, number = 1, -1
+    for number, data in enumerate(parts):
+        try:
+            table = _read_table(data)
+        except ValueError as error:
+            raise ValueError(f"part {number}: {error}") from error
+        marks = table.schema.metadata or {}
+        if number == 0:
+            total = int(marks.get(b"parts", b"1"))
+        if (marks.get(b"part"), marks.get(b"parts")) != (b"%d" % number, b"%d" % total):
+            raise ValueError(f"part {number} is missing, or of another report")
+        found += table.to_pylist()
+    if number + 1 != total:
+        raise ValueError(f"{total - number - 1} of {total} parts are missing")
+    return _report_of(found, paths_as_bytes=True)
+
+
+def _read_table(data: bytes) -> pa.Table:
+    """Return the rows of a Parquet file that has the columns of a report."""
     pa = import_arrow()
     import pyarrow.parquet as pq
 
@@ -79,11 +143,10 @@ def parse_parquet(data: bytes) -> Report:
         table = pq.read_table(pa.BufferReader(data))
     except (pa.ArrowInvalid, OSError) as error:
         raise ValueError(f"it is not Parquet: {error}") from error
-    needed = {*COLUMNS, "path_bytes", "keeper_bytes"} - set(ADDED)
-    missing = needed - set(table.column_names)
+    missing = {*COLUMNS, "path_bytes", "keeper_bytes"} - set(table.column_names)
     if missing:
         raise ValueError(f"the column {min(missing)} is missing")
-    return _report_of(table.to_pylist(), paths_as_bytes=True)
+    return table
 
 
 def json_row_lines(report: Report) -> Iterator[bytes]:
