@@ -37,7 +37,9 @@ def explain(
     ] = None,
     out: Annotated[
         str | None,
-        typer.Option(help="Draw a figure, a PNG file; loads TensorFlow.", metavar="FILE"),
+        typer.Option(
+            help="Draw a figure, a PNG file; of a pair, loads TensorFlow.", metavar="FILE"
+        ),
     ] = None,
     encoder: Annotated[
         str | None, typer.Option(help="Folder of another encoder.", metavar="FOLDER")

@@ -13,13 +13,17 @@ if TYPE_CHECKING:
 
 
 def explain_tree(paths: list[str], *, out: str | None, as_json: bool) -> None:
-    """Print how some copies were made from each other."""
-    from dedupe.errors import UsageError
+    """Print how some copies were made from each other, and draw it if `out` is given."""
+    from dedupe.explain.canvas import check_out, write
     from dedupe.explain.derivation import draw_tree
 
     if out:
-        raise UsageError("--out draws two images: give it without further images")
+        check_out(out)
     branches = draw_tree(paths)
+    if out:
+        from dedupe.explain.tree_figure import draw_tree_figure
+
+        write(draw_tree_figure(branches), out)
     if as_json:
         names = ("path", "parent", "how", "score")
         tree = [{name: getattr(branch, name) for name in names} for branch in branches]

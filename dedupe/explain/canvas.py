@@ -24,6 +24,8 @@ TILE, PANEL = 160, 336  # widths of a picture in a row of six and in a row of th
 _MARGIN, _GAP = 24, 16
 _WIDTH = 2 * _MARGIN + 6 * TILE + 5 * _GAP
 _LARGE, _MIDDLE, _SMALL = 20, 14, 12  # text, pixels
+_DEEPEST = 12  # steps to the right; a deeper picture is drawn there
+_LEAF, _INDENT = 112, 56  # largest side of a picture of a tree, step of its depth, pixels
 _SOFTWARE = "dedupe explain"  # in the file, so that a figure may replace an older one
 
 
@@ -93,6 +95,45 @@ class Sheet:
                 y += _SMALL + 4
             lowest = max(lowest, y)
         self._y = lowest + _GAP
+
+    def hang(
+        self, pixels: NDArray[np.uint8], depth: int, parent: int | None, label: str, words: str
+    ) -> int:
+        """Add a picture of a tree below the others, with its text beside it.
+
+        Args:
+            pixels: (H, W, 3) RGB, shown at 112 pixels at most.
+            depth: 0 for the root; the picture is moved to the right by it.
+            parent: place of its parent, as returned by this method; None for the root.
+            label: one line.
+            words: a paragraph below the label.
+
+        Returns:
+            The place of the picture.
+        """
+        self._make_room(_LEAF + _GAP + _MARGIN)
+        scale = min(1.0, _LEAF / max(pixels.shape[:2]))
+        size = (max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale)))
+        x, middle = _MARGIN + min(depth, _DEEPEST) * _INDENT, self._y + _LEAF // 2
+        if parent is not None:
+            corner = x - _INDENT // 2
+            self._draw.line([(corner, parent), (corner, middle), (x - 4, middle)], FAINT, 2)
+        picture = Image.fromarray(pixels).resize(size, Image.Resampling.BOX)
+        self._image.paste(picture, (x, middle - size[1] // 2))
+        left, y = x + _LEAF + _GAP, middle - _MIDDLE - 8
+        self._text(left, y, label, _MIDDLE, INK)
+        lines = _wrap(words, _WIDTH - _MARGIN - left, _SMALL)
+        for number, line in enumerate(lines[:3]):
+            self._text(left, y + _MIDDLE + 6 + number * (_SMALL + 4), line, _SMALL, FAINT)
+        self._y += _LEAF + _GAP
+        return int(middle + size[1] // 2 + 2)
+
+    def _make_room(self, height: int) -> None:
+        """Extend the paper if less than `height` pixels are left."""
+        if self._y + height > self._image.height:
+            taller = Image.new("RGB", (_WIDTH, 2 * self._image.height), PAPER)
+            taller.paste(self._image)
+            self._image, self._draw = taller, ImageDraw.Draw(taller)
 
     def write(self, text: str) -> None:
         """Add a paragraph over the whole width."""

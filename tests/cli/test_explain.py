@@ -157,10 +157,14 @@ def test_more_copies_are_printed_as_a_tree(cat: Path, turned: Path, tmp_path: Pa
     assert [branch["parent"] for branch in tree] == [None, 0, 0]
 
 
-def test_a_figure_of_more_than_two_images_is_rejected(cat: Path, turned: Path) -> None:
-    result = run(cat, turned, cat, "--out", "x.png")
-    assert result.exit_code == 2
-    assert not Path("x.png").exists()
+def test_more_copies_are_drawn_as_a_tree(cat: Path, turned: Path, tmp_path: Path) -> None:
+    small, out = tmp_path / "small.jpg", tmp_path / "tree.png"
+    with Image.open(cat) as image:
+        image.resize((225, 150)).save(small, quality=80)
+    assert run(turned, small, cat, "--out", out).exit_code == 0
+    with Image.open(out) as figure:
+        assert figure.width == 1088
+        assert figure.text["Software"] == "dedupe explain"  # type: ignore[attr-defined]
 
 
 def test_json_of_a_pair_without_a_map_has_no_numbers_for_it(cat: Path, tmp_path: Path) -> None:

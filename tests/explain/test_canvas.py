@@ -71,3 +71,24 @@ def test_a_figure_is_named_as_what_it_is() -> None:
 def test_a_missing_folder_is_reported(tmp_path: Path) -> None:
     with pytest.raises(ReportError, match="cannot write"):
         write(a_figure(), str(tmp_path / "no" / "why.png"))
+
+
+def test_the_pictures_of_a_tree_hang_below_and_to_the_right_of_their_parent() -> None:
+    sheet = Sheet("a title", "a line", INK)
+    parent: int | None = None
+    for depth in range(3):
+        tile = np.full((40, 56, 3), 9 + depth, np.uint8)
+        parent = sheet.hang(tile, depth, parent, f"file {depth}", "words " * 99)
+    pixels = np.asarray(sheet.finish())
+    corners = [np.argwhere((pixels == 9 + depth).all(axis=2)).min(axis=0) for depth in range(3)]
+    assert [int(x) for _, x in corners] == [24, 80, 136]
+    assert corners[0][0] + 40 < corners[1][0] < corners[2][0] - 40
+    assert (pixels[:, -24:] == 255).all()
+
+
+def test_the_paper_grows_with_a_tree() -> None:
+    sheet = Sheet("a title", "a line", INK)
+    for number in range(40):
+        sheet.hang(np.full((20, 20, 3), 9, np.uint8), min(number, 1), None, "file", "words")
+    pixels = np.asarray(sheet.finish())
+    assert ((pixels == 9).all(axis=2)).sum() == 40 * 20 * 20
