@@ -67,7 +67,7 @@ def find_origin(first: Seen, second: Seen, frames: FrameMatrix | None) -> Origin
     maps = {} if frames is None else {second.digest: frames}
     examination = Examiner().open_group(photos, maps)
     evidence = examination.find_evidence(*photos)
-    parts = explain_score(evidence, first.facts, second.facts)
+    parts = explain_score(evidence, *photos)
     return Origin(examination.score(0, 1), parts, evidence)
 
 

@@ -157,8 +157,9 @@ class Keepers:
         if ORIGINAL in self._rules and rows and not self._contents.protected[star.keeper]:
             places = enumerate(examination.rank())
             ranks = {digests[ordered[position]]: place for place, position in places}
-        for row in rows:
-            examination.find_evidence(photos[star.keeper][0], photos[row][0])
+        if not ranks or min(ranks, key=ranks.__getitem__) == digests[star.keeper]:
+            for row in rows:
+                examination.find_evidence(photos[star.keeper][0], photos[row][0])
         return _Case(star, found, examination, ranks)
 
     def _recentre(self, case: _Case) -> _Case:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 
@@ -14,9 +13,9 @@ from dedupe.decode.read import Unreadable, read_photo
 from dedupe.index.protocol import Index
 from dedupe.provenance.damage import find_broken
 from dedupe.provenance.evidence import EVIDENCE_VERSION, WHOLE_FRAME, Evidence, compare, from_json
-from dedupe.provenance.rank import LARGER, explain_score, rank_contents, score_pair
+from dedupe.provenance.rank import explain_score, rank_contents, score_pair
 from dedupe.provenance.signs import sum_groups
-from dedupe.provenance.source import Source, read_source
+from dedupe.provenance.source import LOSSLESS, Source, read_source
 from dedupe.types import FrameMatrix, Photo
 
 BREAK_VERSION = 1001
@@ -75,21 +74,32 @@ class Examination:
 
     def rank(self) -> list[int]:
         """Return positions in `photos`, from the most likely original to the least."""
-        return rank_contents(len(self._photos), self.score)
+        return rank_contents(len(self._photos), self.score, self._order_likely())
+
+    def _order_likely(self) -> list[int]:
+        """Return positions in `photos`, those first that are originals most often.
+
+        Copies have fewer metadata and fewer bytes. This changes the number of comparisons only.
+        """
+
+        def rate(position: int) -> tuple[int, int, int]:
+            photo = self._photos[position]
+            facts = photo.facts
+            metadata = facts.camera + facts.captured + facts.located
+            size = 0 if photo.format in LOSSLESS else photo.file.size
+            return -metadata, -size, position
+
+        return sorted(range(len(self._photos)), key=rate)
 
     def score(self, first: int, second: int) -> float:
         """Return the log-odds that the second of two photos was made from the first."""
         a, b = self._photos[first], self._photos[second]
-        evidence = self.find_evidence(a, b)
-        score = score_pair(evidence, a.facts, b.facts)
-        if evidence is None:
-            score += LARGER * (math.log2(a.pixels) - math.log2(b.pixels))
-        return score
+        return score_pair(self.find_evidence(a, b), a, b)
 
     def explain(self, first: Photo, second: Photo) -> tuple[tuple[str, float], ...]:
         """Return the log-odds of each kind of evidence that the second was made from the first."""
         evidence = self.find_evidence(first, second)
-        return tuple(sum_groups(explain_score(evidence, first.facts, second.facts)).items())
+        return tuple(sum_groups(explain_score(evidence, first, second)).items())
 
     def find_evidence(self, first: Photo, second: Photo) -> Evidence | None:
         """Return the evidence on two photos; None if their pixels cannot be compared."""

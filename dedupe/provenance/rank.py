@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from dedupe.provenance import earlier, single
 from dedupe.provenance.evidence import Evidence
 from dedupe.provenance.forest import load_forest
-from dedupe.types import Facts
+from dedupe.types import Photo
 
 CAMERA, CAPTURED, LOCATED, MAKER_NOTE = 1.5, 0.5, 0.5, 0.5
 """Log-odds that a file with these metadata was not made from one without: programs drop them, and
@@ -24,9 +24,9 @@ EDITED = {"editor": 1.0, "derived": 1.0, "other_thumbnail": 1.5}
 """Log-odds that a camera's file with these traces of an editor was made from a camera's file
 without. Nothing is known of a file without metadata: it may have lost them."""
 LARGER = 0.5
-"""Log-odds for each doubling of the pixels. A reduced copy that stays loses detail for good, an
-enlarged one takes space only; where the evidence is about even, as in smooth pictures, the larger
-file stays."""
+"""Log-odds for each doubling of the pixels, with and without evidence on them. A reduced copy that
+stays loses detail for good, an enlarged copy takes space only. So the larger file stays if the
+evidence is about even, as in smooth pictures."""
 
 _OF_FILES = (*sorted(single.NAMES), *earlier.NAMES)
 _ALONE = ("quality", "jpeg")  # of a single file that count beside their difference
@@ -39,7 +39,7 @@ _NEAR = 0.3  # what copies by known processes reach
 _CONTENDERS = 8  # contents of a group that are compared with all others at most
 
 
-def score_pair(evidence: Evidence | None, first: Facts, second: Facts) -> float:
+def score_pair(evidence: Evidence | None, first: Photo, second: Photo) -> float:
     """Return the log-odds that the second of two contents was made from the first.
 
     Args:
@@ -55,22 +55,23 @@ def score_pair(evidence: Evidence | None, first: Facts, second: Facts) -> float:
     return score
 
 
-def _weigh_metadata(evidence: Evidence | None, first: Facts, second: Facts) -> dict[str, float]:
+def _weigh_metadata(evidence: Evidence | None, first: Photo, second: Photo) -> dict[str, float]:
     """Return the log-odds of each difference of the metadata and the size, by its name."""
-    parts = {"camera": CAMERA * (first.camera - second.camera)}
-    parts["capture date"] = CAPTURED * (first.captured - second.captured)
-    parts["GPS position"] = LOCATED * (first.located - second.located)
+    here, there = first.facts, second.facts
+    parts = {"camera": CAMERA * (here.camera - there.camera)}
+    parts["capture date"] = CAPTURED * (here.captured - there.captured)
+    parts["GPS position"] = LOCATED * (here.located - there.located)
+    parts["file.size"] = LARGER * (math.log2(first.pixels) - math.log2(second.pixels))
     if evidence is None:
         return parts
     a, b = evidence.first, evidence.second
-    parts["file.size"] = LARGER * (a["pixels"] - b["pixels"])  # log2 of the pixels
     parts["maker note"] = MAKER_NOTE * (a["maker_note"] - b["maker_note"])
-    if first.camera and second.camera:
+    if here.camera and there.camera:
         parts |= {name: weight * (b[name] - a[name]) for name, weight in EDITED.items()}
     return parts
 
 
-def explain_score(evidence: Evidence | None, first: Facts, second: Facts) -> dict[str, float]:
+def explain_score(evidence: Evidence | None, first: Photo, second: Photo) -> dict[str, float]:
     """Return the parts of `score_pair` by the name of their evidence; their sum is the score.
 
     The share of a number is the change of the forest's mean along the branches that compare it
@@ -134,7 +135,9 @@ def _compare_exactness(evidence: Evidence, name: str) -> float:
     return math.log2(back / there)
 
 
-def rank_contents(count: int, score: Callable[[int, int], float]) -> list[int]:
+def rank_contents(
+    count: int, score: Callable[[int, int], float], likely: Sequence[int] | None = None
+) -> list[int]:
     """Return the contents of a group from the most likely original to the least.
 
     The root is the content against which the strongest evidence is weakest: a copy is made from
@@ -146,6 +149,8 @@ def rank_contents(count: int, score: Callable[[int, int], float]) -> list[int]:
     Args:
         count: contents, numbered from 0 in the order of the tie-break.
         score: log-odds that the second of two contents was made from the first.
+        likely: the contents in the order in which they are tried; None for that of their numbers.
+            If the original is the first, each other content is compared once.
     """
     known: dict[tuple[int, int], float] = {}
     against = [-math.inf] * count  # the largest score of a parent of each content, so far
@@ -158,8 +163,8 @@ def rank_contents(count: int, score: Callable[[int, int], float]) -> list[int]:
             against[a] = max(against[a], known[b, a])
         return known[a, b]
 
-    champion = 0
-    for other in range(1, count):
+    champion, *others = range(count) if likely is None else likely
+    for other in others:
         if compare(champion, other) < 0:
             champion = other
     compared: list[int] = []

@@ -19,7 +19,8 @@ from dedupe.provenance.jpeg_history import JpegTables, read_tables
 from dedupe.provenance.metadata import read_metadata
 from dedupe.provenance.single import measure_file
 
-_LOSSLESS = frozenset({"PNG", "BMP", "TIFF"})
+LOSSLESS = frozenset({"PNG", "BMP", "TIFF"})
+"""Formats that store pixels as they are, as Pillow names them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +83,7 @@ def read_source(data: bytes, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Source:
     if picture.format in ("JPEG", "MPO"):
         tables = read_tables(data, picture.width, picture.height, _read_orientation(data))
     metadata = read_metadata(data, picture.pixels)
-    return Source(picture.pixels, len(data), picture.format in _LOSSLESS, tables, metadata)
+    return Source(picture.pixels, len(data), picture.format in LOSSLESS, tables, metadata)
 
 
 def _read_orientation(data: bytes) -> int:

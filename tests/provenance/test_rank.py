@@ -3,8 +3,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from builders import a_photo
 
-from dedupe.provenance.rank import find_parents, rank_contents, score_pair
+from dedupe.provenance.rank import LARGER, find_parents, rank_contents, score_pair
 from dedupe.types import INTACT
 
 
@@ -40,10 +41,36 @@ def test_a_large_group_is_ranked_with_few_comparisons() -> None:
     assert len(asked) < 250
 
 
+def test_each_copy_is_compared_once_if_the_likeliest_is_the_original() -> None:
+    asked = []
+
+    def score(a: int, b: int) -> float:
+        asked.append({a, b})
+        return 3.0 if a == 7 or (b != 7 and a < b) else -3.0
+
+    assert rank_contents(20, score, [7, *range(7), *range(8, 20)])[0] == 7
+    assert len(asked) == 19
+
+
+def test_the_order_of_the_trials_does_not_change_the_ranking() -> None:
+    scores = [[0, -2, 1, -1], [2, 0, 3, 4], [-1, -3, 0, 5], [1, -4, -5, 0]]
+    found = [
+        rank_contents(4, lambda a, b: scores[a][b], likely)
+        for likely in ([0, 1, 2, 3], [3, 2, 1, 0], [2, 0, 3, 1])
+    ]
+    assert found[0] == found[1] == found[2]
+
+
 def test_metadata_decides_between_equal_pixels() -> None:
-    camera = replace(INTACT, camera=True, captured=True)
-    assert score_pair(None, camera, INTACT) > 0
-    assert score_pair(None, INTACT, camera) == -score_pair(None, camera, INTACT)
+    plain = a_photo("plain.jpg")
+    camera = replace(plain, facts=replace(INTACT, camera=True, captured=True))
+    assert score_pair(None, camera, plain) > 0
+    assert score_pair(None, plain, camera) == -score_pair(None, camera, plain)
+
+
+def test_a_file_of_twice_the_pixels_is_likelier_the_original() -> None:
+    photo = a_photo("photo.jpg")
+    assert score_pair(None, replace(photo, width=2 * photo.width), photo) == LARGER
 
 
 def test_each_copy_hangs_on_the_parent_that_predicts_it_best() -> None:

@@ -1,18 +1,19 @@
 from __future__ import annotations
 
+from builders import a_photo
 from photo_files import an_original, encode, reopen, source
 
 from dedupe.provenance.evidence import compare
 from dedupe.provenance.rank import explain_score, name_vector
 from dedupe.provenance.signs import EARLIER, FILES, GROUPS, METADATA, find_group, sum_groups
-from dedupe.types import INTACT
 
 
 def test_every_number_of_the_evidence_has_a_kind() -> None:
     original = an_original()
     evidence = compare(source(original), source(encode(reopen(original), quality=60)))
     assert evidence is not None
-    names = {*name_vector(evidence), *explain_score(evidence, INTACT, INTACT)}
+    photo = a_photo("photo.jpg")
+    names = {*name_vector(evidence), *explain_score(evidence, photo, photo)}
     assert {find_group(name) for name in names} == {*GROUPS, METADATA, EARLIER, FILES}
 
 
