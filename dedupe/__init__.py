@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from dedupe.encoder.runtime import open_encoder as open_encoder
     from dedupe.explain.explain import explain as explain_pair
     from dedupe.explain.neighbours import find_neighbours as find_neighbours
+    from dedupe.files.memory import open_dataset as open_dataset
+    from dedupe.files.memory import open_images as open_images
     from dedupe.ignored.store import forget_files as forget_files
     from dedupe.ignored.store import ignore_files as ignore_files
     from dedupe.ignored.store import read_decisions as list_ignored
@@ -55,7 +57,9 @@ _LAZY = {
     "ignore_files": "dedupe.ignored.store:ignore_files",
     "list_ignored": "dedupe.ignored.store:read_decisions",
     "list_runs": "dedupe.apply.history:list_runs",
+    "open_dataset": "dedupe.files.memory:open_dataset",
     "open_encoder": "dedupe.encoder.runtime:open_encoder",
+    "open_images": "dedupe.files.memory:open_images",
     "plan_report": "dedupe.apply.run:plan_report",
     "plan_training": "dedupe.siamese.config:plan_for",
     "read_report": "dedupe.report:read_report",
@@ -87,7 +91,9 @@ __all__ = [
     "ignore_files",
     "list_ignored",
     "list_runs",
+    "open_dataset",
     "open_encoder",
+    "open_images",
     "plan_report",
     "plan_training",
     "read_report",

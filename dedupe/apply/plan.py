@@ -17,7 +17,7 @@ from dedupe.apply.sidecars import Sidecars, describe_recording
 from dedupe.errors import ApplyError, ReportError
 from dedupe.files.digest import digest_file
 from dedupe.files.paths import is_below, lies_in
-from dedupe.files.remote import is_url
+from dedupe.files.remote import is_object
 from dedupe.files.state import FileState, describe_change, read_state
 from dedupe.types import ActionKind as ActionKind
 from dedupe.types import Duplicate, Group, Photo, Report
@@ -215,9 +215,9 @@ def _require_within(photos: Sequence[Photo], folder: str) -> None:
 
 def _require_local(photos: Sequence[Photo]) -> None:
     for photo in photos:
-        if is_url(photo.path):
+        if is_object(photo.path):
             raise ApplyError(
-                f"cannot change {photo.path}: only local files are moved or removed; "
+                f"cannot change {photo.path}: only files in local folders are moved or removed; "
                 "nothing was touched"
             )
 

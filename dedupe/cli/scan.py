@@ -22,7 +22,7 @@ from dedupe.cli.run_summary import Clock, Run, one_line, summarise, write_summar
 from dedupe.errors import DUPLICATES_FOUND, SOME_SKIPPED, InputError, UsageError
 from dedupe.files.lock import hold_lock
 from dedupe.files.paths import is_below
-from dedupe.files.remote import absolute, is_url
+from dedupe.files.remote import absolute, is_archive, is_object
 from dedupe.options import ActionOptions, InputOptions, JobOptions, ReportOptions, ScanOptions
 from dedupe.options.cluster import ClusterOptions
 from dedupe.report import choose_format, new_since, write_report
@@ -142,8 +142,10 @@ def check_scan(
         raise UsageError("say what to scan: dedupe scan FOLDER..., or `roots` in a --config file")
     if cluster.ray and isinstance(options.run.index, str | os.PathLike):
         raise UsageError("--ray keeps embeddings in --store, not in --index")
-    if action.kind and any(map(is_url, inputs.roots)):
-        raise UsageError("files behind URLs are not moved or removed: leave the action out")
+    if action.kind and any(is_object(root) or is_archive(os.fspath(root)) for root in inputs.roots):
+        raise UsageError(
+            "files behind URLs and in tars are not moved or removed: leave the action out"
+        )
     choose_format(output.report, output.format)
     paths = {
         "report": output.report,

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Literal
 
 from dedupe.files.digest import digest_bytes
-from dedupe.files.remote import find_file, is_url, read_range
+from dedupe.files.remote import find_file, is_object, read_range
 from dedupe.files.trouble import NOT_REGULAR, READ_ERROR, SystemTrouble, name_trouble
 from dedupe.types import Photo
 
@@ -47,10 +47,10 @@ def read(
     check: Callable[[bytes], object] = lambda _: None,
     max_bytes: int = MAX_BYTES,
 ) -> bytes:
-    """Read a regular file, or the object of a URL. Never waits for a pipe or a device.
+    """Read a regular file or an object. Never waits for a pipe or a device.
 
     Args:
-        path: of the file, or its URL.
+        path: of the file, its URL, or that of a member of a tar.
         check: called with the first bytes before the others are read; it may raise `Unreadable`.
         max_bytes: reject a larger file.
 
@@ -58,7 +58,7 @@ def read(
         Unreadable: with a `FileTrouble`, "out of memory", or as `check` does.
     """
     try:
-        if is_url(path):
+        if is_object(path):
             return _read_object(path, check, max_bytes)
         with open(path, "rb", opener=lambda name, flags: os.open(name, flags | _NONBLOCK)) as file:
             status = os.fstat(file.fileno())

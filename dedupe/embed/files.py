@@ -17,7 +17,7 @@ from dedupe.embed.batches import Embedder, Loaded
 from dedupe.embed.collapse import Embedded, Outcome, collapse
 from dedupe.encoder.manifest import Encoder, Manifest
 from dedupe.files import digest
-from dedupe.files.remote import find_file, is_url
+from dedupe.files.remote import find_file, is_object
 from dedupe.index.embedding_index import Content
 from dedupe.index.protocol import Index
 from dedupe.low_detail import MIN_DETAIL, measure_detail
@@ -137,7 +137,7 @@ class _Loader:
 def _is_unchanged(file: ImageFile) -> bool:
     """Return whether a file is as the walk found it, so that the index may be keyed by it."""
     try:
-        if is_url(file.path):
+        if is_object(file.path):
             found = find_file(file.path)
             return (found.size, found.mtime_ns, found.version) == (
                 *(file.size, file.mtime_ns, file.inode),

@@ -1,27 +1,32 @@
-"""Files behind URLs of fsspec (s3://, gs://, memory:// ...): list, read by ranges, write whole.
+"""Objects: files behind URLs of fsspec, members of tars, images of this process. Knows no image.
 
-Needs the extra `url`. Knows no image.
+URLs (s3://, gs://, memory:// ...) need the extra `url`. They are read by ranges and written whole.
 """
 
 from __future__ import annotations
 
 import errno
+import functools
 import importlib
 import os
 import re
+import tarfile
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from dedupe.distribution import install_hint
 from dedupe.errors import InputError, one_line
+from dedupe.files.archive import Member, has_archive_name, read_members, split_member
 from dedupe.files.digest import digest_bytes
+from dedupe.files.memory import SCHEME, find_source
 
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")  # two letters at least: C: is a drive
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TIMES = ("LastModified", "last_modified", "updated", "mtime", "modified", "created")
 _VERSIONS = ("ETag", "etag", "md5Hash", "checksum", "sha", "generation", "version")
 _RANGE = 8 << 20  # bytes of one request of a long range
+_INDEXES = 16  # tars with their members in memory: 2 MB each at 10,000 members
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +44,18 @@ def is_url(path: str | os.PathLike[str]) -> bool:
     return isinstance(path, str) and _URL.match(path) is not None
 
 
+def is_object(path: str | os.PathLike[str]) -> bool:
+    """Return whether a path is a URL or that of a member of a tar: read only, in no folder."""
+    return isinstance(path, str) and (is_url(path) or _find_archive(path) is not None)
+
+
+def is_archive(path: str) -> bool:
+    """Return whether a path or URL is that of a tar, which is listed as a folder is."""
+    if not has_archive_name(path) or path.startswith(SCHEME):
+        return False
+    return _exists(path) if is_url(path) else os.path.isfile(path)
+
+
 def absolute(path: str | os.PathLike[str]) -> str:
     """Return a path as an absolute one; a URL as it is, and `file://` as a path."""
     text = os.fspath(path)
@@ -50,15 +67,29 @@ def absolute(path: str | os.PathLike[str]) -> str:
 def list_files(url: str, *, missing_ok: bool = False) -> tuple[str, list[RemoteFile]]:
     """Return the URL as its store writes it, and its object or all objects below it, in any order.
 
+    Args:
+        url: also the path of a tar or of a member.
+        missing_ok: return nothing if there is nothing.
+
     Raises:
         InputError: the store cannot be reached, or there is nothing and that is not `missing_ok`.
     """
-    system, path = open_system(url)
     try:
+        if url.startswith(SCHEME):
+            source, key = find_source(url)
+            keys = [key] if key else source.list_keys()
+            return url, [find_file(f"{source.url}/{key}") for key in keys]
+        if is_archive(url):
+            return url, [_describe_member(url, name) for name in _open_index(url)]
+        if not is_url(url) or _find_archive(url):
+            return url, [find_file(url)]
+        system, path = open_system(url)
         found = system.find(path, detail=True)
         exists = bool(found) or missing_ok or system.exists(path)
         root = str(system.unstrip_protocol(path)).rstrip("/")
         files = [_describe(system, name, info) for name, info in found.items()]
+    except InputError:
+        raise
     except Exception as error:
         raise InputError(f"cannot scan {url}: {_words(error)}") from error
     if not exists:
@@ -67,11 +98,19 @@ def list_files(url: str, *, missing_ok: bool = False) -> tuple[str, list[RemoteF
 
 
 def find_file(url: str) -> RemoteFile:
-    """Return the object of a URL as its store has it now.
+    """Return the object of a URL, or the member of a tar, as its store has it now.
 
     Raises:
         OSError: there is none, it is a folder, or the store cannot be reached.
     """
+    if url.startswith(SCHEME):
+        with _OsErrors(url):
+            source, key = find_source(url)
+            size, mark = source.find(key)
+            return RemoteFile(url, size, 0, _shorten(mark))
+    if inside := _find_archive(url):
+        with _OsErrors(url):
+            return _describe_member(*inside)
     system, path = open_system(url)
     with _OsErrors(url):
         info = system.info(path)
@@ -86,6 +125,13 @@ def read_range(url: str, start: int, end: int) -> bytes:
     Raises:
         OSError: there is none, or the store cannot be reached.
     """
+    if url.startswith(SCHEME):
+        with _OsErrors(url):
+            source, key = find_source(url)
+            return source.read(key)[start:end]
+    if inside := _find_archive(url):
+        with _OsErrors(url):
+            return _read_member(*inside, start, end)
     system, path = open_system(url)
     starts = list(range(start, end, _RANGE))
     with _OsErrors(url):
@@ -149,10 +195,80 @@ def open_system(url: str) -> tuple[Any, str]:
     return system, path
 
 
+def _find_archive(path: str) -> tuple[str, str] | None:
+    """Return the tar and the name of the member at a path; None if there is no such tar."""
+    inside = split_member(path)
+    return inside if inside and is_archive(inside[0]) else None
+
+
+def _describe_member(archive: str, name: str) -> RemoteFile:
+    tar = _state_of(archive)
+    member = _find_member(archive, name)
+    mark = f"{tar.size}:{tar.mtime_ns}:{tar.version}:{member.start}"
+    return RemoteFile(f"{archive}/{name}", member.size, tar.mtime_ns, _shorten(mark))
+
+
+def _read_member(archive: str, name: str, start: int, end: int) -> bytes:
+    """Read bytes [start, end) of a member, or to its end."""
+    member = _find_member(archive, name)
+    first = member.start + min(start, member.size)
+    last = member.start + min(end, member.size)
+    if is_url(archive):
+        return read_range(archive, first, last) if last > first else b""
+    with open(archive, "rb") as file:  # noqa: PTH123
+        file.seek(first)
+        return file.read(last - first)
+
+
+def _find_member(archive: str, name: str) -> Member:
+    try:
+        return _open_index(archive)[name]
+    except KeyError:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name) from None
+
+
+def _open_index(archive: str) -> dict[str, Member]:
+    """Return the members of a tar as it is now."""
+    state = _state_of(archive)
+    return _read_index(archive, state)
+
+
+@functools.lru_cache(maxsize=_INDEXES)
+def _read_index(archive: str, _state: RemoteFile) -> dict[str, Member]:
+    try:
+        if is_url(archive):
+            system, path = open_system(archive)
+            with system.open(path, "rb") as stream:
+                return read_members(stream)
+        with open(archive, "rb") as stream:  # noqa: PTH123
+            return read_members(stream)
+    except tarfile.TarError as error:
+        words = f"it is not a tar without compression: {one_line(error)}"
+        raise OSError(errno.EINVAL, words, archive) from error
+
+
+def _state_of(archive: str) -> RemoteFile:
+    if is_url(archive):
+        return find_file(archive)
+    status = os.stat(archive)
+    return RemoteFile(archive, status.st_size, status.st_mtime_ns, status.st_ino)
+
+
+@functools.lru_cache(maxsize=_INDEXES)
+def _exists(url: str) -> bool:
+    system, path = open_system(url)
+    return bool(system.isfile(path))
+
+
+def _shorten(mark: str) -> int:
+    """Return 60 bits of the digest of a mark."""
+    return int(digest_bytes(mark.encode())[:15], 16)
+
+
 def _describe(system: Any, name: str, info: dict[str, Any]) -> RemoteFile:
     time = next((info[key] for key in _TIMES if info.get(key) is not None), None)
     mark = next((info[key] for key in _VERSIONS if info.get(key) is not None), None)
-    version = int(digest_bytes(str(mark).encode())[:15], 16) if mark is not None else 0
+    version = _shorten(str(mark)) if mark is not None else 0
     url = system.unstrip_protocol(name)
     return RemoteFile(url, int(info.get("size") or 0), _to_ns(time), version)
 

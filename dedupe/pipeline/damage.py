@@ -14,7 +14,7 @@ import numpy as np
 from dedupe.decode.formats import DEFAULT_MAX_PIXELS
 from dedupe.decode.image import decode
 from dedupe.decode.read import Unreadable, read_photo
-from dedupe.files.remote import is_url
+from dedupe.files.remote import is_object
 from dedupe.provenance.damage import SHARED, Side, compare_bytes, compare_pixels
 from dedupe.types import Contents, Pairs, Photo
 
@@ -108,7 +108,7 @@ def _compare(first: Photo, second: Photo, max_pixels: int) -> Side:
 
 def _share_an_end(first: Photo, second: Photo) -> bool:
     """Return whether two files of one length may share `SHARED` of their bytes, from samples."""
-    if is_url(first.path) or is_url(second.path):
+    if is_object(first.path) or is_object(second.path):
         return True  # read whole, without a request for the samples
     size = first.file.size
     reach = int(size * SHARED / 2)  # bytes before or behind the difference

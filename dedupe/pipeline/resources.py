@@ -71,8 +71,9 @@ def find_protection(places: Sequence[StrPath]) -> Callable[[str], bool] | None:
     Raises:
         InputError: a place does not exist: a typing error must not go unnoticed.
     """
-    urls = tuple(list_files(os.fspath(place))[0] for place in places if is_url(place))
-    local = [absolute(os.fsdecode(place)) for place in places if not is_url(place)]
+    named = [os.fsdecode(place) for place in places]
+    urls = tuple(list_files(place)[0] for place in named if is_url(place))
+    local = [absolute(place) for place in named if not is_url(place)]
     for place in local:
         if not os.path.exists(place):
             raise InputError(f"cannot protect {place!r}: it does not exist")

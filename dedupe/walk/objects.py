@@ -1,4 +1,4 @@
-"""Search the objects below one URL of a store. Reads listings; opens no object."""
+"""Search the objects below one URL, in a tar, or in memory. Reads listings; opens no image."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import os
 from collections import defaultdict
 from collections.abc import Sequence
 
-from dedupe.files.remote import RemoteFile, find_file, list_files
-from dedupe.files.trouble import NOT_REGULAR, name_trouble
+from dedupe.errors import InputError
+from dedupe.files.memory import SCHEME
+from dedupe.files.remote import RemoteFile, find_file, is_archive, list_files
+from dedupe.files.trouble import NOT_REGULAR, READ_ERROR, name_trouble
 from dedupe.types import ImageFile, Skipped
 from dedupe.walk.listing import Listing
 from dedupe.walk.rules import Rules
@@ -22,7 +24,7 @@ class ObjectSearch:
         Args:
             rules: which objects are taken.
             position: of the root.
-            root: its URL.
+            root: its URL, or the path of a tar or of a member.
             listing: of all roots, added to here.
         """
         self._rules, self._position, self._root = rules, position, root
@@ -43,13 +45,18 @@ class ObjectSearch:
                 self._take_folder(folder, some)
 
     def take_listed(self) -> None:
-        """Take the root if it is an object; skip it if not."""
+        """Take the root if it is an object, and what a tar contains; skip it if not."""
         try:
+            if is_archive(self._root):
+                self.run()
+                return
             one = find_file(self._root)
         except IsADirectoryError:
             self._listing.skip(self._root, NOT_REGULAR)
         except OSError as error:
             self._listing.skip(self._root, name_trouble(error), error)
+        except InputError as error:  # a damaged tar
+            self._listing.skip(self._root, READ_ERROR, OSError(str(error)))
         else:
             self._take(one, one.url.rpartition("/")[2])
 
@@ -69,7 +76,7 @@ class ObjectSearch:
             if self._rules.is_sidecar(name, shots):
                 continue
             found = self._rules.find_unsupported(name)
-            if self._rules.is_image(name):
+            if self._rules.is_image(name) or one.url.startswith(SCHEME):
                 self._take(one, place)
             elif found and self._rules.takes_file(place, one.size):
                 self._listing.skipped.add(Skipped(one.url, *found))

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from dedupe.files.remote import absolute, is_url
+from dedupe.files.remote import absolute, is_archive, is_object
 from dedupe.types import ImageFile, Skipped
 from dedupe.walk.folders import FolderSearch
 from dedupe.walk.listing import Found, Listing
@@ -82,8 +82,8 @@ def walk(
 def _search(
     rules: Rules, position: int, root: str, listing: Listing
 ) -> FolderSearch | ObjectSearch:
-    """Return the search of a root, which is an absolute path or a URL."""
-    kind = ObjectSearch if is_url(root) else FolderSearch
+    """Return the search of a root: an absolute path, also of a tar or its member, or a URL."""
+    kind = ObjectSearch if is_object(root) or is_archive(root) else FolderSearch
     return kind(rules, position, root, listing)
 
 

@@ -76,7 +76,7 @@ def test_planning_changes_nothing(tmp_path: Path) -> None:
 def test_a_report_that_names_a_url_is_refused_whole(tmp_path: Path) -> None:
     local = a_group(write_photo(tmp_path / "a.jpg"), write_photo(tmp_path / "b.jpg"))
     remote = a_group(a_photo("s3://bucket/a.jpg"), a_photo("s3://bucket/b.jpg"))
-    with pytest.raises(ApplyError, match=r"cannot change s3://bucket/a\.jpg: only local files"):
+    with pytest.raises(ApplyError, match=r"cannot change s3://bucket/a\.jpg: only files in local"):
         plan_actions(a_report(local, remote), kind="trash")
 
 
