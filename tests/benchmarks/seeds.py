@@ -20,6 +20,7 @@ and itself, `spread` the root mean square distance of the embeddings from their 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import tempfile
 import time
@@ -28,6 +29,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # before TensorFlow is loaded, as in `train`
 import keras
 import numpy as np
 from numpy.typing import NDArray

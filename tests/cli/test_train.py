@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -57,6 +58,17 @@ def test_a_folder_that_is_missing_is_named_before_tensorflow_is_loaded(tmp_path:
     command = [sys.executable, "-c", script, "train", str(tmp_path / "none"), "--out", "x"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stderr == f"dedupe: cannot read {tmp_path / 'none'}: it does not exist\n"
+
+
+@pytest.mark.parametrize(("set_by_user", "used"), [(None, "1"), ("0", "0")])
+def test_tensorflow_convolves_by_onednn_unless_the_user_chose(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, set_by_user: str | None, used: str
+) -> None:
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", set_by_user or "")
+    if set_by_user is None:
+        monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS")
+    run(tmp_path, "--out", tmp_path / "out", "--tower", "pisa")
+    assert os.environ["TF_ENABLE_ONEDNN_OPTS"] == used
 
 
 def test_help_names_every_tower_head_loss_and_views() -> None:
