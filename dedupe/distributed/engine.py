@@ -117,8 +117,11 @@ class RayEngine:
         known = select_fitting(parts.find_files(files), limit)
         on_progress("embed", len(known), len(files))
         outcomes: dict[str, Outcome] = {path: content.digest for path, content in known.items()}
+        reused = len(known)
+        parts.files.clear()  # names and states are not needed while vectors are there twice
+        known.clear()
         job = EmbedJob(self._options.run, self._manifest, limit, self._store)
-        fresh = [file for file in files if file.path not in known]
+        fresh = [file for file in files if file.path not in outcomes]
         written = []
         for finished in embed_partitions(self._cluster, fresh, job, self._partition):
             check_reach(finished)
@@ -127,14 +130,16 @@ class RayEngine:
             written += [finished.part] if finished.part else []
             done = len(finished.digests) + len(finished.skipped)
             on_progress("embed", done, len(files))
-        contents = self._collect(parts, written)
-        return collapse(files, outcomes, contents, self._manifest.dimension, reused=len(known))
+        dimension = self._manifest.dimension
+        return collapse(files, outcomes, self._collect(parts, written), dimension, reused=reused)
 
     def _collect(self, parts: Parts, written: Sequence[str]) -> dict[str, Content | Skipped]:
-        """Return all contents by digest, and note where thumbnails are."""
+        """Take all contents, by digest, out of parts, and note where thumbnails are."""
         fresh = self._store.read(written)
         self._places = parts.places | fresh.places
-        return {**parts.contents, **fresh.contents}
+        found: dict[str, Content | Skipped] = {**parts.contents, **fresh.contents}
+        parts.contents.clear()
+        return found
 
     def find_pairs(self, contents: Contents, limits: SearchLimits, on_progress: Progress) -> Found:
         """Find pairs, see `Engine`: few contents are compared here, before a task would start."""

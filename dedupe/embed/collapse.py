@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dedupe.index.embedding_index import Content
 from dedupe.index.rows import split_panels
@@ -58,18 +59,26 @@ def collapse(
             photos.append([])
         c = found[row]
         photos[row].append(Photo(file, c.width, c.height, c.format, c.digest, c.facts))
-    vectors = np.empty((len(found), dimension), np.float32)
-    for row, content in enumerate(found):
-        vectors[row] = content.vector
+    del contents  # of a caller that keeps none, each vector is freed when it was copied
+    low_detail = np.array([content.detail < MIN_DETAIL for content in found], bool)
+    panels = _collect_panels(found, dimension)
     collapsed = Contents(
         digests=tuple(rows),
-        vectors=vectors,
+        vectors=_take_vectors(found, dimension),
         photos=tuple(map(tuple, photos)),
-        low_detail=np.array([content.detail < MIN_DETAIL for content in found], bool),
-        protected=np.zeros(len(found), np.int64),
-        panels=_collect_panels(found, dimension),
+        low_detail=low_detail,
+        protected=np.zeros(len(low_detail), np.int64),
+        panels=panels,
     )
     return Embedded(collapsed, tuple(skipped), reused)
+
+
+def _take_vectors(contents: list[Content], dimension: int) -> NDArray[np.float32]:
+    """Return the (U, D) vectors of contents, which leave the list one by one."""
+    vectors = np.empty((len(contents), dimension), np.float32)  # unwritten pages take no memory
+    for row in reversed(range(len(contents))):
+        vectors[row] = contents.pop().vector
+    return vectors
 
 
 def _collect_panels(contents: Sequence[Content], dimension: int) -> Panels | None:

@@ -33,7 +33,7 @@ from typing import TypeVar
 
 import numpy as np
 import pyarrow.parquet as pq
-from search_recall import find, plant
+from search_recall import find, measure_cost, plant
 
 from dedupe.distributed.cluster import Cluster
 from dedupe.distributed.components import find_components
@@ -225,7 +225,7 @@ def measure_image(store: str) -> None:
 
 
 def read_store(store: PartStore) -> tuple[Contents, int, float]:
-    """Return contents read from a store of some, and the bytes and CPU seconds that this took."""
+    """Return contents read from a store of some, and the peak of memory and the CPU seconds."""
     rng, files = np.random.default_rng(1), []
     for start in range(0, _COUNTED, 1000):
         seen = []
@@ -237,23 +237,25 @@ def read_store(store: PartStore) -> tuple[Contents, int, float]:
         store.write(f"{start:08}.parquet", seen)
         files += [file for file, _ in seen]
     del seen
-    before, began = _read_rss(), time.process_time()
+    contents, cost = measure_cost(lambda: _collect(store, files))
+    return contents, cost.memory, cost.work
+
+
+def _collect(store: PartStore, files: list[ImageFile]) -> Contents:
+    """Return the contents of files in a store, as the engine does."""
     parts = store.read(store.list_parts())
-    known = parts.find_files(files)
-    outcomes = {path: content.digest for path, content in known.items()}
-    found = collapse(files, outcomes, parts.contents, 128, reused=0)
+    outcomes = {path: content.digest for path, content in parts.find_files(files).items()}
+    parts.files.clear()
+    kept = [dict(parts.contents)]
+    parts.contents.clear()
+    found = collapse(files, outcomes, kept.pop(), 128, reused=0)
     contents = arrange_files(found.contents, DEFAULT_RULES)
     order_contents(contents, DEFAULT_RULES)
-    return contents, _read_rss() - before, time.process_time() - began
+    return contents
 
 
 def _sum(paths: Iterable[Path]) -> int:
     return sum(path.stat().st_size for path in paths)
-
-
-def _read_rss() -> int:
-    lines = Path("/proc/self/status").read_text("ascii").splitlines()
-    return next(int(line.split()[1]) << 10 for line in lines if line.startswith("RssAnon"))
 
 
 _COUNTED = 200_000  # photos that are made to see what one takes
