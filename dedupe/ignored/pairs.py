@@ -21,6 +21,12 @@ class IgnoredPairs:
             for digest in contents:
                 self._about.setdefault(digest, set()).add(position)
 
+    @property
+    def name(self) -> str:
+        """Name the decisions: equal decisions in an equal order have an equal name."""
+        about = sorted((digest, sorted(places)) for digest, places in self._about.items())
+        return repr((self._said, about))
+
     def are_apart(self, first: str, second: str) -> bool:
         """Return whether the last decision about two digests rules them out as duplicates."""
         shared = self._about.get(first, set()) & self._about.get(second, set())

@@ -19,7 +19,8 @@ import platformdirs
 from dedupe.errors import DedupeWarning, IndexFileError
 from dedupe.files.outputs import APPLICATION_ID, is_index
 
-_VERSION = 7
+_VERSION = 8
+_SAME_ROWS = 7  # versions from this one on differ in tables that were added
 _SCHEMA = f"""
     CREATE TABLE IF NOT EXISTS contents (
         digest TEXT NOT NULL, encoder TEXT NOT NULL,
@@ -39,6 +40,11 @@ _SCHEMA = f"""
     CREATE TABLE IF NOT EXISTS pairs (
         roots BLOB NOT NULL, encoder TEXT NOT NULL, threshold REAL NOT NULL,
         valid_for TEXT NOT NULL, digests BLOB NOT NULL, pairs BLOB NOT NULL, crc INTEGER NOT NULL,
+        PRIMARY KEY (roots, encoder)
+    ) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS reports (
+        roots BLOB NOT NULL, encoder TEXT NOT NULL, name TEXT NOT NULL, data BLOB NOT NULL,
+        crc INTEGER NOT NULL,
         PRIMARY KEY (roots, encoder)
     ) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS verdicts (
@@ -255,7 +261,8 @@ class Database:
         if application != APPLICATION_ID and (application or tables):
             raise IndexFileError(f"{self.path} is not an index of dedupe; use another --index")
         if not tables or version < _VERSION:
-            connection.executescript(f"BEGIN IMMEDIATE; {_DROP_OLDER} {_SCHEMA} COMMIT;")
+            drop = _DROP_OLDER if version < _SAME_ROWS else ""
+            connection.executescript(f"BEGIN IMMEDIATE; {drop} {_SCHEMA} COMMIT;")
         connection.execute("PRAGMA synchronous = NORMAL")
         try:
             connection.execute("PRAGMA journal_mode = WAL")

@@ -1,4 +1,4 @@
-"""The index: embeddings, pairs and verdicts of earlier scans.
+"""The index: embeddings, pairs, verdicts and results of earlier scans.
 
 A second scan then costs a `stat` and a row per file. `files` names the content that a path had; a
 row counts while size, mtime and inode are the same. Rows with a wrong checksum count as damage.
@@ -20,13 +20,21 @@ from numpy.typing import NDArray
 
 from dedupe.index import rows
 from dedupe.index.database import Database, default_index_path
-from dedupe.index.rows import Content, Digests, StoredPairs
+from dedupe.index.rows import Content, Digests, StoredPairs, StoredReport
 from dedupe.types import FrameMatrix, ImageFile, Verdict
 
-__all__ = ["Content", "Digests", "EmbeddingIndex", "StoredPairs", "default_index_path"]
+__all__ = [
+    "Content",
+    "Digests",
+    "EmbeddingIndex",
+    "StoredPairs",
+    "StoredReport",
+    "default_index_path",
+]
 
 _T = TypeVar("_T")
 _VARIABLES = 500  # paths or digests in one statement, below SQLite's limit
+_RANGE = 10_000  # files between the first and the last path of one query
 
 
 class EmbeddingIndex:
@@ -91,6 +99,26 @@ class EmbeddingIndex:
         self, path: bytes, size: int, mtime_ns: int, inode: str, *content: Any
     ) -> tuple[bytes, tuple[int, int, str], Content]:
         return path, (size, mtime_ns, inode), rows.parse_content(self._key, *content)
+
+    def find_digests(self, files: Sequence[ImageFile]) -> list[str]:
+        """Return the digest of each file that has not changed; "" for other files.
+
+        Args:
+            files: sorted by the bytes of their paths, as a walk lists them.
+        """
+        found: list[str] = []
+        for batch in _batches(files, _RANGE):
+            paths = [os.fsencode(file.path) for file in batch]
+            read = self._read(
+                "SELECT path, size, mtime_ns, inode, digest FROM files WHERE path BETWEEN ? AND ?",
+                (paths[0], paths[-1]),
+                lambda path, *row: (path, row),
+            )
+            known = dict(read)
+            for path, file in zip(paths, batch, strict=True):
+                *state, digest = known.get(path, ("",))
+                found.append(digest if tuple(state) == rows.format_state(file) else "")
+        return found
 
     def find_nearest(
         self, vector: NDArray[np.float32], folders: Sequence[str], count: int
@@ -194,6 +222,28 @@ class EmbeddingIndex:
             )
         )
 
+    def find_report(self, roots: bytes) -> StoredReport | None:
+        """Return the result of the last scan of the same roots by this encoder."""
+        found = self._read(
+            "SELECT name, data, crc FROM reports WHERE roots = ? AND encoder = ?",
+            (roots, self._key),
+            functools.partial(rows.parse_report, roots, self._key),
+        )
+        return found[0] if found else None
+
+    def remember_report(self, roots: bytes, stored: StoredReport) -> None:
+        """Write the result of the last scan of some roots.
+
+        Raises:
+            IndexFileError: the index cannot be written.
+        """
+        row = rows.format_report(stored, roots, self._key)
+        self._database.write(
+            lambda connection: connection.execute(
+                "INSERT OR REPLACE INTO reports VALUES (?, ?, ?, ?, ?)", row
+            )
+        )
+
     def find_verdicts(self, pairs: Sequence[Digests], verifier: int) -> dict[Digests, Verdict]:
         """Return the verdicts on pairs of contents.
 
@@ -271,6 +321,6 @@ class EmbeddingIndex:
             return []
 
 
-def _batches(items: Sequence[_T]) -> Iterator[Sequence[_T]]:
-    for start in range(0, len(items), _VARIABLES):
-        yield items[start : start + _VARIABLES]
+def _batches(items: Sequence[_T], size: int = _VARIABLES) -> Iterator[Sequence[_T]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]

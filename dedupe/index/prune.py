@@ -94,7 +94,7 @@ def _is_missing(path: bytes) -> bool:
 
 def _delete_encoders(connection: sqlite3.Connection, decoder: int, only: Collection[str]) -> None:
     """Delete the rows of other decoders and, if encoders are named, of all other encoders."""
-    for table in ("contents", "thumbnails", "pairs"):
+    for table in ("contents", "thumbnails", "pairs", "reports"):
         keys = [key for (key,) in connection.execute(f"SELECT DISTINCT encoder FROM {table}")]
         for key in keys:
             fingerprint, version = parse_key(key)
@@ -103,7 +103,8 @@ def _delete_encoders(connection: sqlite3.Connection, decoder: int, only: Collect
 
 
 def _delete_pairs(connection: sqlite3.Connection) -> None:
-    """Delete the pairs of sets of roots with a missing root."""
-    stored = [roots for (roots,) in connection.execute("SELECT DISTINCT roots FROM pairs")]
-    gone = [(roots,) for roots in stored if any(_is_missing(root) for root in roots.split(b"\0"))]
-    connection.executemany("DELETE FROM pairs WHERE roots = ?", gone)
+    """Delete the pairs and reports of sets of roots with a missing root."""
+    for table in ("pairs", "reports"):
+        stored = [roots for (roots,) in connection.execute(f"SELECT DISTINCT roots FROM {table}")]
+        gone = [(some,) for some in stored if any(map(_is_missing, some.split(b"\0")))]
+        connection.executemany(f"DELETE FROM {table} WHERE roots = ?", gone)

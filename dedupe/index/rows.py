@@ -48,6 +48,14 @@ class StoredPairs:
     distance: NDArray[np.float32]  # (P,)
 
 
+@dataclass(frozen=True, slots=True)
+class StoredReport:
+    """The result of the last scan of some roots, as `dedupe.pipeline.unchanged` writes it."""
+
+    name: str  # names everything that the result depends on
+    data: bytes
+
+
 def format_key(encoder: str, decoder: int) -> str:
     """Return the key under which an encoder's vectors of a decoder's pixels are stored."""
     return f"{encoder}/{decoder}"
@@ -140,6 +148,19 @@ def parse_pairs(roots: bytes, key: str, *row: Any) -> StoredPairs:
     left, right, distance = np.frombuffer(pairs, np.int32).reshape(3, -1)
     names = tuple(digests.decode().split())
     return StoredPairs(threshold, valid_for, names, left, right, distance.view(np.float32))
+
+
+def format_report(stored: StoredReport, roots: bytes, key: str) -> Row:
+    """Return the row of the result of a scan of some roots."""
+    crc = checksum(stored.data, roots, key, stored.name)
+    return roots, key, stored.name, stored.data, crc
+
+
+def parse_report(roots: bytes, key: str, *row: Any) -> StoredReport:
+    """Return the result of a row: name, data, crc."""
+    name, data, crc = row
+    _check(crc, data, roots, key, name)
+    return StoredReport(name, data)
 
 
 def format_verdict(pair: Digests, verifier: int, verdict: Verdict) -> Row:

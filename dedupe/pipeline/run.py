@@ -4,31 +4,45 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Unpack
 
 from dedupe.apply.sidecars import list_sidecars
 from dedupe.embed import Embedded
+from dedupe.encoder.manifest import Manifest
 from dedupe.encoder.threshold import choose_threshold, narrow
 from dedupe.errors import UsageError
 from dedupe.files.paths import StrPath
 from dedupe.group.keep import arrange_files
+from dedupe.ignored.pairs import IgnoredPairs
 from dedupe.ignored.store import find_ignored
 from dedupe.low_detail import list_low_detail
 from dedupe.options import InputOptions, ScanKeywords, ScanOptions
 from dedupe.pipeline.damage import find_damage
 from dedupe.pipeline.enclosures import open_enclosures
-from dedupe.pipeline.engine import OpenEngine, open_local_engine
+from dedupe.pipeline.engine import Engine, OpenEngine, open_local_engine
 from dedupe.pipeline.resources import (
     find_protection,
     list_empty_roots,
     open_manifest,
     walk_inputs,
 )
+from dedupe.pipeline.stages import name_roots
+from dedupe.pipeline.unchanged import Formed, LastScan, name_setting
 from dedupe.search.limits import EXACT_UP_TO, SearchLimits
 from dedupe.setting import build
-from dedupe.types import Contents, Group, Photo, Progress, Report, Skipped, Statistics, no_progress
+from dedupe.types import (
+    Contents,
+    Group,
+    ImageFile,
+    Photo,
+    Progress,
+    Report,
+    Skipped,
+    Statistics,
+    no_progress,
+)
 from dedupe.verify.judge import SAME_FRACTION
 
 DAMAGED = "damaged"  # reason of a file that was decoded with a warning
@@ -87,44 +101,95 @@ def find_duplicates(
     ignored = find_ignored(chosen.ignored)
     walked = walk_inputs(inputs, options.walk, pairs=chosen.pairs)
     on_progress("walk", len(walked.files), len(walked.files))
+    setting = name_setting(
+        options, limit=limit, ignored=ignored, files=walked.files, is_protected=is_protected
+    )
     with open_engine(inputs, options, manifest) as engine:
-        embedded = engine.embed(walked.files, on_progress)
-        contents = arrange_files(embedded.contents, chosen.keep, is_protected)
-        if chosen.pairs:
-            contents = treat_raw_as_pictures(contents)
-        if chosen.verify and chosen.threshold is None and not chosen.sensitivity:
-            limit = narrow(manifest, contents.files)
-        limits = SearchLimits(
-            limit,
-            SAME_FRACTION * limit if chosen.verify else limit,
-            exact_up_to=len(contents) if chosen.exact else EXACT_UP_TO,
-        )
-        found = engine.find_pairs(contents, limits, on_progress)
-        contents, pairs = find_damage(contents, found.pairs, max_pixels=options.walk.max_pixels)
-        enclosures = open_enclosures(
-            contents, options, side=manifest.side, index=engine.index, limit=limit, ignored=ignored
-        )
-        pairs = enclosures.drop_from(pairs)
-        groups = engine.group_pairs(contents, pairs, limit, ignored, on_progress)
-        groups = enclosures.join(groups)
-    grouped = {photo.path for group in groups for photo in group.photos}
+        last = LastScan(engine.index, name_roots(inputs.places), setting)
+        recalled = _recall(last, walked.files, engine, on_progress)
+        if recalled is None:
+            embedded = engine.embed(walked.files, on_progress)
+            contents = arrange_files(embedded.contents, chosen.keep, is_protected)
+            formed = _form(contents, options, engine, manifest, limit, ignored, on_progress)
+            photos = (photo for files in contents.photos for photo in files)
+            last.remember(walked.files, photos, formed)
+            unread, reused = embedded.skipped, embedded.reused
+        else:
+            formed, unread = recalled
+            reused = formed.images
     return Report(
-        groups=_number(list_sidecars(g for g in groups if not chosen.across or _spans_roots(g))),
-        skipped=(
-            *walked.skipped,
-            *embedded.skipped,
-            *list_low_detail(contents, grouped),
-            *_list_damaged(contents),
-        ),
+        groups=_number(list_sidecars(formed.groups)),
+        skipped=(*walked.skipped, *unread, *formed.listed),
         encoder=manifest.fingerprint,
-        threshold=limit,
+        threshold=formed.threshold,
         statistics=Statistics(
-            contents.files,
-            embedded.reused,
+            formed.images,
+            reused,
             time.perf_counter() - began,
             list_empty_roots(inputs.roots, walked.files),
-            found.stats,
+            formed.search,
         ),
+    )
+
+
+def _recall(
+    last: LastScan, files: Sequence[ImageFile], engine: Engine, on_progress: Progress
+) -> tuple[Formed, tuple[Skipped, ...]] | None:
+    """Return the result of the last scan and the unreadable files, if the files are the same.
+
+    A file that the index does not contain is read again: the cause may have gone.
+    """
+    digests = last.find_digests(files)
+    formed = last.recall(files, digests)
+    if formed is None:
+        return None
+    fresh = [file for file, digest in zip(files, digests, strict=True) if not digest]
+    unread: tuple[Skipped, ...] = ()
+    if fresh:
+        embedded = engine.embed(fresh, no_progress)
+        if len(embedded.contents):
+            return None
+        unread = embedded.skipped
+    on_progress("embed", len(files), len(files))
+    return formed, unread
+
+
+def _form(
+    contents: Contents,
+    options: ScanOptions,
+    engine: Engine,
+    manifest: Manifest,
+    limit: float,
+    ignored: IgnoredPairs,
+    on_progress: Progress,
+) -> Formed:
+    """Search, verify and group contents, their files in the order of the rules."""
+    chosen = options.duplicates
+    images = contents.files
+    if chosen.pairs:
+        contents = treat_raw_as_pictures(contents)
+    if chosen.verify and chosen.threshold is None and not chosen.sensitivity:
+        limit = narrow(manifest, images)
+    limits = SearchLimits(
+        limit,
+        SAME_FRACTION * limit if chosen.verify else limit,
+        exact_up_to=len(contents) if chosen.exact else EXACT_UP_TO,
+    )
+    found = engine.find_pairs(contents, limits, on_progress)
+    contents, pairs = find_damage(contents, found.pairs, max_pixels=options.walk.max_pixels)
+    enclosures = open_enclosures(
+        contents, options, side=manifest.side, index=engine.index, limit=limit, ignored=ignored
+    )
+    pairs = enclosures.drop_from(pairs)
+    groups = engine.group_pairs(contents, pairs, limit, ignored, on_progress)
+    groups = enclosures.join(groups)
+    grouped = {photo.path for group in groups for photo in group.photos}
+    return Formed(
+        groups=tuple(group for group in groups if not chosen.across or _spans_roots(group)),
+        listed=(*list_low_detail(contents, grouped), *_list_damaged(contents)),
+        threshold=limit,
+        search=found.stats,
+        images=images,
     )
 
 

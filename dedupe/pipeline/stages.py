@@ -53,11 +53,16 @@ def find_pairs(
         limits=limits,
         choose_order=lambda: order_contents(contents, rules),
         index=index,
-        roots=b"\0".join(os.fsencode(os.path.realpath(root)) for root in roots),
+        roots=name_roots(roots),
         workers=workers,
         make_space=make_space,
         on_progress=on_progress,
     )
+
+
+def name_roots(roots: Sequence[StrPath]) -> bytes:
+    """Return the name under which the index stores a search of some roots."""
+    return b"\0".join(os.fsencode(os.path.realpath(root)) for root in roots)
 
 
 def group_pairs(

@@ -14,7 +14,13 @@ import numpy as np
 import pytest
 
 from dedupe.errors import DedupeWarning, IndexFileError
-from dedupe.index.embedding_index import Content, EmbeddingIndex, StoredPairs, default_index_path
+from dedupe.index.embedding_index import (
+    Content,
+    EmbeddingIndex,
+    StoredPairs,
+    StoredReport,
+    default_index_path,
+)
 from dedupe.types import ImageFile, Verdict
 
 FILE = ImageFile("/p/a.jpg", root=0, size=10, mtime_ns=20, device=1, inode=30)
@@ -486,3 +492,37 @@ def test_an_index_of_an_older_version_is_brought_up_to_date(tmp_path: Path) -> N
         assert index.find_verdicts([("d1", "d2")], verifier=1) == {}
         index.remember([(FILE, content())])
         assert known(index, FILE) == {"/p/a.jpg": plain(content())}
+
+
+def test_the_rows_of_the_version_before_the_reports_are_kept(tmp_path: Path) -> None:
+    with opened(tmp_path) as index:
+        index.remember([(FILE, content())])
+    with contextlib.closing(sqlite3.connect(tmp_path / "index.sqlite")) as old:
+        old.executescript("DROP TABLE reports; PRAGMA user_version = 7;")
+    with opened(tmp_path) as index:
+        assert known(index, FILE) == {"/p/a.jpg": plain(content())}
+        assert index.find_report(b"/p") is None
+        index.remember_report(b"/p", StoredReport("name", b"data"))
+        assert index.find_report(b"/p") == StoredReport("name", b"data")
+
+
+def test_a_damaged_report_is_not_believed(tmp_path: Path) -> None:
+    with opened(tmp_path) as index:
+        index.remember_report(b"/p", StoredReport("name", b"data"))
+    with contextlib.closing(sqlite3.connect(tmp_path / "index.sqlite")) as file:
+        file.executescript("UPDATE reports SET data = x'00'")
+    with opened(tmp_path) as index, pytest.warns(DedupeWarning, match="is damaged"):
+        assert index.find_report(b"/p") is None
+
+
+def test_the_digests_of_unchanged_files_are_found_in_one_pass(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dedupe.index.embedding_index._RANGE", 2)
+    files = [replace(FILE, path=f"/p/{name}", inode=n) for n, name in enumerate("abcde")]
+    with opened(tmp_path) as index:
+        index.remember((file, content(f"d{file.inode}")) for file in files if file.path != "/p/c")
+        changed = replace(files[3], mtime_ns=21)
+        asked = [*files[:3], changed, files[4]]
+        assert index.find_digests(asked) == ["d0", "d1", "", "", "d4"]
+        assert index.find_digests([]) == []

@@ -12,7 +12,7 @@ import pytest
 
 from dedupe.decode.image import DECODER_VERSION
 from dedupe.errors import DedupeWarning, IndexFileError
-from dedupe.index.embedding_index import Content, EmbeddingIndex, StoredPairs
+from dedupe.index.embedding_index import Content, EmbeddingIndex, StoredPairs, StoredReport
 from dedupe.index.prune import IndexStats, prune, read_stats
 from dedupe.types import ImageFile, Verdict
 from dedupe.verify.verifier import VERIFIER_VERSION
@@ -112,13 +112,18 @@ def test_other_encoders_are_kept_unless_one_is_named(
         assert index.find_content("0") is not None
 
 
-def test_pairs_of_roots_that_are_gone_are_forgotten(tmp_path: Path, files: list[ImageFile]) -> None:
+def test_searches_of_roots_that_are_gone_are_forgotten(
+    tmp_path: Path, files: list[ImageFile]
+) -> None:
     here, gone = os.fsencode(tmp_path), os.fsencode(tmp_path / "unplugged")
     with open_index(tmp_path) as index:
         fill(index, files)
         for roots in (here, gone, here + b"\0" + gone):
             index.remember_pairs(roots, search("0", "1"))
+            index.remember_report(roots, StoredReport("name", b"data"))
         forget(index)
+        assert index.find_report(here) == StoredReport("name", b"data")
+        assert index.find_report(gone) is None
         assert index.find_pairs(here) is not None
         assert index.find_pairs(gone) is None
         assert index.find_pairs(here + b"\0" + gone) is None
