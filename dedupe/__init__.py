@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from dedupe.encoder.runtime import open_encoder as open_encoder
     from dedupe.explain.explain import explain as explain_pair
     from dedupe.explain.neighbours import find_neighbours as find_neighbours
+    from dedupe.explain.neighbours import find_neighbours as neighbours
     from dedupe.files.memory import open_dataset as open_dataset
     from dedupe.files.memory import open_images as open_images
     from dedupe.ignored.store import forget_files as forget_files
@@ -58,6 +59,7 @@ _LAZY = {
     "list_ignored": "dedupe.ignored.store:read_decisions",
     "list_runs": "dedupe.apply.history:list_runs",
     "open_dataset": "dedupe.files.memory:open_dataset",
+    "neighbours": "dedupe.explain.neighbours:find_neighbours",
     "open_encoder": "dedupe.encoder.runtime:open_encoder",
     "open_images": "dedupe.files.memory:open_images",
     "plan_report": "dedupe.apply.run:plan_report",
@@ -91,6 +93,7 @@ __all__ = [
     "ignore_files",
     "list_ignored",
     "list_runs",
+    "neighbours",
     "open_dataset",
     "open_encoder",
     "open_images",
