@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import io
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -15,6 +16,7 @@ from builders import a_group, a_photo, a_report
 from pictures import draw
 from PIL import Image
 from skimage import data
+from torch_stand_in import ChannelMeans, build_open_clip, build_timm, build_torch
 
 from dedupe.encoder.choice import choose_encoder
 from dedupe.report import write_report
@@ -80,6 +82,40 @@ def test_samples_get_the_group_role_and_kind_of_a_report(tmp_path: Path) -> None
         {"dedupe_group": 1, "dedupe_role": "duplicate", "dedupe_kind": "same"},
         {},
     ]
+
+
+@pytest.mark.parametrize(
+    ("opener", "name", "wanted"),
+    [
+        ("open_timm", "small", ("small", {"pretrained": True, "num_classes": 0})),
+        ("open_open_clip", "RN50/openai", ("RN50", {"pretrained": "openai"})),
+    ],
+)
+def test_a_model_gets_the_pixels_of_its_library_s_preprocessing(
+    opener: str, name: str, wanted: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+    monkeypatch.setitem(sys.modules, "torch", build_torch())
+    monkeypatch.setitem(sys.modules, "timm", build_timm(asked))
+    monkeypatch.setitem(sys.modules, "open_clip", build_open_clip(asked))
+    own = getattr(load("torch_encoders"), opener)(name)
+    assert (asked, own.side, own.dimension) == ([wanted], 16, 3)
+    means = PIXELS.mean(axis=(1, 2)) / 255  # (3, 3): images, channels
+    by_hand = (means - [0.5, 0.25, 0.0]) / [0.5, 1.0, 2.0] * [1, 2, 3]
+    np.testing.assert_allclose(own.embed(PIXELS), by_hand, rtol=1e-4)
+    vectors = choose_encoder(own, calibrated=False).embed(PIXELS)
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, rtol=1e-5)
+
+
+def test_other_weights_have_another_fingerprint(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", build_torch())
+    module = ChannelMeans()
+    wrap = load("torch_encoders").TorchEncoder
+    first = wrap(module, side=16, mean=(0, 0, 0), std=(1, 1, 1)).fingerprint
+    assert wrap(module, side=16, mean=(0, 0, 0), std=(1, 1, 1)).fingerprint == first
+    assert wrap(module, side=16, mean=(0.5, 0, 0), std=(1, 1, 1)).fingerprint != first
+    module.weights = module.weights + 1
+    assert wrap(module, side=16, mean=(0, 0, 0), std=(1, 1, 1)).fingerprint != first
 
 
 def test_a_torch_module_is_an_encoder() -> None:
