@@ -44,6 +44,30 @@ class Bend:
 STRAIGHT = Bend()
 
 
+@dataclass(frozen=True, slots=True)
+class Lens:
+    """What a bend has besides its perspective, as a map of one frame onto itself."""
+
+    bend: Bend
+    size: tuple[int, int]  # width and height of the frame when the bend was found, pixels
+    of_second: bool  # the frame of the second picture is bent, else that of the first
+
+    def apply(self, places: Array) -> Array:
+        """Map places (N, 2), parts of the width and the height of the frame."""
+        bent = self.bend.apply(places * self.size - 0.5, self.size)
+        return (_tilt(bent, np.linalg.inv(self.bend.square(self.size))) + 0.5) / self.size
+
+    def undo(self, places: Array) -> Array:
+        """Return the places (N, 2) that `apply` maps to `places`."""
+        tilted = _tilt(places * self.size - 0.5, self.bend.square(self.size))
+        return (unbend(tilted, self.bend, self.size) + 0.5) / self.size
+
+
+def _tilt(points: Array, square: Array) -> Array:
+    mapped = np.hstack([points, np.ones((len(points), 1))]) @ square.T
+    return np.asarray(mapped[:, :2] / mapped[:, 2:])
+
+
 def unbend(points: Array, bend: Bend, size: tuple[int, int]) -> Array:
     """Return the points (N, 2) that `bend` takes to `points`, by fixed-point steps."""
     found = points.astype(np.float64)

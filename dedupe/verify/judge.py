@@ -16,6 +16,7 @@ import numpy as np
 from dedupe.linear_map import split_linear
 from dedupe.types import FrameMatrix, Verdict
 from dedupe.verify.align import Alignment
+from dedupe.verify.bend import Lens
 from dedupe.verify.features import Features
 from dedupe.verify.last_look import Details, compare_details
 from dedupe.verify.overlap import Overlap
@@ -110,7 +111,7 @@ def check_details(found: Comparison, first: Features, second: Features) -> Compa
     matrix = found.verdict.matrix
     if matrix is None:
         return found
-    details = _compare_details(first, second, matrix)
+    details = _compare_details(first, second, matrix, _find_lens(found.alignment, second))
     score = round(min(found.verdict.score, details.score), 4)
     if score > 0.5:
         verdict = replace(found.verdict, score=score)
@@ -120,7 +121,7 @@ def check_details(found: Comparison, first: Features, second: Features) -> Compa
 
 
 def _compare_details(
-    first: Features, second: Features, matrix: FrameMatrix
+    first: Features, second: Features, matrix: FrameMatrix, lens: Lens | None
 ) -> Details | Residual | Patched:
     """Compare two pictures by the details that pictures of their kind have."""
     small = [picture.longest <= SMALL_SIDE for picture in (first, second)]
@@ -134,8 +135,17 @@ def _compare_details(
     if any(small):
         return compare_small(first.load_fine(), second.load_fine(), matrix)
     if min(first.flat, second.flat) >= _FLAT:
-        return compare_details(first.load_fine(), second.load_fine(), matrix, drawn=drawn)
-    return compare_details(first.grey, second.grey, matrix)
+        return compare_details(
+            first.load_fine(), second.load_fine(), matrix, drawn=drawn, lens=lens
+        )
+    return compare_details(first.grey, second.grey, matrix, lens=lens)
+
+
+def _find_lens(alignment: Alignment | None, second: Features) -> Lens | None:
+    """Return what bends a frame besides the perspective; None for nothing."""
+    if alignment is None or not alignment.layers.bend.radial:
+        return None
+    return Lens(alignment.layers.bend, alignment.layers.size, alignment.outer is second)
 
 
 def _is_upright(matrix: FrameMatrix) -> bool:

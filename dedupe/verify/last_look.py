@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dedupe.types import FrameMatrix
+from dedupe.verify.bend import Lens
 from dedupe.verify.features import Array
-from dedupe.verify.fine import FinePair, Pixels, align_fine, match_window, shrink
+from dedupe.verify.fine import FinePair, Pixels, align_fine, bend_fine, match_window, shrink
 from dedupe.verify.owners import find_owners
 from dedupe.verify.strokes import Box, find_strokes
 from dedupe.verify.tone import find_tone
@@ -101,7 +102,12 @@ class _Windows:
 
 
 def compare_details(
-    first: Pixels, second: Pixels, matrix: FrameMatrix, *, drawn: bool = False
+    first: Pixels,
+    second: Pixels,
+    matrix: FrameMatrix,
+    *,
+    drawn: bool = False,
+    lens: Lens | None = None,
 ) -> Details:
     """Compare two pictures window by window, at the resolution of the less resolved one.
 
@@ -110,13 +116,19 @@ def compare_details(
         second: (h, w, 3) RGB or (h, w) grey.
         matrix: the map from the frame of the second picture to that of the first.
         drawn: the pictures are drawn or written, so no addition is excused.
+        lens: what bends one of the frames besides; None for nothing.
     """
-    pair = align_fine(shrink(first), shrink(second), matrix)
+    pair = align_fine(shrink(first), shrink(second), matrix, lens)
     margin = _WINDOW // 2 + _SHIFT
     height, width = pair.a.shape
     if min(height, width) <= 2 * margin:
         return Details()
     details, box = _Comparison(pair, margin).details(drawn=drawn)
+    if details.owned:
+        bent = bend_fine(pair)
+        if bent is not None:
+            pair = bent
+            details, box = _Comparison(pair, margin).details(drawn=drawn)
     return replace(details, box=_to_frame(box, pair, matrix))
 
 

@@ -9,9 +9,10 @@ from drawings import draw_photo
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from dedupe.verify.bend import Bend, Lens
 from dedupe.verify.cascade import compare
 from dedupe.verify.features import Features
-from dedupe.verify.fine import FINE_SIDE, align_fine, shrink
+from dedupe.verify.fine import FINE_SIDE, align_fine, bend_fine, shrink
 from dedupe.verify.last_look import Details, compare_details
 
 SAME = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
@@ -160,3 +161,55 @@ def test_the_same_print_on_another_colour_is_another_page() -> None:
     tinted = np.minimum(draw_number("127"), np.array([255, 190, 190], np.uint8))
     tinted[:500] = draw_number("127")[:500]
     assert not is_copy(draw_number("127"), tinted)
+
+
+def bend_by_lens(photo: NDArray[np.uint8], strength: float) -> NDArray[np.uint8]:
+    """Return a photo with a radial term, as a lens correction makes it."""
+    height, width = photo.shape[:2]
+    y, x = np.mgrid[:height, :width].astype(np.float32)
+    half = float(np.hypot(width, height)) / 2
+    u, v = (x - (width - 1) / 2) / half, (y - (height - 1) / 2) / half
+    scale = (1 + strength * (u * u + v * v)) / (1 + max(0.0, strength))
+    at_x = (u * scale * half + (width - 1) / 2).astype(np.float32)
+    at_y = (v * scale * half + (height - 1) / 2).astype(np.float32)
+    bent = cv2.remap(photo, at_x, at_y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(bent, np.uint8)
+
+
+def draw_fine_photo() -> NDArray[np.uint8]:
+    """Return a photo with structure of a few pixels everywhere, (240, 320, 3)."""
+    photo = np.asarray(draw_photo(4, width=320, height=240), np.float32)
+    grain = cv2.GaussianBlur(np.random.default_rng(5).normal(0, 90, (240, 320)), (0, 0), 1.5)
+    return (photo + grain[..., None]).clip(0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("strength", [0.12, -0.08])
+def test_a_lens_that_is_known_brings_the_details_into_place(strength: float) -> None:
+    photo = draw_fine_photo()
+    grey, bent = (
+        np.asarray(cv2.cvtColor(p, cv2.COLOR_RGB2GRAY), np.uint8)
+        for p in (photo, bend_by_lens(photo, strength))
+    )
+    lens = Lens(Bend(radial=strength), (320, 240), of_second=True)
+    scale = 1 / (1 + max(0.0, strength))
+    back = (scale, 0.0, (1 - scale) / 2, 0.0, scale, (1 - scale) / 2, 0.0, 0.0, 1.0)
+    pairs = [align_fine(grey, bent, back, known) for known in (None, lens)]
+    without, with_lens = (float(np.abs(p.a - p.b)[p.mask].mean()) for p in pairs)
+    assert with_lens < 0.1 * without
+    assert compare_details(grey, bent, back, lens=lens).conflicts == 0
+
+
+def test_a_smooth_displacement_of_the_whole_frame_is_found() -> None:
+    photo = np.asarray(cv2.cvtColor(draw_fine_photo(), cv2.COLOR_RGB2GRAY), np.uint8)
+    pair = align_fine(photo, bend_by_lens(photo, 0.04), SAME)
+    bent = bend_fine(pair)
+    assert bent is not None
+    change = [np.abs(p.a - p.b)[12:-12, 12:-12].mean() for p in (pair, bent)]
+    assert change[1] < 0.5 * change[0]
+
+
+def test_things_that_moved_are_no_smooth_displacement() -> None:
+    photo = np.asarray(cv2.cvtColor(draw_fine_photo(), cv2.COLOR_RGB2GRAY), np.uint8)
+    other = photo.copy()
+    other[60:140, 80:200] = np.roll(photo, 3, axis=1)[60:140, 80:200]
+    assert bend_fine(align_fine(photo, other, SAME)) is None
