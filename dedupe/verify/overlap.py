@@ -19,6 +19,8 @@ from dedupe.verify.features import Array, Features
 from dedupe.verify.layers import Layers, Matrix, fill, outline, smooth_part
 from dedupe.verify.tone import find_tone
 
+_STRUCTURE = 6.0  # spread of brightness in a window that shows something, levels
+_COVERED = 0.2  # part of that spread that a flat thing over it has at most
 _MOVED = 0.5  # displacement of a thing that moved, at least, pixels
 
 
@@ -167,12 +169,13 @@ def find_patches(layers: Layers, alike: Array | None = None) -> Patches:
     alike = layers.correlate() if alike is None else alike
     shared = layers.mask > 0
     nowhere = np.zeros(shared.shape, bool)
-    same = shared & (alike > 0.6)
+    covered = _find_covered(layers)
+    same = shared & (alike > 0.6) & ~covered
     if same.sum() < 64:
         return Patches(shared, nowhere, (np.empty(0), np.empty(0)))
     tone = find_tone(layers.a[same][::3], layers.b[same][::3])
     _, labels, boxes, _ = cv2.connectedComponentsWithStats(
-        (shared & (alike < 0.4)).astype(np.uint8)
+        (shared & ((alike < 0.4) | covered)).astype(np.uint8)
     )
     large = boxes[:, cv2.CC_STAT_AREA] >= 150
     large[0] = False  # everything that is not bad
@@ -188,6 +191,15 @@ def find_patches(layers: Layers, alike: Array | None = None) -> Patches:
     if _is_mark(expected[rest], layers.b[rest]) or is_addition(expected, layers.b, rest, shared):
         return Patches(nowhere, patches, tone)
     return Patches(patches & ~bars, patches & bars, tone)
+
+
+def _find_covered(layers: Layers) -> Array:
+    """Return where one picture is flat and the other one is not, (H, W) bool.
+
+    Such windows do not correlate, but nothing in them contradicts either.
+    """
+    low, high = np.minimum(layers.std_a, layers.std_b), np.maximum(layers.std_a, layers.std_b)
+    return np.asarray((high > _STRUCTURE) & (low < _COVERED * high))
 
 
 def _find_bars(patches: Array, changed: Array, layers: Layers) -> Array:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 from drawings import draw_photo
 from numpy.typing import NDArray
 
 from dedupe.verify.align import align_frames
 from dedupe.verify.features import Features
-from dedupe.verify.overlap import find_moved, measure
+from dedupe.verify.layers import Layers
+from dedupe.verify.overlap import find_moved, find_patches, measure
 
 
 def count_moved(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> int:
@@ -49,3 +51,16 @@ def test_blocks_that_a_coarse_jpeg_leaves_did_not_move() -> None:
     assert find_moved(cells, firm, 1.0) < 30
     cells[5:17, 5:17] = (0.8, 0.6)
     assert find_moved(cells, firm, 1.0) == 144
+
+
+def test_a_flat_spot_does_not_change_the_tones_of_the_rest() -> None:
+    before = draw_texture()
+    after = before.copy()
+    cv2.ellipse(after, (150, 110), (60, 45), 0, 0, 360, (250, 250, 250), -1)
+    layers = Layers(Features(before), Features(after), np.eye(2, 3), 1.0)
+    patches = find_patches(layers)
+    spot = (after == 250).all(axis=2)
+    assert patches.overlay[spot].mean() > 0.8
+    assert not patches.foreign.any()
+    levels, others = patches.tone
+    assert np.abs(others - levels).max() < 3
