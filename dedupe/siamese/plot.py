@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _SIZE = (7.2, 4.2)  # inches
+_DASHES = ("-", "--", "-.", ":")
 _MARKS: dict[str, dict[str, str]] = {  # by which `dedupe.files.outputs` knows an earlier plot
     ".png": {"Software": "dedupe"},
     ".svg": {"Creator": "dedupe"},
@@ -42,6 +44,9 @@ def check_can_plot(path: str) -> None:
 def plot_evaluation(found: Evaluation, path: Path) -> None:
     """Draw the share of copies found against the rate of false positives, a line a level.
 
+    The axis begins at the least share. Each line is thinner than those below it and has its own
+    dashes, so that equal curves stay visible; its name and first value stand at its left end.
+
     Raises:
         UsageError: Matplotlib is not installed.
         EncoderError: the file cannot be written.
@@ -50,13 +55,38 @@ def plot_evaluation(found: Evaluation, path: Path) -> None:
     axes = figure.add_subplot(xscale="log", xlabel="false-positive rate, of pairs of photos")
     axes.set_ylabel("share of copies found")
     axes.set_title(f"uAP {found.uap:.4f}: {found.originals} originals, {found.images} images")
-    for level in found.curve[0].levels:
-        rates = [point.rate for point in found.curve]
-        axes.plot(rates, [point.levels[level] for point in found.curve], label=level)
-    axes.set_ylim(top=1.01)
-    axes.legend(loc="lower right")
+    rates = [point.rate for point in found.curve]
+    curves = {level: [p.levels[level] for p in found.curve] for level in found.curve[0].levels}
+    low = min(map(min, curves.values()))
+    margin = max(1 - low, 0.01) * 0.05
+    places = spread_out([curve[0] for curve in curves.values()], gap=margin * 1.3)
+    for number, (level, curve) in enumerate(curves.items()):
+        style, width = _DASHES[number % len(_DASHES)], max(1.2, 5 - 1.2 * number)
+        (line,) = axes.plot(rates, curve, style, linewidth=width, label=level)
+        axes.annotate(
+            f"{level} {curve[0]:.3f}", (rates[0], curve[0]), (-8, places[number]), va="center",
+            textcoords=("offset points", "data"), ha="right", color=line.get_color(),
+        )  # fmt: skip
+    axes.set_ylim(low - 2 * margin, 1 + 2 * margin)
+    axes.set_xlim(rates[0], rates[-1])
+    axes.yaxis.tick_right()
+    axes.yaxis.set_label_position("right")
     axes.grid(alpha=0.3)
     _write(figure, path)
+
+
+def spread_out(values: Sequence[float], *, gap: float) -> list[float]:
+    """Return places for labels near their values, in the same order and at least `gap` apart.
+
+    Labels move down only: a place is the value, or `gap` below the next higher place.
+    """
+    places = list(values)
+    higher: float | None = None
+    for number in sorted(range(len(values)), key=lambda n: -values[n]):
+        if higher is not None:
+            places[number] = min(places[number], higher - gap)
+        higher = places[number]
+    return places
 
 
 def plot_training(log: Path, path: Path) -> None:

@@ -13,7 +13,7 @@ from PIL import Image
 from dedupe.errors import EncoderError, ReportError, UsageError
 from dedupe.siamese.evaluate import Evaluation, Recall
 from dedupe.siamese.log import TrainingLog
-from dedupe.siamese.plot import check_can_plot, plot_evaluation, plot_training
+from dedupe.siamese.plot import check_can_plot, plot_evaluation, plot_training, spread_out
 
 RATES = (1e-7, 1e-5, 1e-3)
 CURVE = tuple(
@@ -35,6 +35,19 @@ def test_a_curve_is_drawn_and_shows_the_figures(tmp_path: Path) -> None:
     assert one.std() > 10
     assert one.shape == other.shape
     assert not np.array_equal(one, other)
+
+
+def test_labels_of_equal_curves_stand_apart_in_their_order() -> None:
+    assert spread_out([1.0, 0.5, 1.0, 1.0], gap=0.25) == [1.0, 0.25, 0.75, 0.5]
+    assert spread_out([0.9, 0.2], gap=0.25) == [0.9, 0.2]
+
+
+def test_curves_of_equal_values_are_all_visible(tmp_path: Path) -> None:
+    same = tuple(replace(point, levels=dict.fromkeys("abcd", 1.0)) for point in CURVE)
+    plot_evaluation(replace(FOUND, curve=same), tmp_path / "a.png")
+    drawn = pixels(tmp_path / "a.png").reshape(-1, 3)
+    for colour in ((31, 119, 180), (255, 127, 14), (44, 160, 44), (214, 39, 40)):
+        assert (drawn == colour).all(axis=1).sum() > 100  # of more than its label
 
 
 def test_a_log_is_drawn(tmp_path: Path) -> None:
