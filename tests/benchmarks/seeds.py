@@ -25,7 +25,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +60,7 @@ class Judged:
     second: PhotoArray
     same: NDArray[np.bool_]  # (P,)
     kind: NDArray[np.str_]  # (P,) what each pair shows
+    groups: dict[str, NDArray[Any]] = field(default_factory=dict)  # (P,) each: hand, word, font
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +97,13 @@ def pose_words(plan: TrainingPlan) -> Task:
     rng = np.random.default_rng((plan.seed, 1))
     kinds = ("same word, same hand", "same word, other hand",
              "same word, same hand", "other word, same hand")  # fmt: skip
-    pairs = []
+    pairs, groups = [], []
     for number in range(PAIRS):
         kind = kinds[number % 4]
         word, other = rng.choice(unknown, 2, replace=False)
-        hand, another = (hands[_HANDS + i] for i in rng.choice(_TEST_HANDS, 2, replace=False))
+        writers = rng.choice(_TEST_HANDS, 2, replace=False)
+        hand, another = (hands[_HANDS + i] for i in writers)
+        groups.append((int(writers[0]), str(word), hand.font))
         second = (
             other if kind.startswith("other") else word,
             another if kind.endswith("other hand") else hand,
@@ -108,7 +111,10 @@ def pose_words(plan: TrainingPlan) -> Task:
         pairs.append([words.write(*t, rng, side=plan.side) for t in ((word, hand), second)])
     kind_of = np.array([kinds[number % 4] for number in range(PAIRS)])
     stacked = np.array(pairs, np.uint8)
-    judged = Judged(stacked[:, 0], stacked[:, 1], kind_of == kinds[0], kind_of)
+    names = dict(
+        zip(("hand", "word", "font"), map(np.array, zip(*groups, strict=True)), strict=True)
+    )
+    judged = Judged(stacked[:, 0], stacked[:, 1], kind_of == kinds[0], kind_of, names)
     batches = words.batches(
         hands[:_HANDS], known, side=plan.side, things=plan.pairs, seed=plan.seed
     )
@@ -126,11 +132,28 @@ def judge(trained: Trained, task: Task) -> dict[str, float]:
     right = (probability > 0.5) == judged.same
     figures = {"accuracy": float(right.mean())}
     figures |= {kind: float(right[judged.kind == kind].mean()) for kind in np.unique(judged.kind)}
+    for name, groups in judged.groups.items():
+        print(f"by {name}: {describe_groups(right, groups)}")
     apart = np.linalg.norm(first - second, axis=1)
     below = np.searchsorted(np.sort(apart[judged.same]), apart[~judged.same])
     figures["auc"] = float(below.mean() / judged.same.sum())
     figures["identical"] = float(answer(trained.head, first, first).min())
     return figures | {"spread": float(np.asarray(losses.spread(first)))}
+
+
+def describe_groups(right: NDArray[np.bool_], groups: NDArray[Any]) -> str:
+    """Return the accuracy over the groups of the first picture, as text.
+
+    The interval of 95 % is that of the mean over groups, by 2,000 resamples of whole groups.
+    """
+    found = np.array([right[groups == group].mean() for group in np.unique(groups)])
+    rng = np.random.default_rng(0)
+    means = rng.choice(found, (2000, len(found))).mean(axis=1)
+    low, high = np.quantile(means, (0.025, 0.975))
+    return (
+        f"{len(found)} groups, mean {found.mean():.3f} ({low:.3f} to {high:.3f}), "
+        f"least {found.min():.3f}, most {found.max():.3f}"
+    )
 
 
 def embed(tower: Any, pixels: PhotoArray) -> NDArray[np.float32]:
