@@ -109,23 +109,32 @@ def search_cells(search: CellSearch, part: CellPart) -> Neighbours:
         vectors = own.vectors[chosen]
         short = _shorten(vectors, search.axes)
         gaps = measure_gaps(vectors if short is None else short, search.centroids)
-        near, near_cells = find_nearest(gaps, search.probes)
-        others = np.setdiff1d(near_cells, part.cells).tolist()
+        near = find_nearest(gaps, search.probes)
+        others = np.setdiff1d(near[1], part.cells).tolist()
         joined = JoinedCells([own, *search.fetch(others)])
-        inner = np.cumsum([0, *(len(cell.rows) for cell in cells)])
-        starts = dict(zip(part.cells, inner, strict=False)) | dict(
-            zip(others, joined.starts[1:], strict=False)
-        )
-        sizes = search.sizes
         nearest = NearestRows(
             joined, chosen, search.limits, drop_dense=search.drop_dense, short=short
         )
-        for cell, positions in group_by_cell(near, near_cells):
-            compared = np.arange(starts[cell], starts[cell] + sizes[cell])
-            if search.skip is not None:
-                compared = compared[~_contains(search.skip, joined.rows[compared])]
-            nearest.compare(positions, compared, _shorten(joined[compared], search.axes))
+        sizes = search.sizes[[*part.cells, *others]]
+        ends = dict(zip([*part.cells, *others], np.cumsum(sizes).tolist(), strict=True))
+        for cell, positions in group_by_cell(*near):
+            numbers = np.arange(ends[cell] - search.sizes[cell], ends[cell])
+            _compare(nearest, positions, joined, numbers, search.axes, search.skip)
         return _name_rows(nearest.finish(joined.rank), joined.rows)
+
+
+def _compare(
+    nearest: NearestRows,
+    positions: Rows,
+    joined: JoinedCells,
+    numbers: Rows,
+    axes: Vectors | None,
+    skip: Rows | None,
+) -> None:
+    """Compare queries at (P,) positions with the rows of (O,) numbers but the skipped ones."""
+    if skip is not None:
+        numbers = numbers[~_contains(skip, joined.rows[numbers])]
+    nearest.compare(positions, numbers, _shorten(joined[numbers], axes))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -148,10 +157,8 @@ class FewSearch:
                 joined, _find_again(joined, count), self.limits, drop_dense=False, short=short
             )
             for start, end in itertools.pairwise(joined.starts[1:].tolist()):
-                others = np.arange(start, end)
-                if self.skip is not None:
-                    others = others[~_contains(self.skip, joined.rows[others])]
-                nearest.compare(np.arange(count), others, _shorten(joined[others], self.axes))
+                numbers = np.arange(start, end)
+                _compare(nearest, np.arange(count), joined, numbers, self.axes, self.skip)
             return _name_rows(nearest.finish(joined.rank), joined.rows)
 
 
