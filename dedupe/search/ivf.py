@@ -83,13 +83,21 @@ class InvertedFile:
         """
         if not len(row):
             return min(self.count, _MIN_PROBES)
-        needed = np.minimum(self._rank(row, other), self._rank(other, row)) + 1
+        needed = self._count_needed(row, other)
         weight = weigh_rows(row)
         error = math.sqrt(share * (1 - share) / weight.sum())
         order = np.argsort(needed)
         reached = np.cumsum(weight[order]) / weight.sum()
         safe = min(1 - 1e-9, share + _MARGIN * (1 - share) + error)
         return max(_MIN_PROBES, int(needed[order][np.searchsorted(reached, safe)]))
+
+    def is_found(self, row: Rows, other: Rows) -> NDArray[np.bool_]:
+        """Return (P,) whether one of two rows probes the cell of the other."""
+        return self._count_needed(row, other) <= self.probes
+
+    def _count_needed(self, row: Rows, other: Rows) -> NDArray[np.int64]:
+        """Return (P,) how many cells must be probed to find each pair."""
+        return np.minimum(self._rank(row, other), self._rank(other, row)) + 1
 
     def _rank(self, row: Rows, other: Rows) -> NDArray[np.int64]:
         """Return (P,) how many cells are nearer to each row than the cell of the other row.

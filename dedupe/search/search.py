@@ -128,7 +128,7 @@ class Space:
 
     def train_cells(self) -> InvertedFile:
         """Train an inverted file with as many probes as a sample of rows needs."""
-        row, other = self._sample_pairs(turn=0, skip=np.zeros(len(self.vectors), bool))
+        row, other = self.sample_pairs(turn=0, skip=np.zeros(len(self.vectors), bool))
         with threadpool_limits(1, user_api="blas"):  # as in `search`: the same cells everywhere
             cells = self.make_cells()
             cells.probes = cells.choose_probes(row, other, RECALL)
@@ -244,7 +244,7 @@ class Space:
             pairs: found in `cells`.
             represented: (N,) bool, rows without their pairs.
         """
-        row, other = self._sample_pairs(turn=1, skip=represented)
+        row, other = self.sample_pairs(turn=1, skip=represented)
         left, right = np.minimum(row, other), np.maximum(row, other)
         sampled = np.zeros(len(self.vectors), bool)
         sampled[left] = True
@@ -255,7 +255,7 @@ class Space:
             stats, cells=cells.count, probes=cells.probes, recall=recall, sampled=len(row)
         )
 
-    def _sample_pairs(
+    def sample_pairs(
         self, turn: int, skip: NDArray[np.bool_]
     ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
         """Return all (P,) pairs of evenly spaced rows, searched exactly; two turns share no rows.
