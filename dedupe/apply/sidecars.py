@@ -14,6 +14,8 @@ from dedupe.types import Duplicate, Group
 _NOTES = {".xmp", ".aae", ".thm"}  # edits and metadata of Adobe, darktable, Apple, and cameras
 _RAW = {f".{extension}" for extension in RAW_EXTENSIONS}
 _MOVIES = {".mov", ".mp4"}  # of a live photo, if their length says so
+_EXTENSIONS = _NOTES | _RAW | _MOVIES
+_ENDS = tuple(_EXTENSIONS)
 
 
 class Sidecars:
@@ -58,7 +60,10 @@ class Sidecars:
 
     def _find_owners(self, folder: str) -> dict[str, frozenset[str]]:
         """Return, for each possible sidecar in a folder, the photos that it belongs to."""
-        paths = [os.path.join(folder, name) for name in _list(folder)]
+        names = _list(folder)
+        if not any(name.lower().endswith(_ENDS) for name in names):
+            return {}
+        paths = [os.path.join(folder, name) for name in names]
         pictures = supported_extensions() - RAW_EXTENSIONS
         by_name: dict[str, set[str]] = {}
         by_stem: dict[str, set[str]] = {}
@@ -70,7 +75,7 @@ class Sidecars:
         owners: dict[str, frozenset[str]] = {}
         for path in paths:
             stem, extension = os.path.splitext(path.lower())
-            photos = by_stem.get(stem, set()) if extension in _NOTES | _RAW | _MOVIES else set()
+            photos = by_stem.get(stem, set()) if extension in _EXTENSIONS else set()
             if extension in _NOTES:
                 photos = photos | by_name.get(stem, set())
             if extension in _MOVIES:
@@ -88,11 +93,14 @@ def list_sidecars(groups: Iterable[Group]) -> tuple[Group, ...]:
 
     def with_sidecars(duplicate: Duplicate) -> Duplicate:
         names = tuple(map(os.path.basename, found.of(duplicate.photo.path)))
-        return replace(duplicate, sidecars=names)
+        return replace(duplicate, sidecars=names) if names else duplicate
 
-    return tuple(
-        replace(group, duplicates=tuple(map(with_sidecars, group.duplicates))) for group in groups
-    )
+    def complete(group: Group) -> Group:
+        duplicates = tuple(map(with_sidecars, group.duplicates))
+        is_same = duplicates == group.duplicates
+        return group if is_same else replace(group, duplicates=duplicates)
+
+    return tuple(map(complete, groups))
 
 
 def describe_recording(sidecar: str) -> str:

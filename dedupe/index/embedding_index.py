@@ -108,7 +108,7 @@ class EmbeddingIndex:
         """
         found: list[str] = []
         for batch in _batches(files, _RANGE):
-            paths = [os.fsencode(file.path) for file in batch]
+            paths = os.fsencode("\0".join(file.path for file in batch)).split(b"\0")
             read = self._read(
                 "SELECT path, size, mtime_ns, inode, digest FROM files WHERE path BETWEEN ? AND ?",
                 (paths[0], paths[-1]),
@@ -116,8 +116,9 @@ class EmbeddingIndex:
             )
             known = dict(read)
             for path, file in zip(paths, batch, strict=True):
-                *state, digest = known.get(path, ("",))
-                found.append(digest if tuple(state) == rows.format_state(file) else "")
+                row = known.get(path)  # size, mtime, inode, digest
+                is_same = row is not None and row[:3] == rows.format_state(file)
+                found.append(row[3] if row is not None and is_same else "")
         return found
 
     def find_nearest(

@@ -87,12 +87,12 @@ class LastScan:
 
     def _name(self, files: Sequence[ImageFile], digests: Sequence[str]) -> str:
         """Name everything that a result depends on."""
-        lines = [self._setting.encode()]
-        for file, digest in zip(files, digests, strict=True):
-            if digest:
-                state = f"\0{file.root} {file.size} {file.mtime_ns} {digest}\n"
-                lines.append(os.fsencode(file.path) + state.encode())
-        return digest_bytes(b"".join(lines))
+        lines = [
+            f"{file.path}\0{file.root} {file.size} {file.mtime_ns} {digest}\0"
+            for file, digest in zip(files, digests, strict=True)
+            if digest
+        ]
+        return digest_bytes(os.fsencode("".join((self._setting, "\0", *lines))))
 
 
 def name_setting(

@@ -13,11 +13,13 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import fields
+from operator import attrgetter
 
 from dedupe.report.rows import ADDED, DECIMALS, Row, RowError, check_row, report_of, rows_of
 from dedupe.types import Report
 
 COLUMNS = tuple(field.name for field in fields(Row))
+_CELLS = attrgetter(*COLUMNS)
 _EARLIER = tuple(name for name in COLUMNS if name not in ADDED)
 _WHOLE = re.compile(r"-?[0-9]{1,29}")
 _DECIMAL = re.compile(r"[0-9]\.[0-9]{1,20}|[0-9]")
@@ -31,7 +33,7 @@ def csv_lines(report: Report) -> Iterator[bytes]:
     """
     yield _line(COLUMNS)
     for row in rows_of(report):
-        yield _line([_cell(getattr(row, column)) for column in COLUMNS])
+        yield _line([_cell(value) for value in _CELLS(row)])
 
 
 def parse_csv(data: bytes) -> Report:
@@ -65,6 +67,8 @@ def parse_csv(data: bytes) -> Report:
 
 def _cell(value: object) -> str:
     """Return a value as text: a list of names as a JSON array, an empty list as nothing."""
+    if isinstance(value, str):
+        return value
     if isinstance(value, float):
         return f"{value:.{DECIMALS}f}"
     if isinstance(value, tuple):

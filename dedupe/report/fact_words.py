@@ -7,6 +7,7 @@ add some.
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import replace
 from typing import Any
@@ -35,6 +36,7 @@ _COUNT = re.compile(r"(\d{1,18}) (.+)")
 _BETWEEN, _DAMAGED = "; ", "damaged: "
 
 
+@functools.lru_cache(maxsize=1024)  # nearly all photos have the same few facts
 def facts_to_words(facts: Facts) -> str:
     """Return what differs from a plain 8-bit colour picture; "" for nothing."""
     words = [word for word, (name, value) in _FLAGS.items() if getattr(facts, name) == value]
@@ -47,6 +49,7 @@ def facts_to_words(facts: Facts) -> str:
     return _BETWEEN.join(words)
 
 
+@functools.lru_cache(maxsize=1024)
 def words_to_facts(text: str) -> Facts:
     """Return the facts that words name; `motion` and `pixels` are not among them."""
     words, _, damage = f"{_BETWEEN}{text}".partition(_BETWEEN + _DAMAGED)

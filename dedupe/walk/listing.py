@@ -20,7 +20,7 @@ class Listing:
     def add(self, identity: tuple[int, int] | str, file: Found) -> None:
         """Add a file, unless another path to it comes first."""
         other = self.files.setdefault(identity, file)
-        if file[:2] < other[:2]:
+        if other is not file and file[:2] < other[:2]:
             self.files[identity] = file
 
     def skip(self, path: str, reason: str, error: OSError | None = None) -> None:

@@ -69,12 +69,17 @@ class Rules:
         return bool(stem) and extension.lower() in self.extensions and self.is_shown(name)
 
     def list_shots(self, names: Iterable[str]) -> set[str]:
-        """Return the stems of the images in a folder that can have sidecars."""
+        """Return the stems of the images of a folder with sidecars; none if it has no sidecar."""
+        names = list(names)
+        if not any(split_name(name)[1] in self.sidecars for name in names):
+            return set()
         images = (split_name(name) for name in names if self.is_image(name))
         return {stem for stem, extension in images if extension not in self.sidecars}
 
     def is_sidecar(self, name: str, shots: Collection[str]) -> bool:
         """Return whether a file belongs to one of the shots of its folder."""
+        if not shots:
+            return False
         stem, extension = split_name(name)
         return extension in self.sidecars and stem in shots
 
