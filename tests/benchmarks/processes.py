@@ -14,6 +14,7 @@ class Usage:
     """What one run took."""
 
     seconds: float  # wall time
+    processor: float  # seconds of processor time, of the system too
     memory: int  # largest resident size, bytes
 
 
@@ -27,4 +28,5 @@ def run(command: list[str]) -> Usage:
     seconds = time.perf_counter() - began
     if os.waitstatus_to_exitcode(status):
         raise SystemExit(f"{' '.join(command[:4])} failed:\n{said.decode()[-2000:]}")
-    return Usage(seconds, usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024))
+    processor = usage.ru_utime + usage.ru_stime
+    return Usage(seconds, processor, usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024))
