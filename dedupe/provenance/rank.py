@@ -1,7 +1,7 @@
 """Rank the contents of a group: which one were the others made from? Pure.
 
-A score is antisymmetric by construction. The original of a group is the content against which the
-strongest evidence is weakest.
+A score is antisymmetric by construction. The original of a group is the content that no other one
+beats, or else that from which most others were made, in expectation.
 """
 
 from __future__ import annotations
@@ -140,11 +140,12 @@ def rank_contents(
 ) -> list[int]:
     """Return the contents of a group from the most likely original to the least.
 
-    The root is the content against which the strongest evidence is weakest: a copy is made from
-    one file, so one clear parent is enough to show that a content is no root. Comparisons between
-    two copies of a common parent cannot harm that parent. Contents are compared in the order of
-    the evidence against them, so that few comparisons suffice. The others are ordered by their
-    score against the root; ties are broken by the given order.
+    The root is the content that no other one beats. If there is none, it is the content from which
+    most others were made, in expectation: the sum over the others of 2 p - 1, with p the
+    probability of the score. So one wrong score against the original cannot outweigh all others,
+    however large the group. Contents that beat the best one so far are compared with all others,
+    the strongest first, so that few comparisons suffice. The others are ordered by their score
+    against the root; ties are broken by the given order.
 
     Args:
         count: contents, numbered from 0 in the order of the tie-break.
@@ -153,32 +154,31 @@ def rank_contents(
             If the original is the first, each other content is compared once.
     """
     known: dict[tuple[int, int], float] = {}
-    against = [-math.inf] * count  # the largest score of a parent of each content, so far
 
     def compare(a: int, b: int) -> float:
         if (a, b) not in known:
             known[a, b] = score(a, b)
             known[b, a] = -known[a, b]
-            against[b] = max(against[b], known[a, b])
-            against[a] = max(against[a], known[b, a])
         return known[a, b]
+
+    def rate(content: int) -> tuple[bool, float, int]:
+        """Return whether none beats a content, and how many more are its copies than are not."""
+        scores = [compare(content, other) for other in range(count) if other != content]
+        return min(scores, default=0) >= 0, sum(math.tanh(s / 2) for s in scores), -content
 
     champion, *others = range(count) if likely is None else likely
     for other in others:
         if compare(champion, other) < 0:
             champion = other
-    compared: list[int] = []
-    while True:
-        best = min(range(count), key=lambda c: (against[c], c))
-        if best in compared:
+    ratings = {champion: rate(champion)}
+    best = champion
+    while len(ratings) < _CONTENDERS:
+        rivals = [c for c in range(count) if c not in ratings and compare(best, c) < 0]
+        if not rivals:
             break
-        if len(compared) == _CONTENDERS:
-            best = min(compared, key=lambda c: (against[c], c))
-            break
-        for other in range(count):
-            if other != best:
-                compare(best, other)
-        compared.append(best)
+        rival = min(rivals, key=lambda c: (compare(best, c), c))
+        ratings[rival] = rate(rival)
+        best = max(ratings, key=ratings.__getitem__)
     rest = [content for content in range(count) if content != best]
     return [best, *sorted(rest, key=lambda content: (compare(best, content), content))]
 

@@ -25,6 +25,18 @@ def test_one_wrong_pair_does_not_hide_the_root() -> None:
     assert rank_contents(5, score)[0] == 0
 
 
+def test_a_clear_wrong_pair_does_not_hide_the_root_of_a_large_group() -> None:
+    def score(a: int, b: int) -> float:
+        if {a, b} == {0, 9}:
+            return -5.0 if a == 0 else 5.0  # a copy that looks like the original of the original
+        if 0 in (a, b):
+            return 2.0 if a == 0 else -2.0
+        return 0.3 if (b - a) % 20 < 10 else -0.3  # copies of each other as often as not
+
+    for likely in (range(20), reversed(range(20))):
+        assert rank_contents(20, score, list(likely))[0] == 0
+
+
 @pytest.mark.parametrize("count", [1, 2, 7])
 def test_ties_keep_the_given_order(count: int) -> None:
     assert rank_contents(count, lambda _a, _b: 0.0) == list(range(count))
