@@ -20,6 +20,7 @@ from dedupe.review.session import Session
 from dedupe.types import Report
 
 playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+_PATIENCE = 30_000  # milliseconds; a busy machine loads the program slowly
 CHROMIUM = shutil.which("chromium") or ""
 FLAGS = [
     "--no-sandbox",
@@ -78,7 +79,7 @@ def page(browser: Any, session: Session) -> Iterator[Any]:
 
 def painted(page: Any, what: str) -> None:
     """Wait until `group/keeper/shown file` is on the screen."""
-    page.wait_for_selector(f"body[data-painted='{what}']", timeout=10_000)
+    page.wait_for_selector(f"body[data-painted='{what}']", timeout=_PATIENCE)
 
 
 def state(page: Any) -> str:
@@ -87,7 +88,7 @@ def state(page: Any) -> str:
 
 def settled(page: Any, text: str) -> None:
     """Wait until the head of the page holds a text, which the server's answer puts there."""
-    page.locator("#counts", has_text=text).wait_for(timeout=5000)
+    page.locator("#counts", has_text=text).wait_for(timeout=_PATIENCE)
 
 
 def test_keys_go_from_group_to_group_and_the_address_remembers_it(page: Any) -> None:
@@ -114,7 +115,7 @@ def test_pictures_are_whole_and_take_most_of_the_height(page: Any) -> None:
 
 
 def test_an_aligned_duplicate_covers_its_keeper(page: Any) -> None:
-    page.wait_for_selector("body[data-aligned='1/0/1']", timeout=10_000)
+    page.wait_for_selector("body[data-aligned='1/0/1']", timeout=_PATIENCE)
     page.keyboard.press("d")
     base, top = (page.locator(f"#{name} img").bounding_box() for name in ("base", "top"))
     for side in ("x", "y", "width", "height"):
@@ -154,7 +155,7 @@ def test_a_filter_narrows_the_groups(page: Any) -> None:
     page.keyboard.press("/")
     page.locator("dialog input").nth(1).fill("/photos/2")
     page.get_by_role("button", name="Show").click()
-    page.locator("#position", has_text="1 of 1").wait_for(timeout=5000)
+    page.locator("#position", has_text="1 of 1").wait_for(timeout=_PATIENCE)
     assert "folder=" in page.url
 
 
@@ -168,13 +169,13 @@ def test_apply_shows_the_plan_moves_and_brings_back(
     folder = page.locator("dialog input[type=text]")
     folder.fill(str(tmp_path / "away"))
     folder.press("Tab")
-    page.locator("#plan", has_text=str(tmp_path / "away")).wait_for(timeout=5000)
+    page.locator("#plan", has_text=str(tmp_path / "away")).wait_for(timeout=_PATIENCE)
     assert "2 photos" in page.locator("#plan").inner_text()
     page.locator("#apply-now").click()
-    page.wait_for_selector("#applied", timeout=10_000)
+    page.wait_for_selector("#applied", timeout=_PATIENCE)
     assert not any(source.exists() for source in sources)
     page.locator("#take-back").click()
-    page.wait_for_selector("#undone", timeout=10_000)
+    page.wait_for_selector("#undone", timeout=_PATIENCE)
     assert all(source.exists() for source in sources)
 
 
