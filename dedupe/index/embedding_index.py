@@ -161,7 +161,7 @@ class EmbeddingIndex:
             (digest, self._key),
             functools.partial(rows.parse_content, self._key),
         )
-        return found[0] if found else None
+        return next(iter(found), None)
 
     def remember(self, seen: Iterable[tuple[ImageFile, Content]]) -> None:
         """Write files and their contents in one transaction.
@@ -208,7 +208,7 @@ class EmbeddingIndex:
             (roots, self._key),
             functools.partial(rows.parse_pairs, roots, self._key),
         )
-        return found[0] if found else None
+        return next(iter(found), None)
 
     def remember_pairs(self, roots: bytes, stored: StoredPairs) -> None:
         """Write the pairs of the last scan of some roots.
@@ -217,11 +217,7 @@ class EmbeddingIndex:
             IndexFileError: the index cannot be written.
         """
         row = rows.format_pairs(stored, roots, self._key)
-        self._database.write(
-            lambda connection: connection.execute(
-                "INSERT OR REPLACE INTO pairs VALUES (?, ?, ?, ?, ?, ?, ?)", row
-            )
-        )
+        self._replace("pairs", [row])
 
     def find_report(self, roots: bytes) -> StoredReport | None:
         """Return the result of the last scan of the same roots by this encoder."""
@@ -230,7 +226,7 @@ class EmbeddingIndex:
             (roots, self._key),
             functools.partial(rows.parse_report, roots, self._key),
         )
-        return found[0] if found else None
+        return next(iter(found), None)
 
     def remember_report(self, roots: bytes, stored: StoredReport) -> None:
         """Write the result of the last scan of some roots.
@@ -239,11 +235,7 @@ class EmbeddingIndex:
             IndexFileError: the index cannot be written.
         """
         row = rows.format_report(stored, roots, self._key)
-        self._database.write(
-            lambda connection: connection.execute(
-                "INSERT OR REPLACE INTO reports VALUES (?, ?, ?, ?, ?)", row
-            )
-        )
+        self._replace("reports", [row])
 
     def find_verdicts(self, pairs: Sequence[Digests], verifier: int) -> dict[Digests, Verdict]:
         """Return the verdicts on pairs of contents.
@@ -270,11 +262,7 @@ class EmbeddingIndex:
             IndexFileError: the index cannot be written.
         """
         values = [rows.format_verdict(pair, verifier, v) for pair, v in verdicts.items()]
-        self._database.write(
-            lambda connection: connection.executemany(
-                "INSERT OR REPLACE INTO verdicts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", values
-            )
-        )
+        self._replace("verdicts", values)
 
     def find_evidence(self, pair: Digests, version: int, near: FrameMatrix) -> str | None:
         """Return the evidence on a pair of contents as JSON, or None.
@@ -301,15 +289,18 @@ class EmbeddingIndex:
             IndexFileError: the index cannot be written.
         """
         row = rows.format_evidence(pair, version, near, numbers)
-        self._database.write(
-            lambda connection: connection.execute(
-                "INSERT OR REPLACE INTO evidence VALUES (?, ?, ?, ?, ?, ?)", row
-            )
-        )
+        self._replace("evidence", [row])
 
     def transaction(self) -> contextlib.AbstractContextManager[sqlite3.Connection]:
         """Hold the file for one transaction, see `Database.transaction`."""
         return self._database.transaction()
+
+    def _replace(self, table: str, found: Sequence[tuple[object, ...]]) -> None:
+        """Write rows of a table in one transaction, in place of those with the same keys."""
+        if found:
+            marks = ", ".join("?" * len(found[0]))
+            statement = f"INSERT OR REPLACE INTO {table} VALUES ({marks})"
+            self._database.write(lambda connection: connection.executemany(statement, found))
 
     def _read(
         self, statement: str, values: tuple[object, ...], parse: Callable[..., _T]
