@@ -77,7 +77,7 @@ def read(
 
 
 def read_photo(photo: Photo) -> bytes:
-    """Read the file of a photo, of which the bytes must still have the photo's digest.
+    """Read the file of a photo. Its bytes must still have the photo's digest.
 
     Raises:
         Unreadable: as `read`; "vanished" if the file has another content by now.

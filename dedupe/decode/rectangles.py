@@ -1,4 +1,4 @@
-"""Find the rectangles of a picture with visible edges, of which some are panels.
+"""Find the rectangles of a picture that have visible edges. Some of them are panels.
 
 A photo on a screen, in a frame, in a collage or on a slide has straight upright edges with a quiet
 margin on the outside. Does not know what a rectangle contains.

@@ -51,7 +51,7 @@ def find_inside(
         ignored=ignored,
         index=None,
     )
-    for duplicate in report.duplicates:
-        first_is_outer = duplicate.photo.digest == found.first.digest
-        return Inside(first_is_outer, duplicate.how, duplicate.matrix)
-    return None
+    outer = next(iter(report.duplicates), None)
+    if outer is None:
+        return None
+    return Inside(outer.photo.digest == found.first.digest, outer.how, outer.matrix)

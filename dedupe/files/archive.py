@@ -46,7 +46,7 @@ def read_members(stream: IO[bytes]) -> dict[str, Member]:
 
     Raises:
         OSError: it cannot be read.
-        tarfile.TarError: it is no tar, or is compressed.
+        tarfile.TarError: the stream is not a tar, or is compressed.
     """
     with tarfile.open(fileobj=stream, mode="r:") as tar:
         return {

@@ -196,7 +196,7 @@ def open_system(url: str) -> tuple[Any, str]:
 
 
 def _find_archive(path: str) -> tuple[str, str] | None:
-    """Return the tar and the name of the member at a path; None if there is no such tar."""
+    """Return the tar and the name of the member at a path; None if it is in no tar."""
     inside = split_member(path)
     return inside if inside and is_archive(inside[0]) else None
 

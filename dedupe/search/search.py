@@ -157,7 +157,7 @@ class Space:
             on_progress: called as ("search", rows of a finished block, N).
         """
         parts: list[Neighbours] = []
-        # The same products in any number of threads, none of which outlives this call:
+        # Products do not depend on the number of threads; all threads end with this call:
         with (
             threadpool_limits(1, user_api="blas"),
             closing(self.find_parts(rows, cells, skip, drop_dense)) as found,

@@ -13,7 +13,7 @@ def find_tone(a: Array, b: Array, *, steps: int = 16, least: int = 20) -> tuple[
     Args:
         a: (N,) float32 levels.
         b: (N,) float32 levels at the same pixels.
-        steps: equal ranges of the levels, of which each gives one brightness.
+        steps: number of equal ranges of the levels; each range gives one brightness.
         least: pixels that a range needs; fewer if no range has as many.
 
     Returns:

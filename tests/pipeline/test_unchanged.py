@@ -21,7 +21,7 @@ Scan = Callable[..., Report]
 
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
-    """Two photos with a copy each, a plain page, and a file that is no picture."""
+    """Two photos with a copy each, a plain page, and a file that is not a picture."""
     folder = tmp_path / "photos"
     for number, name in enumerate(("cat", "dog")):
         photo = Image.fromarray(draw_photo(number, width=192, height=144))

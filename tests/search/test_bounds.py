@@ -12,7 +12,7 @@ from dedupe.search.limits import SearchLimits
 
 
 def spread(count: int, seed: int = 1) -> Vectors:
-    """Make unit vectors of 48 dimensions whose first coordinates vary most, as photos' do."""
+    """Make unit vectors of 48 dimensions. The first coordinates vary most, as those of photos."""
     rng = np.random.default_rng(seed)
     vectors = rng.standard_normal((count, 48)) * 0.9 ** np.arange(48)
     vectors[1::10] = vectors[::10] + 0.01 * rng.standard_normal((len(vectors[::10]), 48))
