@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 from collections.abc import Mapping
 
 from dedupe.cli.output import count
@@ -111,5 +112,9 @@ def check_move_to(folder: str) -> None:
         place = os.path.dirname(place)
     if not os.path.isdir(place):
         raise ApplyError(f"cannot move files to {folder}: {place} is not a folder")
-    if not os.access(place, os.W_OK | os.X_OK):
-        raise ApplyError(f"cannot move files to {folder}: nothing can be created in {place}")
+    try:
+        os.rmdir(tempfile.mkdtemp(prefix=".dedupe-", dir=place))  # mode bits do not bind root
+    except OSError as error:
+        raise ApplyError(
+            f"cannot move files to {folder}: nothing can be created in {place}: {error.strerror}"
+        ) from error

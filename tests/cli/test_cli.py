@@ -114,6 +114,17 @@ def test_a_folder_to_move_to_that_is_a_file_is_found_before_the_scan(archive: Pa
     assert "cat.jpg is not a folder" in result.stderr
 
 
+@pytest.mark.skipif(
+    not os.path.isdir("/proc/1"), reason="no folder in which even root creates none"
+)
+def test_a_folder_to_move_to_where_root_can_create_nothing_is_found_before_the_scan(
+    archive: Path,
+) -> None:
+    result = run("scan", archive, "--report", "-", "--move-to", "/proc/1/aside")
+    assert (result.exit_code, result.stdout) == (8, "")
+    assert "nothing can be created in /proc/1" in result.stderr
+
+
 @pytest.mark.skipif(os.access("/proc/1", os.W_OK), reason="no folder that nobody may write to")
 @pytest.mark.parametrize("option", ["--report", "--summary", "--metrics", "--log"])
 def test_a_folder_that_cannot_be_written_to_is_found_before_the_scan(
