@@ -15,11 +15,11 @@ from typing import Any
 
 from dedupe.apply.decisions import DecisionLog, GroupDecision, apply_decisions
 from dedupe.errors import ReportError, UsageError
-from dedupe.files.digest import digest_bytes
+from dedupe.files.parts import digest_output, is_folder_of_parts, list_parts
 from dedupe.files.paths import USER_FILE, path_text
 from dedupe.ignored.decision import KnownFile
 from dedupe.ignored.store import Place, forget, remember
-from dedupe.report import parse_report
+from dedupe.report import read_report
 from dedupe.review.facts import read_facts
 from dedupe.types import Group, Photo, Report
 
@@ -64,7 +64,7 @@ class Session:
         """Read a report and the decisions that were made on it before.
 
         Args:
-            report_path: a CSV or JSON report.
+            report_path: a report in any format that `read_report` reads, or a folder of its parts.
             decisions: file of the decisions; None for the report's name + `.decisions.jsonl`.
             ignored: file of the ignored pairs.
             read_only: reject every change.
@@ -76,11 +76,12 @@ class Session:
         self.read_only = read_only
         try:
             self._identity = _identity(report_path)
-            data = report_path.read_bytes()
+            self._digest = digest_output(str(report_path))
         except OSError as error:
             raise ReportError(f"cannot read the report {report_path}: {error.strerror}") from error
-        self.report: Report = parse_report(data, name=str(report_path))
-        self._digest = digest_bytes(data)
+        except ValueError as error:
+            raise ReportError(f"cannot trust the report {report_path}: {error}") from error
+        self.report: Report = read_report(report_path)  # if replaced meanwhile, it has changed
         self.ignored = ignored
         self._lock = threading.RLock()
         place = decisions or report_path.with_name(report_path.name + ".decisions.jsonl")
@@ -114,8 +115,8 @@ class Session:
         try:
             if _identity(self.report_path) == self._identity:
                 return False
-            return digest_bytes(self.report_path.read_bytes()) != self._digest
-        except OSError:
+            return digest_output(str(self.report_path)) != self._digest
+        except (OSError, ValueError):
             return True
 
     def select(self, wanted: Filter) -> list[int]:
@@ -286,10 +287,11 @@ class Session:
         }
 
 
-def _identity(path: Path) -> tuple[int, int, int]:
-    """Return the size, modification time and inode of a file."""
-    found = path.stat()
-    return (found.st_size, found.st_mtime_ns, found.st_ino)
+def _identity(report: Path) -> list[tuple[int, int, int]]:
+    """Return the size, modification time and inode of a report, or of each of its parts."""
+    path = str(report)
+    files = list_parts(path) if is_folder_of_parts(path) else [path]
+    return [(s.st_size, s.st_mtime_ns, s.st_ino) for s in map(os.stat, files)]
 
 
 def _describe(photo: Photo) -> dict[str, Any]:

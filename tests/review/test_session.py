@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from builders import a_group, a_photo, a_report
 
-from dedupe.errors import UsageError
+from dedupe.errors import ReportError, UsageError
 from dedupe.ignored.store import find_ignored
 from dedupe.report import write_report
 from dedupe.review.session import Filter, Session
@@ -106,6 +106,34 @@ def test_closing_and_opening_goes_on(session: Session, report_path: Path) -> Non
     session.decide([1], "accepted", keeper=1, removed=[0])
     again = Session(report_path)
     assert again.group(1)["decision"] == {"state": "accepted", "keeper": 1, "removed": [0]}
+
+
+def test_a_report_by_parts_is_reviewed_until_a_part_changes(report: Report, tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow", reason="the extra table is not installed")
+    folder = tmp_path / "report.parquet"
+    write_report(report, f"{folder}/")
+    session = Session(folder)
+    session.decide([1], "accepted", keeper=0, removed=[1, 2])
+
+    opened = Session(folder)
+    assert (opened.summary()["groups"], opened.summary()["states"]) == (
+        3,
+        {"accepted": 1, "open": 2},
+    )
+    assert (tmp_path / "report.parquet.decisions.jsonl").exists()
+    write_report(a_report(*report.groups[:2]), f"{folder}/")
+    assert opened.report_changed()
+
+
+def test_a_folder_that_holds_more_than_parts_is_not_reviewed(
+    report: Report, tmp_path: Path
+) -> None:
+    pytest.importorskip("pyarrow", reason="the extra table is not installed")
+    folder = tmp_path / "report.parquet"
+    write_report(report, f"{folder}/")
+    (folder / "notes.txt").write_text("mine")
+    with pytest.raises(ReportError, match=r"'notes\.txt', which is not a part"):
+        Session(folder)
 
 
 def test_a_read_only_review_records_nothing(report_path: Path) -> None:
