@@ -172,6 +172,24 @@ class Contents:
         """The number of files of all contents."""
         return sum(map(len, self.photos))
 
+    def select(self, rows: NDArray[np.int64]) -> Contents:
+        """Return the contents of (R,) rows, ascending, with their panels, numbered anew."""
+        panels = self.panels
+        if panels is not None:
+            import numpy as np  # as in `Verdict.flip`
+
+            kept = np.isin(panels.rows, rows)
+            numbered = rows.searchsorted(panels.rows[kept])
+            panels = Panels(numbered, panels.boxes[kept], panels.vectors[kept])
+        return Contents(
+            digests=tuple(self.digests[row] for row in rows.tolist()),
+            vectors=self.vectors[rows],
+            photos=tuple(self.photos[row] for row in rows.tolist()),
+            low_detail=self.low_detail[rows],
+            protected=self.protected[rows],
+            panels=panels,
+        )
+
     def free_files(self, row: int) -> tuple[Photo, ...]:
         """Return the files of a content that can be duplicates: those that are not protected."""
         return self.photos[row][int(self.protected[row]) :]

@@ -8,7 +8,7 @@ from typing import Any
 import cv2
 import numpy as np
 from drawings import draw_photo
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from dedupe.provenance.source import Source, read_source
 
@@ -46,3 +46,14 @@ def reopen(data: bytes) -> Image.Image:
 def source(data: bytes) -> Source:
     """Return a file as evidence reads it."""
     return read_source(data)
+
+
+def gallery(photo: Image.Image) -> Image.Image:
+    """Draw the screen of a telephone that shows a photo."""
+    screen = Image.new("RGB", (720, 1440), "black")
+    draw = ImageDraw.Draw(screen)
+    for x in range(60, 700, 120):
+        draw.ellipse((x, 1340, x + 44, 1384), outline="white", width=4)
+    draw.text((30, 30), "9:41", "white", font_size=36)
+    screen.paste(photo, (0, 480))
+    return screen

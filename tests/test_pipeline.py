@@ -449,7 +449,7 @@ def test_groups_have_the_numbers_of_their_report(
 def test_many_images_are_compared_in_cells_unless_an_exact_search_is_asked_for(
     scanned: Scan, photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dedupe.pipeline.run.EXACT_UP_TO", 1)
+    monkeypatch.setattr("dedupe.pipeline.form.EXACT_UP_TO", 1)
     reports = [scanned(photos, exact=exact) for exact in (False, True)]
     assert [bool(r.statistics.search and r.statistics.search.cells) for r in reports] == [1, 0]
     assert reports[0].groups == reports[1].groups

@@ -148,19 +148,12 @@ def _take(
     places: Mapping[str, Place],
 ) -> Bundle:
     """Return some rows, (R,) ascending, and some pairs of them, (P,) positions ascending."""
-    digests = tuple(contents.digests[row] for row in rows.tolist())
-    some = Contents(
-        digests=digests,
-        vectors=contents.vectors[rows],
-        photos=tuple(contents.photos[row] for row in rows.tolist()),
-        low_detail=contents.low_detail[rows],
-        protected=contents.protected[rows],
-    )
+    some = replace(contents, panels=None).select(rows)
     left, right = (np.searchsorted(rows, ends[chosen]) for ends in (pairs.left, pairs.right))
     return Bundle(
         some,
         Pairs(left, right, pairs.distance[chosen]),
-        {digest: places[digest] for digest in digests if digest in places},
+        {digest: places[digest] for digest in some.digests if digest in places},
     )
 
 

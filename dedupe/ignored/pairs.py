@@ -34,8 +34,12 @@ class IgnoredPairs:
 
     def count(self, contents: Collection[str]) -> int:
         """Return how many pairs of some digests are ignored."""
+        return len(self.list_apart(contents))
+
+    def list_apart(self, contents: Collection[str]) -> list[tuple[str, str]]:
+        """Return the ignored pairs of some digests, in their order."""
         named = [digest for digest in contents if digest in self._about]
-        return sum(self.are_apart(*pair) for pair in combinations(named, 2))
+        return [pair for pair in combinations(named, 2) if self.are_apart(*pair)]
 
     def drop_from(self, pairs: Pairs, digests: Sequence[str]) -> Pairs:
         """Return the pairs of rows without those that are ignored.

@@ -6,7 +6,7 @@ A decoder accepts many damaged files without a warning. Beside the intact file t
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -49,13 +49,19 @@ def find_damage(
             damaged.setdefault(row, f"this file or {path} is damaged")
     if not damaged:
         return contents, pairs
-    photos = [
-        tuple(_mark(photo, damaged.get(row, "")) for photo in files)
-        for row, files in enumerate(contents.photos)
-    ]
     alone = np.array(unsure, np.int64)
     keep = ~(np.isin(pairs.left, alone) | np.isin(pairs.right, alone))
-    return replace(contents, photos=tuple(photos)), pairs.select(keep)
+    return mark_damage(contents, damaged), pairs.select(keep)
+
+
+def mark_damage(contents: Contents, damaged: Mapping[int, str]) -> Contents:
+    """Return the contents with the damage of some rows, in words, in their facts."""
+    photos = list(contents.photos)
+    for row, words in damaged.items():
+        photos[row] = tuple(
+            replace(photo, facts=replace(photo.facts, damage=words)) for photo in photos[row]
+        )
+    return replace(contents, photos=tuple(photos))
 
 
 def _compare_pairs(
@@ -120,9 +126,3 @@ def _share_an_end(first: Photo, second: Photo) -> bool:
             if one.read(length) == other.read(length):
                 return True
     return False
-
-
-def _mark(photo: Photo, words: str) -> Photo:
-    if not words:
-        return photo
-    return replace(photo, facts=replace(photo.facts, damage=words))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,7 +20,7 @@ from dedupe.index.protocol import Index
 from dedupe.options import ScanOptions
 from dedupe.pipeline.panel_photos import PanelPhotos
 from dedupe.provenance.describe import UNPREDICTED_INSIDE, shows_more
-from dedupe.search.enclosed import find_shown, measure
+from dedupe.search.enclosed import Shown, measure
 from dedupe.types import Contents, Duplicate, FrameMatrix, Group, Pairs, Photo, Verdict
 
 _SAME_PLACE = 0.03  # largest difference of the edges of two panels in one place
@@ -44,6 +44,7 @@ class Enclosures:
         self,
         contents: Contents,
         photos: PanelPhotos,
+        shown: Iterable[Shown],
         *,
         threshold: float,
         ignored: IgnoredPairs | None = None,
@@ -53,6 +54,7 @@ class Enclosures:
         Args:
             contents: U contents, their files in the order of the rules.
             photos: reads and judges panels of the contents.
+            shown: contents that the panels may show, by panel, the nearest first.
             threshold: largest distance of a panel to a content, in [0, 2].
             ignored: pairs that are not duplicates; None for none.
         """
@@ -62,17 +64,17 @@ class Enclosures:
         self._ignored = ignored
         self._shown: dict[int, list[_Shown]] = defaultdict(list)  # by enclosing row, nearest first
         self._row_of = {digest: row for row, digest in enumerate(contents.digests)}
-        self._find()
+        self._find(shown)
         self._alone = {row for row in self._shown if photos.shows_panels_alone(row)}
         self._rows = [row for row in sorted(self._shown) if self._is_enclosure(row)]
 
-    def _find(self) -> None:
+    def _find(self, candidates: Iterable[Shown]) -> None:
         if self._contents.panels is None:
             return
         rows, boxes = self._photos.rows, self._photos.boxes
         found = [
             (panel, row, distance)
-            for panel, row, distance in find_shown(self._contents, self._threshold)
+            for panel, row, distance in candidates
             if self._may_join(rows[panel], row)
         ]
         verdicts = self._photos.judge([(panel, row) for panel, row, _ in found])
@@ -245,6 +247,7 @@ def _to_keeper(box: Box, verdict: Verdict) -> FrameMatrix | None:
 def open_enclosures(
     contents: Contents,
     options: ScanOptions,
+    shown: Iterable[Shown],
     *,
     side: int,
     index: Index | None,
@@ -256,6 +259,7 @@ def open_enclosures(
     Args:
         contents: U contents, their files in the order of the rules.
         options: of the scan.
+        shown: contents that the panels may show, see `dedupe.search.enclosed`.
         side: edge of the encoder's square, pixels.
         index: where verdicts are remembered; None for nowhere.
         limit: largest distance of a panel to a content, in [0, 2].
@@ -270,4 +274,4 @@ def open_enclosures(
         workers=options.run.workers,
         index=index,
     )
-    return Enclosures(contents, photos, threshold=limit, ignored=ignored)
+    return Enclosures(contents, photos, shown, threshold=limit, ignored=ignored)

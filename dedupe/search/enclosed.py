@@ -10,11 +10,14 @@ from threadpoolctl import threadpool_limits
 
 from dedupe.types import Contents
 
+Shown = tuple[int, int, float]
+"""A panel, the row of a content that it may show, and their distance, in [0, 2]."""
+
 MOST_SHOWN = 4  # contents that are verified for each panel, the nearest
 _BLOCK = 256  # panels compared at a time: memory is O(block * U)
 
 
-def find_shown(contents: Contents, threshold: float) -> Iterator[tuple[int, int, float]]:
+def find_shown(contents: Contents, threshold: float) -> Iterator[Shown]:
     """Yield panel, row of the content that it may show, and their distance, in [0, 2].
 
     Compares each panel with all contents, which is exact. A content does not enclose itself.

@@ -6,7 +6,9 @@
 Clones a scanned folder below OUT: each clone has files of the same sizes without bytes, and the
 index of OUT has rows of each clone with digests of its own. So 2,000 photos make 100,000 files
 that need not be embedded. The first scan forms the result from stored pairs, verdicts and
-evidence; each scan after it recalls the result. PHOTOS holds the same bytes as at its scan.
+evidence; each scan after it recalls the result. Then one file is added, an edit of one of PHOTOS,
+and scanned; a last scan forms all groups again, and the report must have the same bytes.
+PHOTOS holds the same bytes as at its scan.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 from processes import run
 
 from dedupe.decode.formats import supported_extensions
@@ -109,6 +112,13 @@ def clone_pairs(pairs: StoredPairs, clones: int) -> StoredPairs:
     )
 
 
+def add_edit(photos: Path, out: Path) -> None:
+    """Write a turned copy of one of the photos."""
+    first = walk([photos], extensions=supported_extensions()).files[0].path
+    with Image.open(first) as photo:
+        photo.convert("RGB").rotate(7).save(out / "new.jpg", quality=90)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("photos", type=Path)
@@ -133,6 +143,16 @@ def main() -> None:
         if before and report.read_bytes() != before:
             raise SystemExit("the recalled report differs from the one that was formed")
         before = report.read_bytes()
+    add_edit(photos, out)
+    recalled = b""
+    for name in ("one new file", "all formed"):
+        used = run(scan)
+        print(f"{name:14} {used.seconds:8.2f} {used.processor:12.2f} {used.memory / 1e6:8.0f}")
+        if recalled and report.read_bytes() != recalled:
+            raise SystemExit("the report with one new file differs from the one that was formed")
+        recalled = report.read_bytes()
+        with closing(sqlite3.connect(index)) as connection, connection:
+            connection.execute("DELETE FROM reports")
     used = run([*bare, str(out)])
     print(f"{'bare walk':14} {used.seconds:8.2f} {used.processor:12.2f} {used.memory / 1e6:8.0f}")
     print(f"{len(before.splitlines()) - 1} rows of report")

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from photo_files import draw_scene
-from PIL import Image, ImageDraw
+from photo_files import draw_scene, gallery
+from PIL import Image
 
 from dedupe.pipeline import scan
 from dedupe.pipeline.enclosures import _is_in_frame
@@ -15,17 +15,6 @@ from dedupe.types import Report, Verdict
 
 PHOTO = draw_scene(5, width=720, height=480)
 OTHER = draw_scene(11, width=720, height=480)
-
-
-def gallery(photo: Image.Image) -> Image.Image:
-    """Draw the screen of a telephone that shows a photo."""
-    screen = Image.new("RGB", (720, 1440), "black")
-    draw = ImageDraw.Draw(screen)
-    for x in range(60, 700, 120):
-        draw.ellipse((x, 1340, x + 44, 1384), outline="white", width=4)
-    draw.text((30, 30), "9:41", "white", font_size=36)
-    screen.paste(photo, (0, 480))
-    return screen
 
 
 def collage(*photos: Image.Image) -> Image.Image:

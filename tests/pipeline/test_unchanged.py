@@ -14,6 +14,7 @@ from PIL import Image
 
 from dedupe.files.digest import digest_file
 from dedupe.pipeline import scan
+from dedupe.pipeline.form import form_result
 from dedupe.types import Report
 
 Scan = Callable[..., Report]
@@ -35,20 +36,17 @@ def photos(tmp_path: Path) -> Path:
 @pytest.fixture
 def rescan(photos: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Scan:
     """Return a scan of the photos with an index; `formed` of it counts the results formed."""
-    from dedupe.pipeline import run
-
-    form = run._form
 
     def count(*args: Any) -> Any:
         rescan.formed += 1  # type: ignore[attr-defined]
-        return form(*args)
+        return form_result(*args)
 
     def rescan(*roots: Path, **options: Any) -> Report:
         given = {"encoder": NumpyEncoder(), "index": tmp_path / "index.sqlite", **options}
         return scan(*(roots or (photos,)), **given)
 
     rescan.formed = 0  # type: ignore[attr-defined]
-    monkeypatch.setattr(run, "_form", count)
+    monkeypatch.setattr("dedupe.pipeline.run.form_result", count)
     return rescan
 
 
