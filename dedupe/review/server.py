@@ -24,9 +24,10 @@ from dedupe.decode.read import Unreadable
 from dedupe.errors import DedupeError, InputError, UsageError
 from dedupe.review.alignment import find_matrix
 from dedupe.review.applying import Applying
+from dedupe.review.filters import Filter
 from dedupe.review.guard import Guard
 from dedupe.review.previews import SIDES, Previews
-from dedupe.review.session import Filter, Session
+from dedupe.review.session import Session
 
 HOST = "127.0.0.1"
 _STATIC = Path(__file__).parent / "static"

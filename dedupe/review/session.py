@@ -9,7 +9,7 @@ import os
 import threading
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,33 +21,10 @@ from dedupe.ignored.decision import KnownFile
 from dedupe.ignored.store import Place, forget, remember
 from dedupe.report import read_report
 from dedupe.review.facts import read_facts
+from dedupe.review.filters import Filter, bytes_freed, folder_of
 from dedupe.types import Group, Photo, Report
 
 _PAGE = 200  # groups in one page of the list, at most
-
-
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """The groups that a person wants to see; an empty field selects all."""
-
-    kind: str = ""  # kind of a duplicate
-    how: str = ""  # text in `how` of a duplicate
-    folder: str = ""  # text in the folder of a file of the group
-    format: str = ""  # format of a duplicate
-    state: str = ""  # state of the decision
-    min_bytes: int = 0  # bytes that the group would free
-
-    def fits(self, group: Group, state: str) -> bool:
-        """Return whether the group passes every field of the filter."""
-        found = group.duplicates
-        return (
-            (not self.state or state == self.state)
-            and (not self.kind or any(d.kind == self.kind for d in found))
-            and (not self.how or any(self.how in d.how for d in found))
-            and (not self.format or any(d.photo.format == self.format for d in found))
-            and (not self.min_bytes or _bytes_freed(group) >= self.min_bytes)
-            and (not self.folder or any(self.folder in _folder(p) for p in group.photos))
-        )
 
 
 class Session:
@@ -214,8 +191,8 @@ class Session:
         decision = self.log[number]
         files = self._photos(number)
         keeper = decision.keeper
-        if keep_folder and keep_folder not in _folder(files[keeper]):
-            inside = (place for place, p in enumerate(files) if keep_folder in _folder(p))
+        if keep_folder and keep_folder not in folder_of(files[keeper]):
+            inside = (place for place, p in enumerate(files) if keep_folder in folder_of(p))
             keeper = next(inside, keeper)
         if keeper == decision.keeper:
             return replace(decision, state="accepted")
@@ -282,7 +259,7 @@ class Session:
             "name": path_text(os.path.basename(group.keeper.path)),
             "files": len(group.duplicates) + 1,
             "kinds": sorted({duplicate.kind for duplicate in group.duplicates}),
-            "bytes": _bytes_freed(group),
+            "bytes": bytes_freed(group),
             "state": self._decision(number)["state"],
         }
 
@@ -297,18 +274,10 @@ def _identity(report: Path) -> list[tuple[int, int, int]]:
 def _describe(photo: Photo) -> dict[str, Any]:
     return {
         "name": path_text(os.path.basename(photo.path)),
-        "folder": path_text(_folder(photo)),
+        "folder": path_text(folder_of(photo)),
         "width": photo.width,
         "height": photo.height,
         "format": photo.format,
         "bytes": photo.file.size,
         "modified": photo.file.mtime_ns / 1e9,
     }
-
-
-def _folder(photo: Photo) -> str:
-    return os.path.dirname(photo.path)
-
-
-def _bytes_freed(group: Group) -> int:
-    return sum(duplicate.photo.file.size for duplicate in group.duplicates)

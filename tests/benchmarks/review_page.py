@@ -30,8 +30,9 @@ from playwright.sync_api import sync_playwright
 import dedupe
 from dedupe.files.digest import digest_bytes, digest_file
 from dedupe.report import write_report
+from dedupe.review.filters import Filter
 from dedupe.review.server import launch
-from dedupe.review.session import Filter, Session
+from dedupe.review.session import Session
 from dedupe.types import Duplicate, Group, ImageFile, Photo, Report, Statistics
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]

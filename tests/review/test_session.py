@@ -10,7 +10,8 @@ from builders import a_group, a_photo, a_report
 from dedupe.errors import ReportError, UsageError
 from dedupe.ignored.store import find_ignored
 from dedupe.report import write_report
-from dedupe.review.session import Filter, Session
+from dedupe.review.filters import Filter
+from dedupe.review.session import Session
 from dedupe.types import Report
 
 
@@ -42,25 +43,6 @@ def test_a_group_that_does_not_exist_is_an_error(session: Session, number: int) 
 def test_a_file_that_vanished_since_the_scan_is_marked(session: Session, report: Report) -> None:
     Path(report.groups[0].keeper.path).unlink()
     assert session.group(1)["files"][0]["facts"] == {"missing": "no longer there"}
-
-
-@pytest.mark.parametrize(
-    ("wanted", "numbers"),
-    [
-        (Filter(), [1, 2, 3]),
-        (Filter(folder="/2"), [1]),
-        (Filter(how="resized"), [1, 2, 3]),
-        (Filter(how="turned"), []),
-        (Filter(format="PNG"), []),
-        (Filter(state="later"), [2]),
-        (Filter(min_bytes=10**9), []),
-    ],
-)
-def test_a_filter_selects_the_groups_that_pass_every_field(
-    session: Session, wanted: Filter, numbers: list[int]
-) -> None:
-    session.decide([2], "later", keeper=0, removed=[1])
-    assert session.select(wanted) == numbers
 
 
 def test_accepting_all_is_one_step_of_undo(session: Session) -> None:
