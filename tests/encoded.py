@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pillow_heif
 import skimage
 from numpy.typing import NDArray
@@ -65,3 +66,8 @@ def png(width: int, height: int, *, bits: int = 8, colour: int = 0, rows: bytes 
         struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
         for kind, body in parts
     )
+
+
+def mean_error(left: NDArray[Any], right: NDArray[Any]) -> float:
+    """Return the mean absolute difference of two arrays of one shape."""
+    return float(np.abs(left.astype(np.float64) - right.astype(np.float64)).mean())

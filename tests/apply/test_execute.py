@@ -12,52 +12,23 @@ from pathlib import Path
 
 import pytest
 from builders import MTIME_NS, a_group, a_report, snapshot, write_photo
-from faults import at, faults, name_of, raising
+from faults import at, faults, raising
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from runs import act, last_run, photos_of, two_groups
 
 from dedupe.apply.execute import Outcome, apply_plan, resume
-from dedupe.apply.history import list_runs
 from dedupe.apply.journal import start_journal
 from dedupe.apply.plan import ActionKind, LeftGroup, Plan, plan_actions
 from dedupe.apply.undo import UndoOutcome, undo
 from dedupe.errors import ApplyError
-from dedupe.files.system import FaultHook, no_fault
+from dedupe.files.system import no_fault
 from dedupe.types import Report
-
-
-def two_groups(tmp_path: Path) -> Report:
-    photos = tmp_path / "photos"
-    first = write_photo(photos / "a.jpg", b"a")
-    second = write_photo(photos / "x/c.jpg", b"c")
-    return a_report(
-        a_group(first, write_photo(photos / "b.jpg", b"b"), write_photo(photos / "x/b.jpg", b"b2")),
-        a_group(second, write_photo(photos / "x/d.jpg", b"d", mode=0o600)),
-    )
 
 
 def plan(tmp_path: Path) -> Plan:
     report = two_groups(tmp_path)
     return plan_actions(report, move_to=str(tmp_path / "out"), roots=[str(tmp_path / "photos")])
-
-
-def act(tmp_path: Path, planned: Plan, after: FaultHook = no_fault) -> Outcome:
-    runs = tmp_path / "runs"
-    with (
-        faults(after=after),
-        start_journal(runs, kind=planned.kind, move_to=planned.move_to) as journal,
-    ):
-        return apply_plan(planned, journal)
-
-
-def last_run(tmp_path: Path) -> Path:
-    return list_runs(tmp_path / "runs")[-1].path
-
-
-def photos_of(tmp_path: Path) -> dict[str, tuple[bytes, int, int]]:
-    """All photos, also moved ones, by their path below the folder of the test."""
-    files = snapshot(tmp_path / "photos", tmp_path / "out")
-    return {os.path.relpath(path, tmp_path): facts for path, facts in files.items()}
 
 
 def test_apply_moves_every_duplicate_and_no_keeper(tmp_path: Path) -> None:
@@ -183,7 +154,7 @@ def test_a_full_disk_stops_the_run_and_it_can_be_resumed_or_undone(tmp_path: Pat
     planned = plan(tmp_path)
     before = photos_of(tmp_path)
     with pytest.raises(ApplyError, match=r"the disk is full: .* 1 files went") as caught:
-        act(tmp_path, planned, full_disk_after_a_move)
+        act(tmp_path, planned, after=full_disk_after_a_move)
     run = last_run(tmp_path)
     assert f"dedupe undo {run.stem}" in str(caught.value)
     assert resume(run) == Outcome(planned.actions[1:], (), ())
@@ -197,7 +168,7 @@ def test_ctrl_c_leaves_what_undo_and_resume_can_mend(tmp_path: Path, stage: str)
     planned = plan(tmp_path)
     before = photos_of(tmp_path)
     with pytest.raises(KeyboardInterrupt):
-        act(tmp_path, planned, step)
+        act(tmp_path, planned, after=step)
     resume(last_run(tmp_path))
     assert len([name for name in photos_of(tmp_path) if name.startswith("out")]) == 3
     undo(last_run(tmp_path))
@@ -211,7 +182,7 @@ def test_a_photo_with_its_place_taken_after_a_kill_is_not_forgotten(
     step = at("rename", raising(KeyboardInterrupt()))
     planned = plan(tmp_path)
     with suppress(KeyboardInterrupt):
-        act(tmp_path, planned, no_fault if back else step)
+        act(tmp_path, planned, after=no_fault if back else step)
     with suppress(KeyboardInterrupt), faults(after=step):
         if back:
             undo(last_run(tmp_path))
@@ -228,7 +199,7 @@ def test_a_photo_with_its_place_taken_after_a_kill_is_not_forgotten(
 def test_resume_checks_the_rest_of_a_group_again(tmp_path: Path) -> None:
     planned = plan(tmp_path)
     with pytest.raises(ApplyError):
-        act(tmp_path, planned, full_disk_after_a_move)
+        act(tmp_path, planned, after=full_disk_after_a_move)
     edit(tmp_path / "photos/a.jpg")
     outcome = resume(last_run(tmp_path))
     assert outcome.done == planned.groups[1].actions
@@ -378,96 +349,15 @@ def test_an_undo_of_nothing_leaves_the_run_as_it_was(tmp_path: Path) -> None:
     assert last_run(tmp_path).read_bytes() == before
 
 
-def with_sidecar(tmp_path: Path) -> Plan:
-    report = two_groups(tmp_path)
-    (tmp_path / "photos/b.xmp").write_bytes(b"edits of b")
-    return plan_actions(report, move_to=str(tmp_path / "out"), roots=[str(tmp_path / "photos")])
-
-
-def test_a_photo_and_its_sidecar_go_and_come_back_together(tmp_path: Path) -> None:
-    planned = with_sidecar(tmp_path)
-    before = photos_of(tmp_path)
-    assert act(tmp_path, planned).done == planned.actions
-    assert (tmp_path / "out/b.xmp").read_bytes() == b"edits of b"
-    assert undo(last_run(tmp_path)).failed == ()
-    assert photos_of(tmp_path) == before
-
-
-def test_a_photo_that_is_taken_back_alone_brings_its_sidecar(tmp_path: Path) -> None:
-    act(tmp_path, with_sidecar(tmp_path))
-    undo(last_run(tmp_path), wanted=lambda path: path.endswith("photos/b.jpg"))
-    assert (tmp_path / "photos/b.xmp").read_bytes() == b"edits of b"
-    assert not (tmp_path / "photos/x/b.jpg").exists()
-
-
-def test_a_photo_stays_if_its_sidecar_cannot_go(tmp_path: Path) -> None:
-    planned = with_sidecar(tmp_path)
-    before = photos_of(tmp_path)
-    write_photo(tmp_path / "out/b.xmp", b"came meanwhile")
-    outcome = act(tmp_path, planned)
-    [failed] = outcome.failed
-    assert failed.action.source == str(tmp_path / "photos/b.jpg")
-    assert failed.reason.startswith("its sidecar b.xmp could not go: its path is taken")
-    assert photos_of(tmp_path)["photos/b.jpg"] == before["photos/b.jpg"]
-    assert not (tmp_path / "out/b.jpg").exists()
-    assert undo(last_run(tmp_path)).failed == ()
-    assert photos_of(tmp_path).items() >= before.items()
-
-
-def die_before_the_sidecar(tmp_path: Path) -> None:
-    intents = 0
-
-    def step(call: str, subject: str) -> None:
-        nonlocal intents
-        intents += name_of(call, subject) == "intent"
-        if intents == 2:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        act(tmp_path, with_sidecar(tmp_path), step)
-    assert not (tmp_path / "photos/b.jpg").exists()
-    assert (tmp_path / "photos/b.xmp").exists()
-
-
-def test_a_photo_that_went_before_a_kill_comes_back_if_its_sidecar_cannot_follow(
-    tmp_path: Path,
-) -> None:
-    die_before_the_sidecar(tmp_path)
-    write_photo(tmp_path / "out/b.xmp", b"came meanwhile")
-    [failed] = resume(last_run(tmp_path)).failed
-    assert failed.action.source == str(tmp_path / "photos/b.jpg")
-    assert "its sidecar b.xmp could not go" in failed.reason
-    assert (tmp_path / "photos/b.jpg").read_bytes() == b"b"
-    assert not (tmp_path / "out/b.jpg").exists()
-
-
-def test_a_photo_that_went_before_a_kill_comes_back_if_its_group_changed(tmp_path: Path) -> None:
-    die_before_the_sidecar(tmp_path)
-    edit(tmp_path / "photos/b.xmp")
-    outcome = resume(last_run(tmp_path))
-    assert [left.reason for left in outcome.stale] == [f"{tmp_path}/photos/b.xmp was modified"]
-    assert outcome.failed == ()
-    assert (tmp_path / "photos/b.jpg").read_bytes() == b"b"
-    assert undo(last_run(tmp_path)).failed == ()
-
-
-def test_a_photo_that_cannot_come_back_to_its_sidecar_is_listed_as_failed(tmp_path: Path) -> None:
-    die_before_the_sidecar(tmp_path)
-    write_photo(tmp_path / "out/b.xmp", b"came meanwhile")
-    write_photo(tmp_path / "photos/b.jpg", b"came meanwhile")
-    [failed] = resume(last_run(tmp_path)).failed
-    assert failed.reason.endswith(
-        f"; {tmp_path}/photos/b.jpg went, and its path is taken by another file"
-    )
-
-
 @pytest.mark.parametrize("kind", ["move", "delete"])
 def test_a_keeper_that_goes_after_its_group_was_checked_stops_the_group(
     tmp_path: Path, kind: ActionKind
 ) -> None:
     step = at("done", (tmp_path / "photos/a.jpg").unlink)
     report = two_groups(tmp_path)
-    outcome = act(tmp_path, plan_actions(report, kind=kind, move_to=str(tmp_path / "out")), step)
+    outcome = act(
+        tmp_path, plan_actions(report, kind=kind, move_to=str(tmp_path / "out")), after=step
+    )
     assert [(f.action.number, f.reason) for f in outcome.failed] == [
         (1, f"its keeper {tmp_path}/photos/a.jpg is gone")
     ]

@@ -5,161 +5,32 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
 from builders import a_group, a_report, snapshot, write_photo
 from faults import Died, at, both, faults, without
 from pictures import draw, save
+from runs import a_photo_at, act, last_run, plan_for
 
-from dedupe.apply.execute import Outcome, apply_plan, resume
-from dedupe.apply.history import list_runs, read_run
+from dedupe.apply.execute import apply_plan, resume
+from dedupe.apply.history import read_run
 from dedupe.apply.journal import start_journal
-from dedupe.apply.plan import ActionKind, Plan, plan_actions
+from dedupe.apply.plan import ActionKind, plan_actions
 from dedupe.apply.run import ApplyOptions, apply_report
 from dedupe.apply.undo import undo
 from dedupe.errors import ReportError
 from dedupe.files.metadata import read_metadata
-from dedupe.files.system import FaultHook, no_fault
 from dedupe.report import read_report, write_report
-from dedupe.types import Kind, Photo, Report
+from dedupe.types import Kind, Report
 
-linux = pytest.mark.skipif(sys.platform != "linux", reason="mounts and ACLs of Linux")
-
-
-def act(tmp_path: Path, plan: Plan, *, before: FaultHook = no_fault) -> Outcome:
-    with (
-        faults(before=before),
-        start_journal(tmp_path / "runs", kind=plan.kind, move_to=plan.move_to) as journal,
-    ):
-        return apply_plan(plan, journal)
+linux = pytest.mark.skipif(sys.platform != "linux", reason="ACLs and kills of Linux")
 
 
-def plan_for(kind: ActionKind, tmp_path: Path, keeper: Photo, duplicate: Photo) -> Plan:
-    group = a_group(keeper, duplicate, kind="exact", distance=0.0)
-    return plan_actions(a_report(group), kind=kind, move_to=str(tmp_path / "out"))
-
-
-def last_run(tmp_path: Path) -> Path:
-    return list_runs(tmp_path / "runs")[-1].path
-
-
-# Two views of one file
-
-Mount = Callable[[Path], AbstractContextManager[tuple[Path, Path]]]
-
-
-@contextmanager
-def an_overlay(tmp_path: Path, shown: str = "upper") -> Iterator[tuple[Path, Path]]:
-    """Mount an overlay; yield one of its two layers and the folder that shows both."""
-    folders = [tmp_path / name for name in ("lower", "upper", "work", "merged")]
-    for folder in folders:
-        folder.mkdir()
-    lower, upper, work, merged = folders
-    if shown == "lower":
-        write_photo(lower / "a.jpg", b"the only copy")
-    options = f"lowerdir={lower},upperdir={upper},workdir={work}"
-    command = ["mount", "-t", "overlay", "overlay", "-o", options, str(merged)]
-    if not shutil.which("mount") or subprocess.run(command, capture_output=True).returncode:
-        pytest.skip("no right to mount an overlay")
-    try:
-        yield tmp_path / shown, merged
-    finally:
-        subprocess.run(["umount", str(merged)], check=True)
-
-
-@contextmanager
-def a_bindfs(tmp_path: Path) -> Iterator[tuple[Path, Path]]:
-    """Mount a folder a second time through FUSE, which gives it another device."""
-    folders = tmp_path / "upper", tmp_path / "merged"
-    for folder in folders:
-        folder.mkdir()
-    command = ["bindfs", *map(str, folders)]
-    if not shutil.which("bindfs") or subprocess.run(command, capture_output=True).returncode:
-        pytest.skip("no bindfs, or no right to mount with FUSE")
-    try:
-        yield folders
-    finally:
-        subprocess.run(["umount", str(folders[1])], check=True)
-
-
-@contextmanager
-def a_bind_mount(tmp_path: Path) -> Iterator[tuple[Path, Path]]:
-    """Mount a folder a second time."""
-    folders = tmp_path / "photos", tmp_path / "again"
-    for folder in folders:
-        folder.mkdir()
-    command = ["mount", "--bind", *map(str, folders)]
-    if not shutil.which("mount") or subprocess.run(command, capture_output=True).returncode:
-        pytest.skip("no right to mount a folder twice")
-    try:
-        yield folders
-    finally:
-        subprocess.run(["umount", str(folders[1])], check=True)
-
-
-def a_photo_at(path: Path) -> Photo:
-    """The photo of an existing file, as a report on disk has it: without its inode."""
-    content, seen = path.read_bytes(), path.stat()
-    photo = write_photo(path.parent / "unused.jpg", content, mtime_ns=seen.st_mtime_ns)
-    os.unlink(photo.path)
-    file = type(photo.file)(str(path), 0, seen.st_size, seen.st_mtime_ns, 0, 0)
-    return type(photo)(file, photo.width, photo.height, photo.format, photo.digest)
-
-
-@linux
-@pytest.mark.parametrize("mounted", [an_overlay, a_bindfs])
-@pytest.mark.parametrize("warm", [False, True])
-@pytest.mark.parametrize("kind", ["delete", "symlink", "move", "trash"])
-def test_delete_of_two_views_of_one_file_through_two_devices_keeps_it(
-    tmp_path: Path, kind: ActionKind, warm: bool, mounted: Mount, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
-    with mounted(tmp_path) as (upper, merged):
-        write_photo(merged / "a.jpg", b"the only copy")
-        for first, second in ((upper, merged), (merged, upper)):
-            keeper, duplicate = (a_photo_at(folder / "a.jpg") for folder in (first, second))
-            if warm:
-                (first / "a.jpg").read_bytes()
-            outcome = act(tmp_path, plan_for(kind, tmp_path, keeper, duplicate))
-            assert outcome.done == ()
-            assert (merged / "a.jpg").read_bytes() == b"the only copy"
-            assert (upper / "a.jpg").read_bytes() == b"the only copy"
-            assert [name for name in os.listdir(upper) if name != ".Trash-0"] == ["a.jpg"]
-
-
-@linux
-@pytest.mark.parametrize("warm", [False, True])
-@pytest.mark.parametrize("kind", ["delete", "symlink", "move"])
-def test_delete_below_an_overlay_that_shows_the_keeper_keeps_the_file(
-    tmp_path: Path, kind: ActionKind, warm: bool
-) -> None:
-    with an_overlay(tmp_path, "lower") as (lower, merged):
-        if warm:
-            (merged / "a.jpg").read_bytes()
-        keeper, duplicate = a_photo_at(merged / "a.jpg"), a_photo_at(lower / "a.jpg")
-        (merged / "unused.jpg").unlink(missing_ok=True)
-        assert act(tmp_path, plan_for(kind, tmp_path, keeper, duplicate)).done == ()
-        assert (lower / "a.jpg").read_bytes() == b"the only copy"
-        assert os.listdir(lower) == ["a.jpg"]
-
-
-@linux
-@pytest.mark.parametrize("kind", ["delete", "symlink", "move"])
-def test_delete_of_two_views_of_one_file_through_a_bind_mount_keeps_it(
-    tmp_path: Path, kind: ActionKind
-) -> None:
-    with a_bind_mount(tmp_path) as (photos, again):
-        write_photo(photos / "a.jpg", b"the only copy")
-        keeper, duplicate = a_photo_at(photos / "a.jpg"), a_photo_at(again / "a.jpg")
-        plan = plan_for(kind, tmp_path, keeper, duplicate)
-        assert plan.actions == ()
-        assert [left.keeper for left in plan.refused] == [keeper.path]
-        assert (photos / "a.jpg").read_bytes() == b"the only copy"
+# A keeper that vanishes
 
 
 @pytest.mark.parametrize("kind", ["delete", "hardlink", "symlink", "move", "trash"])
@@ -338,81 +209,6 @@ def test_what_an_editor_saves_stays_if_the_disk_fails_after_the_copy(
     assert failed.reason == "Input/output error"
     assert Path(duplicate.path).read_bytes() == b"saved by an editor"
     assert (tmp_path / "out/b.jpg").read_bytes() == b"same" * 99
-
-
-class ExFat:
-    """A disk with exFAT over FUSE, which has neither exclusive renames nor links."""
-
-    def __init__(self, tmp_path: Path) -> None:
-        for tool in ("losetup", "mkfs.exfat", "mount.exfat-fuse", "umount"):
-            if not shutil.which(tool):
-                pytest.skip(f"no {tool}")
-        self.folder = tmp_path / "exfat"
-        self.folder.mkdir()
-        image = tmp_path / "exfat.img"
-        with image.open("wb") as file:
-            file.truncate(16 << 20)
-        self.loop = self._run("losetup", "--find", "--show", str(image))
-        self._run("mkfs.exfat", self.loop)
-        self.mount()
-
-    def mount(self) -> None:
-        self._run("mount.exfat-fuse", self.loop, str(self.folder))
-
-    def unmount(self) -> None:
-        self._run("umount", str(self.folder))
-
-    def close(self) -> None:
-        self.unmount()
-        self._run("losetup", "--detach", self.loop)
-
-    @staticmethod
-    def _run(*command: str) -> str:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            pytest.skip(f"cannot {command[0]}: {done.stderr.strip()}")
-        return done.stdout.strip()
-
-
-@pytest.fixture
-def exfat(tmp_path: Path) -> Iterator[ExFat]:
-    disk = ExFat(tmp_path)
-    yield disk
-    disk.close()
-
-
-@linux
-@pytest.mark.parametrize(
-    ("kind", "inside"), [("move", True), ("move", False), ("trash", False), ("delete", False)]
-)
-def test_a_run_on_exfat_over_fuse_is_resumed_and_undone_after_a_remount(
-    exfat: ExFat, tmp_path: Path, kind: ActionKind, inside: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
-    folder = exfat.folder / "photos"
-    for number in range(4):
-        write_photo(folder / f"{number}.jpg", b"same" * 99)
-    before = {path: facts[:2] for path, facts in snapshot(folder).items()}
-    photos = [a_photo_at(folder / f"{number}.jpg") for number in range(4)]
-    out = str((exfat.folder if inside else tmp_path) / "out")
-    plan = plan_actions(
-        a_report(a_group(*photos, kind="exact", distance=0.0)), kind=kind, move_to=out
-    )
-
-    def interrupt(call: str, _subject: str) -> None:
-        if call == "unlink" and not (folder / "1.jpg").exists():
-            raise KeyboardInterrupt
-
-    with suppress(KeyboardInterrupt):
-        act(tmp_path, plan, before=interrupt)
-    exfat.unmount()
-    exfat.mount()
-    assert resume(last_run(tmp_path)).failed == ()
-    assert os.listdir(folder) == ["0.jpg"]
-    exfat.unmount()
-    exfat.mount()
-    assert undo(last_run(tmp_path)).failed == ()
-    assert {path: facts[:2] for path, facts in snapshot(folder).items()} == before
 
 
 def remounted(folder: Path) -> None:
