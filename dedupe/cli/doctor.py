@@ -112,7 +112,7 @@ def _encoder() -> str:
 
 def _index() -> str:
     """Describe the index without opening it: that could repair or replace it."""
-    from dedupe.files.outputs import is_index
+    from dedupe.files.marks import is_index
     from dedupe.index.embedding_index import default_index_path
 
     path = default_index_path()

@@ -20,7 +20,8 @@ from dedupe.cli.output import count
 from dedupe.cli.run_summary import Clock
 from dedupe.distribution import install_hint
 from dedupe.errors import DedupeError, ReportError, UsageError
-from dedupe.files.outputs import METRICS_MARK, check_output
+from dedupe.files.marks import METRICS_MARK
+from dedupe.files.outputs import check_output
 from dedupe.files.replace import replace_file
 from dedupe.options import JobOptions
 

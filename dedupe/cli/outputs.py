@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dedupe.cli.output import count
 from dedupe.cli.process import CLOSED, drop_output
 from dedupe.errors import ApplyError, InputError, ReportError
-from dedupe.files.outputs import Output, OutputKind, check_outputs
+from dedupe.files.marks import OutputKind
+from dedupe.files.outputs import Output, check_outputs
 from dedupe.report import Format, find_lost_roots, read_report, stream_report
 from dedupe.types import Report
 

@@ -19,7 +19,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from dedupe.errors import ApplyError, LockedError
-from dedupe.files.outputs import foreign_file, is_lock
+from dedupe.files.marks import is_lock
+from dedupe.files.outputs import foreign_file
 
 if sys.platform == "win32":
     import msvcrt

@@ -1,46 +1,23 @@
 """Check, before a run, that its outputs replace no file that dedupe did not write.
 
-Recognises every kind of output by its content. Does not know which command writes it.
+Does not know which command writes a file.
 """
 
 from __future__ import annotations
 
 import errno
 import os
-import re
 import stat
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from dedupe.errors import EncoderError, InputError, ReportError, UsageError
+from dedupe.files.marks import IS_OURS, OutputKind, is_rollback_journal, is_wal
 from dedupe.files.parts import is_folder_of_parts, list_parts
 from dedupe.files.remote import find_file, is_url, read_range
 
-OutputKind = Literal[
-    "report",
-    "summary",
-    "lock",
-    "log",
-    "figure",
-    "plot",
-    "index",
-    "job",
-    "decisions",
-    "metrics",
-    "vectors",
-]
-
 _ENDS = 1 << 16  # bytes read at either end of a file: every mark below lies there
-_PNG = b"\x89PNG\r\n\x1a\n"
-APPLICATION_ID = 0x64647570  # "ddup", at byte 68 of an index: SQLite's application_id
-JSON_ROW_MARK = b'{"group": '  # the first bytes of a report as JSON Lines
-PARQUET_MARK = b"PAR1"  # the first and last bytes of every Parquet file
-PARQUET_KIND = b"dedupe report"  # in the metadata at the end of a report as Parquet
-VECTORS_KIND = b"dedupe vectors"  # likewise, of vectors
-HTML_MARK = b"<!doctype html><!-- dedupe report -->"  # the first bytes of a report as HTML
-METRICS_MARK = b"# dedupe metrics"  # the first line of metrics
 LOG_FILES = 3  # older parts of a log, path.1 to path.3
 
 
@@ -100,7 +77,7 @@ def _check_object(url: str, kind: OutputKind) -> None:
         return
     except (OSError, InputError) as error:
         raise ReportError(f"cannot write the {kind} {url}: {error}") from error
-    if content and not _IS_OURS[kind](content):
+    if content and not IS_OURS[kind](content):
         raise foreign_file(url, kind)
 
 
@@ -110,7 +87,7 @@ def _check_parts(folder: str) -> None:
         _check_folder(folder.rstrip(os.sep), "report")
         return
     try:
-        foreign = [part for part in list_parts(folder) if not _is_report(_read_ends(part))]
+        foreign = [part for part in list_parts(folder) if not IS_OURS["report"](_read_ends(part))]
     except OSError as error:
         raise ReportError(f"cannot write the report {folder}: {error.strerror}") from error
     except ValueError as error:
@@ -123,11 +100,11 @@ def _check_parts(folder: str) -> None:
 
 def _parts(path: str, kind: OutputKind) -> list[tuple[str, Callable[[bytes], bool]]]:
     """List the files that writing one output changes, each with the test of its content."""
-    parts = [(path, _IS_OURS[kind])]
+    parts = [(path, IS_OURS[kind])]
     if kind == "log":
-        parts += [(f"{path}.{number}", _IS_OURS[kind]) for number in range(1, LOG_FILES + 1)]
+        parts += [(f"{path}.{number}", IS_OURS[kind]) for number in range(1, LOG_FILES + 1)]
     if kind == "index":
-        parts += [(f"{path}-wal", _is_wal), (f"{path}-journal", _is_rollback_journal)]
+        parts += [(f"{path}-wal", is_wal), (f"{path}-journal", is_rollback_journal)]
     return parts
 
 
@@ -241,80 +218,3 @@ def check_encoder_folder(folder: str, files: Mapping[str, bytes]) -> None:
             f"cannot write the encoder {folder}: it holds files that are no encoder of dedupe; "
             "choose an empty folder"
         )
-
-
-def _is_report(content: bytes) -> bool:
-    return bool(
-        content.startswith(
-            (b"group,role,path,keeper,", HTML_MARK, JSON_ROW_MARK + b'1, "role": "keep"')
-        )
-        or re.match(rb'\{\s*"version": \d+,\s*"generated_by": "dedupe ', content)
-        or (content.startswith(PARQUET_MARK) and PARQUET_KIND in content)
-    )
-
-
-def _is_summary(content: bytes) -> bool:
-    return bool(re.match(rb'\{\s*"version": "[^"]*",\s*"started": "', content))
-
-
-def is_lock(content: bytes) -> bool:
-    """Return whether a file contains what `dedupe.files.lock` writes, or nothing."""
-    return not content or bool(re.match(rb'\{"pid": \d+, "host": "[^"]*", "since": "', content))
-
-
-def _is_log(content: bytes) -> bool:
-    return bool(re.match(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d{4} [A-Z]+ ", content))
-
-
-def _is_figure(content: bytes) -> bool:
-    return content.startswith(_PNG) and b"tEXtSoftware\0dedupe explain" in content
-
-
-def _is_plot(content: bytes) -> bool:
-    if content.startswith(_PNG):
-        return b"tEXtSoftware\0dedupe" in content
-    svg = content.startswith(b"<?xml") and b"<dc:title>dedupe</dc:title>" in content
-    return svg or (content.startswith(b"%PDF-") and b"/Creator (dedupe)" in content)
-
-
-def is_index(content: bytes) -> bool:
-    """Return whether a file begins as an index does, also if a part of its head is damaged."""
-    return content[68:72] == APPLICATION_ID.to_bytes(4, "big")
-
-
-def _is_wal(content: bytes) -> bool:
-    return content[:4] in (b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83")
-
-
-def _is_rollback_journal(content: bytes) -> bool:
-    return content.startswith(b"\xd9\xd5\x05\xf9\x20\xa1\x63\xd7") or not any(content[:8])
-
-
-def _is_job(content: bytes) -> bool:
-    text = content.replace(b"\0", b"")  # the definition of a Windows task is UTF-16
-    kinds = (b"[Unit]", b"<string>dedupe.", b"<Task ")
-    return b"dedupe" in text and any(kind in text for kind in kinds)
-
-
-def _is_decisions(content: bytes) -> bool:
-    mark = b'{"what": "dedupe decisions"'
-    return content[: len(mark)] == mark[: len(content)]  # a kill may have cut the first line
-
-
-def _is_metrics(content: bytes) -> bool:
-    return content.startswith(METRICS_MARK)
-
-
-_IS_OURS: Mapping[OutputKind, Callable[[bytes], bool]] = {
-    "report": _is_report,
-    "summary": _is_summary,
-    "lock": is_lock,
-    "log": _is_log,
-    "figure": _is_figure,
-    "plot": _is_plot,
-    "index": is_index,
-    "job": _is_job,
-    "decisions": _is_decisions,
-    "metrics": _is_metrics,
-    "vectors": lambda content: content.startswith(PARQUET_MARK) and VECTORS_KIND in content,
-}

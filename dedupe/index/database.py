@@ -17,7 +17,7 @@ from typing import Any
 import platformdirs
 
 from dedupe.errors import DedupeWarning, IndexFileError
-from dedupe.files.outputs import APPLICATION_ID, is_index
+from dedupe.files.marks import APPLICATION_ID, is_index
 
 _VERSION = 8
 _SAME_ROWS = 7  # versions from this one on differ in tables that were added

@@ -10,7 +10,8 @@ import numpy as np
 
 from dedupe.embed import Embedded
 from dedupe.errors import ReportError, UsageError
-from dedupe.files.outputs import VECTORS_KIND, check_output
+from dedupe.files.marks import VECTORS_KIND
+from dedupe.files.outputs import check_output
 from dedupe.files.paths import StrPath
 from dedupe.files.replace import replace_file
 from dedupe.report.table import import_arrow

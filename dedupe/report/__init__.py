@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import BinaryIO, Literal, get_args
 
 from dedupe.errors import ReportError, UsageError
-from dedupe.files.outputs import HTML_MARK, JSON_ROW_MARK, PARQUET_MARK, check_output
+from dedupe.files.marks import HTML_MARK, JSON_ROW_MARK, PARQUET_MARK
+from dedupe.files.outputs import check_output
 from dedupe.files.parts import is_folder_of_parts, list_parts, replace_folder
 from dedupe.files.paths import StrPath
 from dedupe.files.remote import is_url, read_object, write_file

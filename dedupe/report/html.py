@@ -19,7 +19,7 @@ from jinja2 import Environment, PackageLoader
 from dedupe.decode.preview import encode_preview
 from dedupe.decode.read import Unreadable
 from dedupe.errors import ReportError, UsageError
-from dedupe.files.outputs import HTML_MARK
+from dedupe.files.marks import HTML_MARK
 from dedupe.files.paths import path_text
 from dedupe.files.replace import replace_file
 from dedupe.report.fact_words import facts_to_words

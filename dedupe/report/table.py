@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from dedupe.distribution import install_hint
 from dedupe.errors import ReportError
-from dedupe.files.outputs import PARQUET_KIND
+from dedupe.files.marks import PARQUET_KIND
 from dedupe.report.rows import ADDED, Row, check_row, report_of, rows_of
 from dedupe.types import Report
 

@@ -14,9 +14,9 @@ from PIL import Image
 
 from dedupe.errors import EncoderError, ReportError, UsageError
 from dedupe.files.lock import hold_lock
+from dedupe.files.marks import OutputKind
 from dedupe.files.outputs import (
     Output,
-    OutputKind,
     check_encoder_folder,
     check_links,
     check_output,
