@@ -2,12 +2,14 @@
 
 Distance is not transitive, so a group is a star, not a chain: every duplicate lies within the
 threshold of its own keeper, and no keeper is ever a duplicate. The keeper of a star is close to
-most of its contents, because those are usually its copies. Keep rules choose among equals.
+most of its contents, because those are usually its copies. Keep rules choose among equals, or the
+content that lies closest to the others.
 """
 
 from __future__ import annotations
 
 import heapq
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +21,8 @@ MUCH_LARGER = 2
 """A file with more than this many times the pixels of its keeper is never a duplicate. Below 2, a
 keeper would lose copies that were enlarged by a viewer or scanner."""
 
+_LARGEST_DISTANCE = 2.0  # of two unit vectors
+
 Rows = NDArray[np.int64]
 
 
@@ -28,6 +32,8 @@ def cluster(
     order: Rows,
     *,
     pixels: Rows | None = None,
+    centres: Sequence[int] = (),
+    closest: bool = False,
 ) -> list[Star]:
     """Group contents around keepers: greedily, the keeper with the most duplicate files first.
 
@@ -42,20 +48,27 @@ def cluster(
             pair and every row with several files, of some connected components.
         pixels: (U,) sizes: a content with more than `MUCH_LARGER` times the keeper's is never its
             duplicate; None for no limit.
+        centres: rows of `order` that become keepers before all others but the protected ones, in
+            this order.
+        closest: the keeper of a star is the content that covers most of it and lies closest to
+            what it covers; otherwise the best by the rules that covers all of it.
 
     Returns:
         Stars, ascending by keeper. Each file is in at most one of them.
     """
     if pixels is None:
         pixels = np.ones(len(contents), np.int64)
-    stars = _Cover(pairs, contents, order, pixels).form()
+    stars = _Cover(pairs, contents, order, pixels, closest=closest).form(centres)
     return sorted(stars, key=lambda star: star.keeper)
 
 
 class _Cover:
     """A greedy cover by stars. Contents are numbered by their rank in the order, 0 is the best."""
 
-    def __init__(self, pairs: Pairs, contents: Contents, order: Rows, pixels: Rows) -> None:
+    def __init__(
+        self, pairs: Pairs, contents: Contents, order: Rows, pixels: Rows, *, closest: bool
+    ) -> None:
+        self._choose = self._choose_closest if closest else self._choose_best
         self._row = order  # (R,) row of each number
         self._pixels = pixels[order]  # (R,)
         protected = contents.protected[order]
@@ -66,9 +79,13 @@ class _Cover:
         self._replacements = Replacements([files[0].facts for files in photos])
         self._starts, self._others, self._distance = _adjacency(pairs, order, len(contents))
 
-    def form(self) -> list[Star]:
+    def form(self, centres: Sequence[int]) -> list[Star]:
         """Return stars that share no file, each with at least one duplicate."""
         stars = [self._take(number, is_free=False) for number in self._protected.tolist()]
+        number_of = {int(row): number for number, row in enumerate(self._row)} if centres else {}
+        for number in (number_of[row] for row in centres):
+            if self._free[number]:
+                stars.append(self._take(number, is_free=True))
         heap = [self._entry(number) for number in np.flatnonzero(self._free).tolist()]
         heapq.heapify(heap)
         while heap:
@@ -110,7 +127,7 @@ class _Cover:
             others = others[np.isin(others, within)]
         return int(self._free[number]) + int(self._free[others].sum()) - 1
 
-    def _choose(self, middle: int) -> int:
+    def _choose_best(self, middle: int) -> int:
         """Return the best content by the keep rules that covers the whole star of another."""
         others, _ = self._neighbours(middle)
         star = np.append(others, middle)
@@ -118,6 +135,26 @@ class _Cover:
         members = np.sort(star[self._free[star] > 0]).tolist()
         good = (m for m in members if self._coverage(m, within=star) >= whole)
         return int(next(good))
+
+    def _choose_closest(self, middle: int) -> int:
+        """Return the content of a star with the largest sum of 2 - distance to what it covers.
+
+        A copy that is left out costs the most that any distance can gain. Copies of one picture are
+        changed in different ways, so the original lies closer to all of them than they do.
+        """
+        others, _ = self._neighbours(middle)
+        star = np.append(others, middle)
+        members = np.sort(star[self._free[star] > 0])
+        weight = np.zeros(len(self._free))
+        weight[members] = self._free[members]
+        near = [self._sum_closeness(member, weight) for member in members.tolist()]
+        return int(members[int(np.argmax(near))])
+
+    def _sum_closeness(self, number: int, weight: NDArray[np.float64]) -> float:
+        """Return the sum of 2 - distance to the files (R,) of a star that a content covers."""
+        others, distance = self._neighbours(number)
+        total = weight[others] @ (_LARGEST_DISTANCE - distance)
+        return round(float(total + _LARGEST_DISTANCE * weight[number]), 6)
 
     def _take(self, keeper: int, *, is_free: bool) -> Star:
         """Form the star around a keeper; its best file is either free or protected."""

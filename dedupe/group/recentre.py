@@ -10,8 +10,10 @@ from dedupe.types import Star, Verdict
 Relations = dict[int, tuple[float, Verdict | None]]
 """By row: the distance to the keeper, and the verdict; None if it was not verified."""
 
-_MOST_LOST = 0.25
-"""Largest share of a group that may be left out, so that the original stays in place of a copy."""
+_MOST_LOST = 0.1
+"""Largest share of a group that may be left out, so that the original stays in place of a copy. A
+single row always may. Copies of one picture are verified against it more often than against each
+other, so a row that leaves out more is rarely the original."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ def recentre(
         others = sorted(star.rows - {keeper})
         relations = relate(keeper, others)
         lost = len(others) - len(relations)
-        if star.keeper in relations and lost <= _MOST_LOST * len(others):
+        if star.keeper in relations and lost <= max(1, _MOST_LOST * len(others)):
             duplicates = [(row, distance) for row, (distance, _) in relations.items()]
             duplicates.append((keeper, 0.0))  # for its further files
             return Centred(Star(keeper, tuple(sorted(duplicates))), relations)

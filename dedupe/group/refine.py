@@ -13,10 +13,11 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from dedupe.group.centres import Centres, sort_rows
+from dedupe.group.centres import RowPair as RowPair  # also of callers
 from dedupe.types import Pairs, Progress, Star, Verdict, no_progress
 
-RowPair = tuple[int, int]
-FormStars = Callable[[Pairs, NDArray[np.bool_]], list[Star]]
+FormStars = Callable[[Pairs, NDArray[np.bool_], Sequence[int]], list[Star]]
 Judge = Callable[[Sequence[RowPair]], list[Verdict]]
 Rows: TypeAlias = NDArray[np.int64]
 
@@ -38,12 +39,14 @@ def refine_groups(
     """Form stars in which every duplicate is a verified copy of its own keeper.
 
     Verifies keeper-duplicate pairs only. Drops the rejected pairs, forms the stars that lost a
-    pair again, and repeats until all pairs of all stars are verified.
+    pair again, and repeats until all pairs of all stars are verified. `Centres` has the keepers
+    that stay when stars are formed again.
 
     Args:
         pairs: candidates, as rows of contents.
         count: U, the number of contents.
-        form_stars: groups the pairs that it is given and the (U,) marked rows.
+        form_stars: groups the pairs that it is given and the (U,) marked rows, first around the
+            given rows.
         judge: returns the verdicts on some hundred pairs (keeper, duplicate), in order.
         same_radius: pairs at this distance or closer are copies without verification, in [0, 2];
             below 0 for none.
@@ -55,24 +58,36 @@ def refine_groups(
     """
     evidence = _Evidence(count, same_radius)
     pairs = evidence.choose(pairs)
+    centres = Centres(pairs, count)
     cluster_of = find_clusters(pairs, count)
-    stars = unsettled = form_stars(pairs, np.ones(count, bool))
-    while fresh := evidence.open_pairs(unsettled):
+    stars = unsettled = form_stars(pairs, np.ones(count, bool), ())
+    while fresh := evidence.open_pairs(unsettled) + centres.open_pairs(
+        unsettled, evidence.verdicts
+    ):
         total = len(evidence.verdicts) + len(fresh)
         for batch in split_batches(fresh, cluster_of):
             evidence.add(batch, judge(batch))
             on_progress("verify", len(batch), total)
         keep = evidence.find_kept(pairs)
-        broken = np.unique(cluster_of[pairs.left[~keep]])
+        lost = cluster_of[pairs.left[~keep]]
         pairs = pairs.select(keep)
+        broken = np.union1d(lost, cluster_of[centres.update(stars, evidence.verdicts)])
         again = np.isin(cluster_of, broken)
-        formed = form_stars(pairs.select(again[pairs.left]), again)
+        formed = form_stars(pairs.select(again[pairs.left]), again, centres.list_first(again))
         stars = [star for star in stars if not again[star.keeper]] + formed
         stars.sort(key=lambda star: star.keeper)
         judged = np.union1d(broken, cluster_of[[row for row, _ in fresh]])
         is_open = np.isin(cluster_of, judged)
         unsettled = [star for star in stars if is_open[star.keeper]]
     return stars, evidence.list_verdicts(stars)
+
+
+def _unite(first: Sequence[RowPair], second: Sequence[RowPair]) -> list[RowPair]:
+    """Return the pairs of both lists, each pair of rows once."""
+    found: dict[RowPair, RowPair] = {}
+    for pair in (*first, *second):
+        found.setdefault(sort_rows(*pair), pair)
+    return list(found.values())
 
 
 def split_batches(pairs: Sequence[RowPair], cluster_of: Rows) -> Iterator[list[RowPair]]:
@@ -159,7 +174,7 @@ class _Evidence:
         """Return the first few pairs of a row with others that have no verdict."""
         found: dict[RowPair, RowPair] = {}
         for other in others:
-            key = _sort(row, other)
+            key = sort_rows(row, other)
             if row != other and key not in self.verdicts:
                 found.setdefault(key, (row, other))
             if len(found) == most:
@@ -176,7 +191,7 @@ class _Evidence:
         """Record the verdicts on some pairs."""
         for pair, verdict in zip(pairs, verdicts, strict=True):
             ends = list(pair)
-            self.verdicts[_sort(*pair)] = verdict if pair[0] < pair[1] else verdict.flip()
+            self.verdicts[sort_rows(*pair)] = verdict if pair[0] < pair[1] else verdict.flip()
             self._has_copy[ends] |= verdict.is_copy
             self._rejections[ends] += not verdict.is_copy and not verdict.is_cheap
 
@@ -195,7 +210,7 @@ class _Evidence:
         found: dict[RowPair, Verdict] = {}
         for star in stars:
             for row, _ in star.duplicates:
-                verdict = self.verdicts.get(_sort(star.keeper, row))
+                verdict = self.verdicts.get(sort_rows(star.keeper, row))
                 if verdict is not None:
                     found[star.keeper, row] = verdict if star.keeper < row else verdict.flip()
         return found
@@ -203,7 +218,3 @@ class _Evidence:
     def _is_uncertain(self, pairs: Pairs) -> NDArray[np.bool_]:
         """Return (P,) which pairs need verification."""
         return np.asarray(pairs.distance > self._same_radius)
-
-
-def _sort(one: int, other: int) -> RowPair:
-    return (one, other) if one < other else (other, one)

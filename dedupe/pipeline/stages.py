@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from dedupe.files.paths import StrPath
 from dedupe.group.cluster import cluster
-from dedupe.group.keep import DEFAULT_RULES, order_contents
+from dedupe.group.keep import DEFAULT_RULES, ORIGINAL, order_contents
 from dedupe.group.refine import Judge, RowPair, refine_groups
 from dedupe.ignored.pairs import IgnoredPairs
 from dedupe.index.embedding_index import EmbeddingIndex
@@ -97,12 +97,15 @@ def group_pairs(
     order = order_contents(contents, rules, _involved(contents, pairs))
     pixels = _pixels(contents, rules)
 
-    def form_stars(some: Pairs, rows: NDArray[np.bool_]) -> list[Star]:  # rows: (U,)
-        return cluster(some, contents, order[rows[order]], pixels=pixels)
+    def form_stars(some: Pairs, rows: NDArray[np.bool_], centres: Sequence[int]) -> list[Star]:
+        """Cluster pairs of the marked rows (U,), first around some of them."""
+        among = order[rows[order]]
+        closest = ORIGINAL in rules
+        return cluster(some, contents, among, pixels=pixels, centres=centres, closest=closest)
 
     verdicts: dict[RowPair, Verdict] = {}
     if judge is None:
-        stars = form_stars(pairs, np.ones(len(contents), bool))
+        stars = form_stars(pairs, np.ones(len(contents), bool), ())
     else:
         stars, verdicts = refine_groups(
             pairs,

@@ -289,3 +289,39 @@ def test_a_file_worth_more_is_not_the_keeper_if_it_does_not_cover_all() -> None:
     others = [*"cdefghijklmnopq"]
     near_all = star("a", others[:-1]) | star("b", ["a", *others])
     assert group(Graph(["a", "b", *others], near_all)) == {"b": dict.fromkeys(["a", *others], 0.25)}
+
+
+def test_the_keeper_can_be_the_content_that_lies_closest_to_all() -> None:
+    pairs = pairs_of({(0, 1): 0.5, (0, 2): 0.5, (1, 2): 0.75})
+    best, closest = (
+        cluster(pairs, apart(3), np.array([1, 0, 2]), closest=closest) for closest in (False, True)
+    )
+    assert [star.keeper for star in best] == [1]
+    assert closest == [Star(0, ((1, 0.5), (2, 0.5)))]
+
+
+def test_the_closest_content_does_not_become_the_keeper_if_it_covers_less() -> None:
+    pairs = pairs_of({(0, 1): 0.1, (0, 2): 0.1, (1, 2): 0.5, (1, 3): 0.5})
+    [star] = cluster(pairs, apart(4), np.arange(4), closest=True)
+    assert star == Star(1, ((0, 0.1), (2, 0.5), (3, 0.5)))
+
+
+def test_of_contents_equally_close_to_all_the_best_by_the_rules_is_the_keeper() -> None:
+    pairs = pairs_of({(0, 1): 0.5, (0, 2): 0.5, (1, 2): 0.5})
+    [star] = cluster(pairs, apart(3), np.array([2, 0, 1]), closest=True)
+    assert star.keeper == 2
+
+
+def test_given_centres_become_keepers_first_in_their_order() -> None:
+    pairs = pairs_of({(0, 1): 0.5, (0, 2): 0.5, (1, 3): 0.5, (2, 3): 0.5, (3, 4): 0.5})
+    stars = cluster(pairs, apart(5), np.arange(5), centres=[1, 2])
+    assert stars == [Star(1, ((0, 0.5), (3, 0.5)))]
+    assert cluster(pairs, apart(5), np.arange(5), centres=[2, 1, 0]) == [
+        Star(2, ((0, 0.5), (3, 0.5)))
+    ]
+
+
+def test_a_protected_file_comes_before_a_given_centre() -> None:
+    contents = some_contents([[a_photo("/a", b"a")], [a_photo("/b", b"b")]], protected=[0, 1])
+    [star] = cluster(pairs_of({(0, 1): 0.5}), contents, np.arange(2), centres=[0])
+    assert star.keeper == 1

@@ -55,8 +55,8 @@ def confirm(
 ) -> tuple[list[Star], dict[RowPair, Verdict]]:
     contents = contents or contents_of(len(judge.scenes))
 
-    def form_stars(some: Pairs, rows: NDArray[np.bool_]) -> list[Star]:
-        return cluster(some, contents, np.flatnonzero(rows))
+    def form_stars(some: Pairs, rows: NDArray[np.bool_], centres: Sequence[int]) -> list[Star]:
+        return cluster(some, contents, np.flatnonzero(rows), centres=centres)
 
     return refine_groups(
         pairs, len(contents), form_stars=form_stars, judge=judge, same_radius=same_radius
@@ -107,10 +107,10 @@ def test_only_groups_that_lost_a_pair_are_formed_again() -> None:
     scenes = [row // 2 for row in range(40)] + [100, 101]  # the last two only look alike
     formed: list[list[int]] = []
 
-    def form_stars(some: Pairs, rows: NDArray[np.bool_]) -> list[Star]:
+    def form_stars(some: Pairs, rows: NDArray[np.bool_], centres: Sequence[int]) -> list[Star]:
         formed.append(np.flatnonzero(rows).tolist())
         assert rows[some.left].all()
-        return cluster(some, contents_of(len(scenes)), np.flatnonzero(rows))
+        return cluster(some, contents_of(len(scenes)), np.flatnonzero(rows), centres=centres)
 
     pairs = all_within(
         [5 * scene + row % 2 for row, scene in enumerate(scenes[:40])] + [900, 901], 2

@@ -403,7 +403,11 @@ def test_a_file_that_cannot_be_read_is_tried_again_next_time(
     assert [v.is_copy for v in missing + back] == [False, True]
 
 
-def stars_of(pairs: Pairs, _among: NDArray[np.bool_] | None = None) -> list[Star]:
+def stars_of(
+    pairs: Pairs,
+    _among: NDArray[np.bool_] | None = None,
+    _centres: Sequence[int] = (),
+) -> list[Star]:
     """The star of every row that has a pair to its right, copies or not."""
     rows = zip(pairs.left.tolist(), pairs.right.tolist(), pairs.distance.tolist(), strict=True)
     found: dict[int, list[tuple[int, float]]] = {}
