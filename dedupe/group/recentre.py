@@ -10,10 +10,12 @@ from dedupe.types import Star, Verdict
 Relations = dict[int, tuple[float, Verdict | None]]
 """By row: the distance to the keeper, and the verdict; None if it was not verified."""
 
-_MOST_LOST = 0.1
-"""Largest share of a group that may be left out, so that the original stays in place of a copy. A
-single row always may. Copies of one picture are verified against it more often than against each
-other, so a row that leaves out more is rarely the original."""
+_MOST_LOST = 0.25
+"""Largest share of a group that may be left out, so that the original stays in place of a copy."""
+
+_MOST_LOST_OF_MANY = 0.1
+"""The same if it is more than one row. Copies of one picture are verified against it more often
+than against each other, so a row that leaves out more is rarely the original."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +48,13 @@ def recentre(
         others = sorted(star.rows - {keeper})
         relations = relate(keeper, others)
         lost = len(others) - len(relations)
-        if star.keeper in relations and lost <= max(1, _MOST_LOST * len(others)):
+        if star.keeper in relations and lost <= _count_most_lost(len(others)):
             duplicates = [(row, distance) for row, (distance, _) in relations.items()]
             duplicates.append((keeper, 0.0))  # for its further files
             return Centred(Star(keeper, tuple(sorted(duplicates))), relations)
     return None
+
+
+def _count_most_lost(others: int) -> int:
+    """Return how many of the other rows of a group a new keeper may leave out."""
+    return int(min(_MOST_LOST * others, max(1, _MOST_LOST_OF_MANY * others)))

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import pytest
+
 from dedupe.group.recentre import Relations, recentre
 from dedupe.types import Star
 
@@ -37,3 +39,14 @@ def test_one_row_of_four_may_be_left_out() -> None:
 
 def test_a_row_that_would_leave_out_more_is_passed_over() -> None:
     assert recentre(STAR, [3, 1, 2, 4, 5], replacing(1, 2)) is None
+
+
+@pytest.mark.parametrize(("others", "most"), [(3, 0), (4, 1), (19, 1), (20, 2), (50, 5)])
+def test_a_tenth_of_many_rows_may_be_left_out(others: int, most: int) -> None:
+    star = Star(0, tuple((row, 0.1 * (row > 0)) for row in range(others + 1)))
+    order = [1, 0, *range(2, others + 1)]
+    rest = order[1:]
+    centred = recentre(star, order, replacing(*rest[: others - most]))
+    assert centred is not None
+    assert len(centred.star.rows) == others + 1 - most
+    assert recentre(star, order, replacing(*rest[: others - most - 1])) is None
