@@ -76,8 +76,16 @@ class _Cover:
         self._protected = np.flatnonzero(protected)
         self._free = np.array(list(map(len, photos)), np.int64) - protected
         """(R,) files that can still become duplicates."""
-        self._replacements = Replacements([files[0].facts for files in photos])
-        self._starts, self._others, self._distance = _adjacency(pairs, order, len(contents))
+        self._inside = np.zeros(len(order), bool)  # (R,) scratch: all False between calls
+        self._weight = np.zeros(len(order))  # (R,) likewise, all 0
+        starts, others, distance = _adjacency(pairs, order, len(contents))
+        ends = np.repeat(np.arange(len(order)), np.diff(starts))
+        fits = self._pixels[others] <= MUCH_LARGER * self._pixels[ends]
+        replacements = Replacements([files[0].facts for files in photos])
+        fits &= replacements.find_replaceable(ends, others)
+        self._ends, self._others, self._distance = ends[fits], others[fits], distance[fits]
+        """(E,) contents, each with those that could be its duplicates, free or not."""
+        self._starts = np.searchsorted(self._ends, np.arange(len(order) + 1))
 
     def form(self, centres: Sequence[int]) -> list[Star]:
         """Return stars that share no file, each with at least one duplicate."""
@@ -86,7 +94,7 @@ class _Cover:
         for number in (number_of[row] for row in centres):
             if self._free[number]:
                 stars.append(self._take(number, is_free=True))
-        heap = [self._entry(number) for number in np.flatnonzero(self._free).tolist()]
+        heap = self._list_entries()
         heapq.heapify(heap)
         while heap:
             entry = heapq.heappop(heap)
@@ -103,6 +111,12 @@ class _Cover:
                 heapq.heappush(heap, self._entry(number))
         return [star for star in stars if star.duplicates]
 
+    def _list_entries(self) -> list[tuple[int, int]]:
+        """Return the heap entries of all contents with a free file."""
+        taken = np.bincount(self._ends, self._free[self._others], len(self._free)).astype(np.int64)
+        open_ = np.flatnonzero(self._free)
+        return list(zip((1 - self._free - taken)[open_].tolist(), open_.tolist(), strict=True))
+
     def _entry(self, number: int) -> tuple[int, int]:
         """Return a heap entry: the largest coverage comes first, then the best rank."""
         return (-self._coverage(number), number)
@@ -110,21 +124,18 @@ class _Cover:
     def _neighbours(self, number: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Return (K,) contents that could be its duplicates, free or not, and (K,) distances."""
         span = slice(self._starts[number], self._starts[number + 1])
-        others, distance = self._others[span], self._distance[span]
-        fits = self._pixels[others] <= MUCH_LARGER * self._pixels[number]
-        fits &= self._replacements.find_replaceable(number, others)
-        return others[fits], distance[fits]
+        return self._others[span], self._distance[span]
 
-    def _coverage(self, number: int, within: Rows | None = None) -> int:
+    def _coverage(self, number: int, within: NDArray[np.bool_] | None = None) -> int:
         """Return how many free files, of all contents or of some, a star around it would take.
 
         Args:
             number: a content with a free file.
-            within: (K,) contents; None for all.
+            within: (R,) marks of contents; None for all.
         """
         others, _ = self._neighbours(number)
         if within is not None:
-            others = others[np.isin(others, within)]
+            others = others[within[others]]
         return int(self._free[number]) + int(self._free[others].sum()) - 1
 
     def _choose_best(self, middle: int) -> int:
@@ -133,8 +144,11 @@ class _Cover:
         star = np.append(others, middle)
         whole = self._coverage(middle)
         members = np.sort(star[self._free[star] > 0]).tolist()
-        good = (m for m in members if self._coverage(m, within=star) >= whole)
-        return int(next(good))
+        self._inside[star] = True
+        good = (m for m in members if self._coverage(m, within=self._inside) >= whole)
+        best = int(next(good))
+        self._inside[star] = False
+        return best
 
     def _choose_closest(self, middle: int) -> int:
         """Return the content of a star with the largest sum of 2 - distance to what it covers.
@@ -145,16 +159,16 @@ class _Cover:
         others, _ = self._neighbours(middle)
         star = np.append(others, middle)
         members = np.sort(star[self._free[star] > 0])
-        weight = np.zeros(len(self._free))
-        weight[members] = self._free[members]
-        near = [self._sum_closeness(member, weight) for member in members.tolist()]
+        self._weight[members] = self._free[members]
+        near = [self._sum_closeness(member) for member in members.tolist()]
+        self._weight[members] = 0
         return int(members[int(np.argmax(near))])
 
-    def _sum_closeness(self, number: int, weight: NDArray[np.float64]) -> float:
-        """Return the sum of 2 - distance to the files (R,) of a star that a content covers."""
+    def _sum_closeness(self, number: int) -> float:
+        """Return the sum of 2 - distance to the files, in `_weight`, that a content covers."""
         others, distance = self._neighbours(number)
-        total = weight[others] @ (_LARGEST_DISTANCE - distance)
-        return round(float(total + _LARGEST_DISTANCE * weight[number]), 6)
+        total = self._weight[others] @ (_LARGEST_DISTANCE - distance)
+        return round(float(total + _LARGEST_DISTANCE * self._weight[number]), 6)
 
     def _take(self, keeper: int, *, is_free: bool) -> Star:
         """Form the star around a keeper; its best file is either free or protected."""

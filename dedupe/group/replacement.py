@@ -43,19 +43,22 @@ class Replacements:
 
     def __init__(self, facts: Sequence[Facts]) -> None:
         numbers: dict[Facts, int] = {}
-        self._kind = np.array([numbers.setdefault(_reduce(f), len(numbers)) for f in facts], int)
+        seen: dict[int, int] = {}  # by identity: most contents share one object
+        for one in facts:
+            if id(one) not in seen:
+                seen[id(one)] = numbers.setdefault(_reduce(one), len(numbers))
+        self._kind = np.array([seen[id(one)] for one in facts], int)
         self._facts = tuple(numbers)
-        self._known: dict[tuple[int, int], bool] = {}  # by the kinds of keeper and other
 
-    def find_replaceable(self, keeper: int, others: Rows) -> NDArray[np.bool_]:
-        """Return (K,) whether the keeper may replace each of the K other contents."""
-        mine, known = int(self._kind[keeper]), self._known
-        fits = []
-        for kind in self._kind[others].tolist():
-            if (mine, kind) not in known:
-                known[mine, kind] = may_replace(self._facts[mine], self._facts[kind])
-            fits.append(known[mine, kind])
-        return np.array(fits, bool)
+    def find_replaceable(self, keepers: Rows, others: Rows) -> NDArray[np.bool_]:
+        """Return (P,) whether each of (P,) keepers may replace the other content at its place."""
+        count = len(self._facts)
+        keys = self._kind[keepers] * count + self._kind[others]
+        kinds, place = np.unique(keys, return_inverse=True)
+        fits = [
+            may_replace(self._facts[k // count], self._facts[k % count]) for k in kinds.tolist()
+        ]
+        return np.array(fits, bool)[place]
 
 
 def _reduce(facts: Facts) -> Facts:

@@ -98,12 +98,13 @@ def parse_content(key: str, *row: Any) -> Content:
     )
 
 
+@functools.lru_cache(maxsize=1024)  # nearly all photos have the same few facts
 def format_facts(facts: Facts) -> str:
     """Return facts as JSON."""
     return json.dumps(dataclasses.asdict(facts))
 
 
-@functools.lru_cache(maxsize=1024)  # nearly all photos have the same few facts
+@functools.lru_cache(maxsize=1024)  # as above
 def parse_facts(text: str) -> Facts:
     """Return the facts that `format_facts` was given."""
     return Facts(**json.loads(text))

@@ -124,21 +124,20 @@ class _DetailedSearch:
 
     def run(self, known: Pairs, fresh: Rows, workers: int | None, on_progress: Progress) -> Found:
         """Search, using the known pairs if less than half of the rows are the (F,) fresh ones."""
-        rank = self._rank()
         if 2 * len(fresh) < len(self.rows):
             return extend_pairs(
                 known,
                 self._vectors,
                 rows=fresh,
                 limits=self._limits,
-                rank=rank,
+                choose_rank=self._rank,
                 workers=workers,
                 on_progress=on_progress,
             )
         return find_pairs(
             self._vectors,
             limits=self._limits,
-            rank=rank,
+            rank=self._rank(),
             workers=workers,
             make_space=self._make_space,
             on_progress=on_progress,

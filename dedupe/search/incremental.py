@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from dedupe.search.exact import Rows, Vectors
@@ -16,7 +18,7 @@ def extend_pairs(
     *,
     rows: Rows,
     limits: SearchLimits,
-    rank: Rows | None = None,
+    choose_rank: Callable[[], Rows] | None = None,
     workers: int | None = None,
     on_progress: Progress = no_progress,
 ) -> Found:
@@ -31,7 +33,8 @@ def extend_pairs(
             ignored. Complete only if the earlier search had no truncated rows and no cells.
         vectors: (N, D) float32, each of norm 1, the old rows and the new ones.
         rows: (Q,) the new rows.
-        limits, rank, workers, on_progress: as in `find_pairs`.
+        choose_rank: returns the rank of `find_pairs`; called only if all rows are searched again.
+        limits, workers, on_progress: as in `find_pairs`.
     """
     if len(vectors) <= limits.exact_up_to:
         fresh = find_pairs(vectors, rows=rows, limits=limits, workers=workers)
@@ -41,6 +44,7 @@ def extend_pairs(
         if not fresh.stats.truncated and fullest <= limits.max_neighbours:
             on_progress("search", len(vectors), len(vectors))
             return Found(pairs, fresh.stats)
+    rank = choose_rank() if choose_rank else None
     return find_pairs(vectors, limits=limits, rank=rank, workers=workers, on_progress=on_progress)
 
 

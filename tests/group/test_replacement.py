@@ -73,5 +73,8 @@ def test_replaceable_contents_are_found_as_one_by_one() -> None:
     everyone = np.arange(len(facts))
     for keeper, other in itertools.product(range(len(facts)), repeat=2):
         expected = may_replace(facts[keeper], facts[other])
-        assert replacements.find_replaceable(keeper, everyone)[other] == expected
-    assert replacements.find_replaceable(0, everyone[:0]).shape == (0,)
+        assert (
+            replacements.find_replaceable(np.full_like(everyone, keeper), everyone)[other]
+            == expected
+        )
+    assert replacements.find_replaceable(everyone[:0], everyone[:0]).shape == (0,)
