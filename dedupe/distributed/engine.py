@@ -31,6 +31,7 @@ from dedupe.options import InputOptions, RunOptions, ScanOptions
 from dedupe.options.cluster import ClusterOptions
 from dedupe.pipeline.engine import Engine
 from dedupe.pipeline.stages import find_pairs
+from dedupe.pipeline.stars import StarMemory
 from dedupe.search.limits import SearchLimits
 from dedupe.search.search import Found
 from dedupe.types import Contents, Group, ImageFile, Pairs, Progress, Skipped
@@ -160,6 +161,7 @@ class RayEngine:
         threshold: float,
         ignored: IgnoredPairs | None,
         on_progress: Progress,
+        memory: StarMemory | None = None,  # noqa: ARG002 — no result is stored
     ) -> tuple[Group, ...]:
         """Verify and group, see `Engine`."""
         side, store = self._manifest.side, self._store

@@ -171,7 +171,7 @@ def _group_bundle(job: GroupJob, bundle: Bundle) -> tuple[Group, ...]:
         chosen.keep,
         threshold=job.threshold,
         ignored=job.ignored,
-        judge=verifier.judge if chosen.verify else None,
+        verifier=verifier if chosen.verify else None,
         examiner=Examiner(max_pixels=options.walk.max_pixels, remembered=index, workers=1),
     )
     if index.has_news:

@@ -7,7 +7,7 @@ the number of contents, also among thousands of look-alikes. Pure: the judge rea
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -19,6 +19,8 @@ from dedupe.types import Pairs, Progress, Star, Verdict, no_progress
 
 FormStars = Callable[[Pairs, NDArray[np.bool_], Sequence[int]], list[Star]]
 Judge = Callable[[Sequence[RowPair]], list[Verdict]]
+OpenJudge = Callable[[Mapping[RowPair, Verdict]], Judge]
+"""Returns a judge for the rows of known verdicts alone, which it may compose."""
 Rows: TypeAlias = NDArray[np.int64]
 
 NEAREST = 64  # uncertain pairs of a content that may be verified: see docs/verification.md

@@ -15,6 +15,7 @@ from dedupe.index.protocol import Index
 from dedupe.options import InputOptions, ScanOptions
 from dedupe.pipeline.resources import open_index, open_run_encoder, open_verifier
 from dedupe.pipeline.stages import find_pairs, group_pairs
+from dedupe.pipeline.stars import StarMemory
 from dedupe.provenance.examiner import Examiner
 from dedupe.search.limits import SearchLimits
 from dedupe.search.search import Found
@@ -39,6 +40,7 @@ class Engine(Protocol):
         threshold: float,
         ignored: IgnoredPairs | None,
         on_progress: Progress,
+        memory: StarMemory | None = None,
     ) -> tuple[Group, ...]:
         """Verify and group pairs, as `dedupe.pipeline.group_pairs`."""
         ...
@@ -101,6 +103,7 @@ class LocalEngine:
         threshold: float,
         ignored: IgnoredPairs | None,
         on_progress: Progress,
+        memory: StarMemory | None = None,
     ) -> tuple[Group, ...]:
         chosen, run = self.options.duplicates, self.options.run
         limit, index = self.options.walk.max_pixels, self.index
@@ -111,7 +114,8 @@ class LocalEngine:
             chosen.keep,
             threshold=threshold,
             ignored=ignored,
-            judge=verifier.judge if chosen.verify else None,
+            verifier=verifier if chosen.verify else None,
             examiner=Examiner(max_pixels=limit, remembered=index, workers=run.workers),
+            memory=memory,
             on_progress=on_progress,
         )

@@ -20,6 +20,7 @@ from dedupe.pipeline.damage import find_damage, mark_damage
 from dedupe.pipeline.enclosures import open_enclosures
 from dedupe.pipeline.engine import Engine
 from dedupe.pipeline.result import ComponentResult, Formed
+from dedupe.pipeline.stars import StarMemory
 from dedupe.pipeline.unchanged import LastScan, name_setting
 from dedupe.search.enclosed import find_shown
 from dedupe.search.limits import EXACT_UP_TO, SearchLimits
@@ -86,23 +87,28 @@ def _form_components(
 ) -> dict[str, ComponentResult]:
     """Return the result of each component, recalled or formed, by name."""
     if not last.is_stored:
-        return {"": ComponentResult(*_form(candidates, setup, on_progress))}
+        groups, damage = _form(candidates, setup, None, on_progress)
+        return {"": ComponentResult(groups, [""] * len(groups), damage)}
     setting = name_setting(setup.options, limit=setup.limit)
     components = Components(candidates, setting=setting, ignored=setup.ignored)
     known = last.recall_components(components.names)
     fresh = [name for name in components.names if name not in known]
     if known:
         candidates = candidates.select(components.find_rows(frozenset(fresh)))
-    groups, damage = _form(candidates, setup, on_progress)
+    memory = StarMemory(setting, last.recall_star)
+    groups, damage = _form(candidates, setup, memory, on_progress)
+    stars = memory.name_stars(groups)
     groups_of = components.sort_groups(groups)
     damage_of = components.sort_damage(damage)
-    return known | {
-        name: ComponentResult(groups_of.get(name, ()), damage_of.get(name, {})) for name in fresh
-    }
+    for name in fresh:
+        some = groups_of.get(name, [])
+        names = [stars.get(group.keeper.path, "") for group in some]
+        known[name] = ComponentResult(some, names, damage_of.get(name, {}))
+    return known
 
 
 def _form(
-    candidates: Candidates, setup: Setup, on_progress: Progress
+    candidates: Candidates, setup: Setup, memory: StarMemory | None, on_progress: Progress
 ) -> tuple[tuple[Group, ...], dict[str, str]]:
     """Return the groups of candidates, and the damage of contents that it finds, by digest."""
     options, engine = setup.options, setup.engine
@@ -119,7 +125,7 @@ def _form(
         ignored=setup.ignored,
     )
     pairs = enclosures.drop_from(pairs)
-    groups = engine.group_pairs(contents, pairs, setup.limit, setup.ignored, on_progress)
+    groups = engine.group_pairs(contents, pairs, setup.limit, setup.ignored, on_progress, memory)
     damage = {
         after[0].digest: after[0].facts.damage
         for before, after in zip(candidates.contents.photos, contents.photos, strict=True)

@@ -15,9 +15,10 @@ import numpy as np
 
 from dedupe.group.keep import CLOSEST, ORIGINAL, explain_choice, order_contents
 from dedupe.group.recentre import Relations, recentre
-from dedupe.group.refine import Judge, RowPair
+from dedupe.group.refine import Judge, OpenJudge, RowPair
 from dedupe.group.replacement import may_replace
 from dedupe.ignored.pairs import IgnoredPairs
+from dedupe.pipeline.stars import StarMemory
 from dedupe.provenance.describe import (
     Relation,
     describe_choice,
@@ -64,8 +65,9 @@ class Keepers:
         *,
         threshold: float,
         ignored: IgnoredPairs | None,
-        judge: Judge | None,
+        open_judge: OpenJudge | None,
         examiner: Examiner,
+        memory: StarMemory | None = None,
     ) -> None:
         """Prepare to choose.
 
@@ -74,15 +76,18 @@ class Keepers:
             rules: keep rules, the first one decides first.
             threshold: largest distance to a keeper, in [0, 2].
             ignored: pairs that are not duplicates; None for none.
-            judge: returns the verdicts on pairs of rows; None to trust the distance.
+            open_judge: returns what judges the pairs of rows of one star, given its verdicts;
+                None to trust the distance.
             examiner: measures the evidence on groups.
+            memory: the groups of the stars of the last scan; None for none.
         """
         self._contents = contents
         self._rules = rules
         self._threshold = threshold
         self._ignored = ignored
-        self._judge = judge
+        self._open_judge = open_judge
         self._examiner = examiner
+        self._memory = memory
 
     def form_groups(
         self,
@@ -100,14 +105,26 @@ class Keepers:
         Returns:
             Groups in the order of the stars.
         """
-        groups = []
+        groups: list[Group] = []
+        names = [self._name(star, verdicts) for star in stars]
+        known = {n: found for n in names if self._memory and (found := self._memory.find(n))}
+        fresh = [star for star, name in zip(stars, names, strict=True) if name not in known]
         examine = partial(self._examine, verdicts=verdicts)
-        cases = map_threads(examine, stars, workers=self._examiner.workers)
+        cases = map_threads(examine, fresh, workers=self._examiner.workers)
         with one_thread_each(), closing(cases):  # no thread outlives this call
-            for star, case in zip(stars, cases, strict=True):
-                groups += self._finish(star, case)
+            for star, name in zip(stars, names, strict=True):
+                found = known.get(name) or self._finish(star, next(cases))
+                if self._memory:
+                    self._memory.note(name, found)
+                groups += found
                 on_progress("keep", 1, len(stars))
         return groups
+
+    def _name(self, star: Star, verdicts: Mapping[RowPair, Verdict]) -> str:
+        """Name all that the groups of a star depend on; "" if none are remembered."""
+        if self._memory is None:
+            return ""
+        return self._memory.name(star, self._contents, _of_star(star, verdicts), self._ignored)
 
     def _finish(self, star: Star, case: _Case) -> list[Group]:
         """Return the group of a star, and a group for each content left out that has copies."""
@@ -145,7 +162,7 @@ class Keepers:
         """Measure the evidence on a star."""
         digests, photos = self._contents.digests, self._contents.photos
         rows = [row for row, _ in star.duplicates if row != star.keeper]
-        found = {row: verdicts[star.keeper, row] for row in rows if (star.keeper, row) in verdicts}
+        found = _of_star(star, verdicts)
         frames: dict[str, FrameMatrix] = {
             digests[row]: verdict.matrix
             for row, verdict in found.items()
@@ -167,14 +184,18 @@ class Keepers:
         star = case.star
         if not case.ranks:
             return case
-        relate = partial(self._relate, case.examination)
+        known = {(star.keeper, row): verdict for row, verdict in case.verdicts.items()}
+        judge = self._open_judge(known) if self._open_judge else None
+        relate = partial(self._relate, case.examination, judge)
         centred = recentre(star, self._order(sorted(star.rows), case.ranks), relate)
         if centred is None:
             return case
         found = {row: verdict for row, (_, verdict) in centred.relations.items() if verdict}
         return _Case(centred.star, found, case.examination, case.ranks)
 
-    def _relate(self, examination: Examination, keeper: int, rows: Sequence[int]) -> Relations:
+    def _relate(
+        self, examination: Examination, judge: Judge | None, keeper: int, rows: Sequence[int]
+    ) -> Relations:
         """Return the rows that the keeper may replace: near, verified, and with nothing more."""
         contents = self._contents
         mine = contents.photos[keeper][0]
@@ -194,9 +215,9 @@ class Keepers:
                 and not shows_more(examination.find_evidence(mine, other), mine, other)
             ):
                 near[row] = distance, None
-        if self._judge is None or not near:
+        if judge is None or not near:
             return near
-        verdicts = self._judge([(keeper, row) for row in near])
+        verdicts = judge([(keeper, row) for row in near])
         return {
             row: (distance, verdict)
             for (row, (distance, _)), verdict in zip(near.items(), verdicts, strict=True)
@@ -241,6 +262,12 @@ class Keepers:
             self._contents, self._rules, np.array(rows, np.int64), ranks
         ).tolist()
         return order
+
+
+def _of_star(star: Star, verdicts: Mapping[RowPair, Verdict]) -> dict[int, Verdict]:
+    """Return the verdicts on (keeper, row) of a star, by row."""
+    pairs = ((star.keeper, row) for row, _ in star.duplicates if row != star.keeper)
+    return {row: verdicts[keeper, row] for keeper, row in pairs if (keeper, row) in verdicts}
 
 
 def _leave_out(case: _Case, is_left_out: Callable[[int], bool]) -> _Case:

@@ -8,8 +8,10 @@ from __future__ import annotations
 import json
 import os
 import zlib
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from functools import cached_property
 from typing import Any
 
 from dedupe.index.rows import format_facts, parse_facts
@@ -23,6 +25,7 @@ class ComponentResult:
     """The result of one component."""
 
     groups: Sequence[Group] = ()  # without numbers and sidecars
+    stars: Sequence[str] = ()  # name of the star of each group, "" if another stage changed it
     damage: Mapping[str, str] = field(default_factory=dict)  # found beside other files, by digest
 
 
@@ -46,16 +49,31 @@ class Formed:
 class Stored:
     """A result as the index stores it. Components are parsed as they are needed."""
 
-    def __init__(self, data: bytes, files: Sequence[ImageFile]) -> None:
+    def __init__(self, data: bytes, files: Sequence[ImageFile], *, program: str) -> None:
         """Read what `format_formed` returned.
 
         Args:
             data: the bytes.
             files: of the walk, with those of the components that are parsed.
+            program: name of this code; a result of other code has no component.
         """
         self._value = json.loads(zlib.decompress(data))
-        self._components = self._value.get("components", {})  # earlier versions stored none
+        is_ours = self._value.get("program") == program
+        self._components: dict[str, Any] = self._value["components"] if is_ours else {}
         self._files = {file.path: file for file in files}
+
+    @cached_property
+    def _stars(self) -> dict[str, list[list[Any]]]:
+        """The groups of each star, by its name."""
+        found: dict[str, list[list[Any]]] = defaultdict(list)
+        for groups, stars, _ in self._components.values():
+            for group, star in zip(groups, stars, strict=True):
+                found[star].append(group)
+        return found
+
+    def find_star(self, name: str) -> list[Group]:
+        """Return the groups of a star, by its name; none if it is not stored."""
+        return [_parse_group(self._files, *group) for group in self._stars.get(name, ())]
 
     def parse(self) -> Formed:
         """Return the whole result."""
@@ -73,15 +91,24 @@ class Stored:
         stored = self._components
         return {name: self._parse(*stored[name]) for name in names if name in stored}
 
-    def _parse(self, groups: list[list[Any]], damage: dict[str, str]) -> ComponentResult:
-        return ComponentResult([_parse_group(self._files, *group) for group in groups], damage)
+    def copy(self, name: str) -> list[Any] | None:
+        """Return a component as it is stored; None if it is not."""
+        found: list[Any] | None = self._components.get(name)
+        return found
+
+    def _parse(
+        self, groups: list[list[Any]], stars: list[str], damage: dict[str, str]
+    ) -> ComponentResult:
+        found = [_parse_group(self._files, *group) for group in groups]
+        return ComponentResult(found, stars, damage)
 
 
-def format_formed(formed: Formed) -> bytes:
-    """Return a result as bytes."""
+def format_formed(formed: Formed, last: Stored | None = None, *, program: str) -> bytes:
+    """Return a result as bytes, with the name of this code; stored components are copied."""
     value = {
+        "program": program,
         "components": {
-            name: [[_format_group(group) for group in result.groups], dict(result.damage)]
+            name: (last and last.copy(name)) or _format_component(result)
             for name, result in formed.components.items()
         },
         "listed": [[skip.path, skip.reason, skip.detail] for skip in formed.listed],
@@ -90,6 +117,11 @@ def format_formed(formed: Formed) -> bytes:
         "images": formed.images,
     }
     return zlib.compress(json.dumps(value).encode(), _LEVEL)
+
+
+def _format_component(result: ComponentResult) -> list[Any]:
+    groups = [_format_group(group) for group in result.groups]
+    return [groups, list(result.stars), dict(result.damage)]
 
 
 def _format_group(group: Group) -> list[Any]:

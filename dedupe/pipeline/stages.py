@@ -11,15 +11,17 @@ from numpy.typing import NDArray
 from dedupe.files.paths import StrPath
 from dedupe.group.cluster import cluster
 from dedupe.group.keep import DEFAULT_RULES, ORIGINAL, order_contents
-from dedupe.group.refine import Judge, RowPair, refine_groups
+from dedupe.group.refine import RowPair, refine_groups
 from dedupe.ignored.pairs import IgnoredPairs
 from dedupe.index.embedding_index import EmbeddingIndex
 from dedupe.pipeline.keepers import Keepers
+from dedupe.pipeline.stars import StarMemory
 from dedupe.provenance.examiner import Examiner
 from dedupe.search.candidates import find_candidates
 from dedupe.search.limits import SearchLimits
 from dedupe.search.search import Found, MakeSpace
 from dedupe.types import Contents, Group, Pairs, Progress, Star, Verdict, no_progress
+from dedupe.verify.verifier import Verifier
 
 
 def find_pairs(
@@ -72,8 +74,9 @@ def group_pairs(
     *,
     threshold: float = 2.0,
     ignored: IgnoredPairs | None = None,
-    judge: Judge | None = None,
+    verifier: Verifier | None = None,
     examiner: Examiner | None = None,
+    memory: StarMemory | None = None,
     on_progress: Progress = no_progress,
 ) -> tuple[Group, ...]:
     """Group contents around keepers, verifying each pair of a keeper and a duplicate.
@@ -84,8 +87,9 @@ def group_pairs(
         rules: keep rules, the first one decides first.
         threshold: largest distance to a keeper, in [0, 2].
         ignored: pairs that are not duplicates; None for none.
-        judge: returns the verdicts on pairs of rows; None to trust the distance.
+        verifier: judges the pairs of rows; None to trust the distance.
         examiner: measures the evidence on groups; None for one without an index.
+        memory: the groups of the stars of the last scan; None for none.
         on_progress: called as ("verify", pairs just verified, pairs known to need verification)
             and ("keep", groups just finished, groups).
 
@@ -104,14 +108,14 @@ def group_pairs(
         return cluster(some, contents, among, pixels=pixels, centres=centres, closest=closest)
 
     verdicts: dict[RowPair, Verdict] = {}
-    if judge is None:
+    if verifier is None:
         stars = form_stars(pairs, np.ones(len(contents), bool), ())
     else:
         stars, verdicts = refine_groups(
             pairs,
             len(contents),
             form_stars=form_stars,
-            judge=judge,
+            judge=verifier.judge,
             same_radius=-1.0,  # other pages of text are as near as 0.03 of the threshold
             on_progress=on_progress,
         )
@@ -120,8 +124,9 @@ def group_pairs(
         rules,
         threshold=threshold,
         ignored=ignored,
-        judge=judge,
+        open_judge=verifier.isolate if verifier else None,
         examiner=examiner or Examiner(),
+        memory=memory,
     )
     groups = keepers.form_groups(stars, verdicts, on_progress=on_progress)
     return tuple(sorted(groups, key=lambda group: os.fsencode(group.keeper.path)))

@@ -17,7 +17,7 @@ from dedupe.index.embedding_index import EmbeddingIndex, StoredReport
 from dedupe.index.protocol import Index
 from dedupe.options import ScanOptions
 from dedupe.pipeline.result import ComponentResult, Formed, Stored, format_formed
-from dedupe.types import ImageFile, Photo
+from dedupe.types import Group, ImageFile, Photo
 
 _BY_VALUE = frozenset({"protect", "ignored"})  # options that name files; these count, not the names
 
@@ -60,12 +60,16 @@ class LastScan:
         stored = self._index.find_report(self._roots) if self._index else None
         if stored is None:
             return None
-        self._stored = Stored(stored.data, self.files)
+        self._stored = Stored(stored.data, self.files, program=name_program())
         return self._stored.parse() if stored.name == self._name(digests) else None
 
     def recall_components(self, names: Sequence[str]) -> dict[str, ComponentResult]:
         """Return the results of components of the last scan, by name; call `recall` before."""
         return self._stored.find(names) if self._stored else {}
+
+    def recall_star(self, name: str) -> list[Group]:
+        """Return the groups of a star of the last scan, none if unknown; likewise."""
+        return self._stored.find_star(name) if self._stored else []
 
     def remember(self, photos: Iterable[Photo], formed: Formed) -> None:
         """Store a result.
@@ -81,7 +85,8 @@ class LastScan:
             return
         found = {photo.path: photo.digest for photo in photos}
         name = self._name([found.get(file.path, "") for file in self.files])
-        self._index.remember_report(self._roots, StoredReport(name, format_formed(formed)))
+        data = format_formed(formed, self._stored, program=name_program())
+        self._index.remember_report(self._roots, StoredReport(name, data))
 
     def _name(self, digests: Sequence[str]) -> str:
         """Name everything that a result depends on."""

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -103,6 +104,22 @@ class Verifier:
             verdict = verdicts.get(key, NOT_A_COPY)
             oriented.append(verdict if self._photos[left].digest == key[0] else verdict.flip())
         return oriented
+
+    def isolate(
+        self, known: Mapping[tuple[int, int], Verdict]
+    ) -> Callable[[Sequence[tuple[int, int]]], list[Verdict]]:
+        """Return a judge whose verdicts depend on the given pairs and known verdicts alone.
+
+        Args:
+            known: verdicts on pairs of rows, its first row first, that may be composed.
+        """
+        alone = copy.copy(self)
+        alone._composer, alone._thumbnails = Composer(), OrderedDict()
+        for pair, verdict in known.items():
+            key = _content_pair(self._photos, *pair)
+            is_sorted = self._photos[pair[0]].digest == key[0]
+            alone._composer.add({key: verdict if is_sorted else verdict.flip()})
+        return alone.judge
 
     def _decide(
         self, pairs: Mapping[Digests, tuple[int, int]], stored: Mapping[Digests, Verdict]

@@ -20,8 +20,9 @@ from PIL import Image
 from dedupe.files.digest import digest_file
 from dedupe.pipeline import scan
 from dedupe.pipeline.damage import find_damage
+from dedupe.pipeline.keepers import Keepers
 from dedupe.report import format_report
-from dedupe.types import Contents, Report
+from dedupe.types import Contents, Group, Report, Star
 
 Scan = Callable[..., Report]
 KINDS = ("cat", "dog", "elk", "fox")
@@ -132,6 +133,25 @@ def test_a_new_copy_forms_the_groups_that_it_may_join(
     report = rescan()
     assert len(report.groups[0].duplicates) == 2
     assert formed[-1] == {"cat", "new"}
+
+
+def test_a_new_picture_among_look_alikes_chooses_no_keeper_again(
+    rescan: Scan, photos: Path, formed: list[set[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen: list[Star] = []
+    finish = Keepers._finish
+
+    def note(self: Keepers, star: Star, case: Any) -> list[Group]:
+        chosen.append(star)
+        return finish(self, star, case)
+
+    monkeypatch.setattr(Keepers, "_finish", note)
+    first = rescan(threshold=1.5)
+    assert len(chosen) == 2 * len(first.groups)
+    save(draw(30), photos / "new" / "new.png")
+    rescan(threshold=1.5)  # once with, and once without the last result
+    assert formed[-1] >= {*KINDS, "new"}
+    assert len(chosen) == 3 * len(first.groups)
 
 
 def test_reports_after_changes_are_as_if_formed_whole(

@@ -61,12 +61,17 @@ def choose(
     rules: Sequence[str] = DEFAULT_RULES,
     protected: Sequence[int] | None = None,
     ignored: IgnoredPairs | None = None,
-    judge: Judge | None = accept,
+    judge: Judge = accept,
 ) -> list[Group]:
     files = [[photo] if isinstance(photo, Photo) else photo for photo in photos]
     contents: Contents = some_contents(files, protected=protected)
     keepers = Keepers(
-        contents, rules, threshold=0.5, ignored=ignored, judge=judge, examiner=Examiner(workers=2)
+        contents,
+        rules,
+        threshold=0.5,
+        ignored=ignored,
+        open_judge=lambda _: judge,
+        examiner=Examiner(workers=2),
     )
     return keepers.form_groups([star], {})
 
@@ -172,7 +177,7 @@ def test_groups_come_in_the_order_of_the_stars_with_progress(
     seen: list[tuple[str, int, int]] = []
     report: Callable[[str, int, int], None] = lambda *args: seen.append(args)  # noqa: E731
     keepers = Keepers(
-        contents, DEFAULT_RULES, threshold=0.5, ignored=None, judge=None, examiner=Examiner()
+        contents, DEFAULT_RULES, threshold=0.5, ignored=None, open_judge=None, examiner=Examiner()
     )
     groups = keepers.form_groups(stars, {}, on_progress=report)
     assert [keeper for keeper, _ in names(groups)][1:] == ["z original.jpg"]
@@ -185,6 +190,11 @@ def test_a_content_too_far_from_a_better_one_does_not_take_it_as_keeper(
     vectors = np.array([[1, 0], [0, 1], [0, 1]], np.float32)
     contents = some_contents([[photo] for photo in photos], vectors)
     keepers = Keepers(
-        contents, DEFAULT_RULES, threshold=0.5, ignored=None, judge=accept, examiner=Examiner()
+        contents,
+        DEFAULT_RULES,
+        threshold=0.5,
+        ignored=None,
+        open_judge=lambda _: accept,
+        examiner=Examiner(),
     )
     assert keepers.form_groups([Star(SMALL, ((ORIGINAL, 0.1),))], {}) == []

@@ -514,3 +514,13 @@ def test_a_pair_without_a_common_part_is_refused_unread(tmp_path: Path) -> None:
     thumbnails = partial(load_thumbnail, side=128)
     judge = Verifier(photos, load=refuse, load_thumbnail=thumbnails, vectors=far).judge
     assert judge([(0, 1)]) == [Verdict(False, 0.0, level="sketch")]
+
+
+def test_an_isolated_judge_composes_the_given_verdicts_alone(photos: list[Photo]) -> None:
+    same = Verdict(True, 0.9, "", "pixels", tuple(np.eye(3).ravel().tolist()))
+    verifier = Verifier(photos)
+    verifier.judge([(0, 1)])
+    given = verifier.isolate({(2, 0): same, (2, 1): same})([(0, 1)])
+    alone = verifier.isolate({(2, 1): same})([(0, 1)])
+    assert [(v.is_copy, v.level) for v in given] == [(True, "composed")]
+    assert [v.how for v in alone] == ["cropped to 64 %"]
