@@ -11,7 +11,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from operator import attrgetter
 
@@ -19,7 +19,9 @@ from dedupe.report.rows import ADDED, DECIMALS, Row, RowError, check_row, report
 from dedupe.types import Report
 
 COLUMNS = tuple(field.name for field in fields(Row))
-_CELLS = attrgetter(*COLUMNS)
+_VALUES = attrgetter(*COLUMNS)
+_DECIMALS = [COLUMNS.index(name) for name in ("distance", "threshold")]
+_SIDECARS = COLUMNS.index("sidecars")
 _EARLIER = tuple(name for name in COLUMNS if name not in ADDED)
 _WHOLE = re.compile(r"-?[0-9]{1,29}")
 _DECIMAL = re.compile(r"[0-9]\.[0-9]{1,20}|[0-9]")
@@ -33,7 +35,7 @@ def csv_lines(report: Report) -> Iterator[bytes]:
     """
     yield _line(COLUMNS)
     for row in rows_of(report):
-        yield _line([_cell(value) for value in _CELLS(row)])
+        yield _line(_cells(row))
 
 
 def parse_csv(data: bytes) -> Report:
@@ -65,18 +67,16 @@ def parse_csv(data: bytes) -> Report:
         raise ValueError(f"line {start}: {error}") from error
 
 
-def _cell(value: object) -> str:
-    """Return a value as text: a list of names as a JSON array, an empty list as nothing."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, float):
-        return f"{value:.{DECIMALS}f}"
-    if isinstance(value, tuple):
-        return json.dumps(value) if value else ""
-    return str(value)
+def _cells(row: Row) -> list[object]:
+    """Return the cells of a row: a list of names is a JSON array, an empty list is nothing."""
+    cells: list[object] = list(_VALUES(row))
+    for place in _DECIMALS:
+        cells[place] = f"{cells[place]:.{DECIMALS}f}"
+    cells[_SIDECARS] = json.dumps(row.sidecars) if row.sidecars else ""
+    return cells
 
 
-def _line(cells: tuple[str, ...] | list[str]) -> bytes:
+def _line(cells: Sequence[object]) -> bytes:
     # Only with this line end does every Python from 3.11 on quote a lone \r in a name.
     buffer = io.StringIO(newline="")
     csv.writer(buffer, lineterminator="\r\n").writerow(cells)

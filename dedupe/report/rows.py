@@ -9,6 +9,7 @@ what is read back.
 
 from __future__ import annotations
 
+import functools
 import math
 import os
 import re
@@ -34,6 +35,7 @@ from dedupe.types import (
 DECIMALS = 6  # of distances and thresholds
 ADDED = ("facts",)
 """Columns that reports of earlier versions lack; all are last and may be empty."""
+_FORMULA = ("=", "+", "-", "@")  # first characters of a cell that a spreadsheet runs
 _DIGEST = re.compile(r"[0-9a-f]{32}")
 _LARGEST = 2**63  # bytes of a file, as the system calls count them
 _LATEST = 2**63 * 10**9  # nanoseconds: a `time_t` of 64 bits counts seconds
@@ -124,32 +126,33 @@ def check_row(row: Row) -> Row:
         _check_words(name, getattr(row, name))
     for name in row.sidecars:
         check_path(os.path.join(os.path.dirname(row.path), name))
-        _require(os.path.basename(name) == name, f"the sidecar {name!r} is not a file name")
+        _require(os.path.basename(name) == name, "the sidecar {!r} is not a file name", name)
     _check_numbers(row)
-    _require(row.role in {"keep", "duplicate"}, f"role {row.role!r} is neither keep nor duplicate")
+    _require(row.role in {"keep", "duplicate"}, "role {!r} is neither keep nor duplicate", row.role)
     if row.role == "keep":
-        _require(row.keeper == row.path, f"{row.path!r} is kept, but has another keeper")
-        _require(not row.kind and not row.how, f"{row.path!r} is kept, but has a kind")
-        _require(row.distance == 0, f"{row.path!r} is kept, but has a distance")
-        _require(not row.sidecars, f"{row.path!r} is kept, but has sidecars that would go")
+        _require(row.keeper == row.path, "{!r} is kept, but has another keeper", row.path)
+        _require(not row.kind and not row.how, "{!r} is kept, but has a kind", row.path)
+        _require(row.distance == 0, "{!r} is kept, but has a distance", row.path)
+        _require(not row.sidecars, "{!r} is kept, but has sidecars that would go", row.path)
     else:
-        _require(row.keeper != row.path, f"{row.path!r} is a duplicate and its own keeper")
-        _require(row.kind in KINDS, f"kind {row.kind!r} is not exact, same or edited")
+        _require(row.keeper != row.path, "{!r} is a duplicate and its own keeper", row.path)
+        _require(row.kind in KINDS, "kind {!r} is not exact, same or edited", row.kind)
     return row
 
 
+@functools.lru_cache(maxsize=64)  # each row names the keeper of its group
 def check_path(path: str) -> None:
     """Reject a path that is neither a URL nor absolute and in its plain form.
 
     Raises:
         ValueError: it is relative, holds `..` or a NUL, or cannot be a file name.
     """
-    _require("\0" not in path, f"the path {path!r} holds a NUL")
+    _require("\0" not in path, "the path {!r} holds a NUL", path)
     if is_url(path):
-        _require(path.isprintable(), f"the URL {path!r} is not a line of text")
+        _require(path.isprintable(), "the URL {!r} is not a line of text", path)
         return
-    _require(os.path.isabs(path), f"the path {path!r} is not absolute")
-    _require(os.path.normpath(path) == path, f"the path {path!r} is not in its plain form")
+    _require(os.path.isabs(path), "the path {!r} is not absolute", path)
+    _require(os.path.normpath(path) == path, "the path {!r} is not in its plain form", path)
     try:
         path.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError as error:
@@ -186,14 +189,16 @@ def _row(report: Report, number: int, group: Group, duplicate: Duplicate | None)
 def _group(number: int, rows: list[Row]) -> Group:
     keep, *rest = rows
     where = f"group {number}"
-    _agree(keep, keep.role == "keep", f"{where} does not begin with the file that is kept")
-    _agree(keep, bool(rest), f"{where} has no duplicate")
+    _agree(keep, keep.role == "keep", "{} does not begin with the file that is kept", where)
+    _agree(keep, bool(rest), "{} has no duplicate", where)
     for row in rest:
-        _agree(row, row.role == "duplicate", f"{where} keeps two files")
-        _agree(row, row.keeper == keep.path, f"{where} names two keepers")
-        _agree(row, row.reason == keep.reason, f"{where} gives two reasons")
+        _agree(row, row.role == "duplicate", "{} keeps two files", where)
+        _agree(row, row.keeper == keep.path, "{} names two keepers", where)
+        _agree(row, row.reason == keep.reason, "{} gives two reasons", where)
         same = row.digest == keep.digest and row.bytes == keep.bytes
-        _agree(row, same or row.kind != "exact", f"{row.path!r} is not an exact copy of its keeper")
+        _agree(
+            row, same or row.kind != "exact", "{!r} is not an exact copy of its keeper", row.path
+        )
     duplicates = (
         Duplicate(_photo(row), row.distance, cast(Kind, row.kind), row.how, sidecars=row.sidecars)
         for row in rest
@@ -212,38 +217,39 @@ def _check_whole(rows: list[Row]) -> None:
     seen: set[str] = set()
     previous = 0
     for row in rows:
-        _agree(row, row.group >= max(previous, 1), f"group {row.group} is not in its place")
-        _agree(row, row.path not in seen, f"{row.path!r} is in the report twice")
-        _agree(row, row.encoder == rows[0].encoder, f"{row.path!r} names another encoder")
-        _agree(row, row.threshold == rows[0].threshold, f"{row.path!r} names another threshold")
-        _agree(row, row.images == rows[0].images, f"{row.path!r} names another count of images")
+        _agree(row, row.group >= max(previous, 1), "group {} is not in its place", row.group)
+        _agree(row, row.path not in seen, "{!r} is in the report twice", row.path)
+        _agree(row, row.encoder == rows[0].encoder, "{!r} names another encoder", row.path)
+        _agree(row, row.threshold == rows[0].threshold, "{!r} names another threshold", row.path)
+        _agree(row, row.images == rows[0].images, "{!r} names another count of images", row.path)
         seen.add(row.path)
         previous = row.group
 
 
+@functools.lru_cache(maxsize=1024)  # rows have few different words
 def _check_words(name: str, text: str) -> None:
-    _require(text.isprintable(), f"{name} {text!r} is not a line of text")
-    _require(text[:1] not in set("=+-@"), f"{name} {text!r} begins like a formula")
-    _require(bool(text) or name in {"how", "reason", "facts"}, f"{name} is empty")
+    _require(text.isprintable(), "{} {!r} is not a line of text", name, text)
+    _require(not text.startswith(_FORMULA), "{} {!r} begins like a formula", name, text)
+    _require(bool(text) or name in {"how", "reason", "facts"}, "{} is empty", name)
 
 
 def _check_numbers(row: Row) -> None:
     for name in ("distance", "threshold"):
         value: float = getattr(row, name)
-        _require(math.isfinite(value) and 0 <= value <= 2, f"{name} {value} is not in [0, 2]")
-    _require(row.distance <= row.threshold, f"{row.path!r} lies beyond the threshold")
-    _require(min(row.width, row.height) > 0, f"{row.path!r} has no pixels")
-    _require(0 <= row.bytes < _LARGEST, f"{row.bytes} bytes is not a size")
-    _require(0 <= row.images < _LARGEST, f"{row.images} images is not a count")
-    _require(-_LATEST <= row.mtime_ns < _LATEST, f"mtime_ns {row.mtime_ns} is not a time")
-    _require(bool(_DIGEST.fullmatch(row.digest)), f"digest {row.digest!r} is not 32 hex digits")
+        _require(math.isfinite(value) and 0 <= value <= 2, "{} {} is not in [0, 2]", name, value)
+    _require(row.distance <= row.threshold, "{!r} lies beyond the threshold", row.path)
+    _require(min(row.width, row.height) > 0, "{!r} has no pixels", row.path)
+    _require(0 <= row.bytes < _LARGEST, "{} bytes is not a size", row.bytes)
+    _require(0 <= row.images < _LARGEST, "{} images is not a count", row.images)
+    _require(-_LATEST <= row.mtime_ns < _LATEST, "mtime_ns {} is not a time", row.mtime_ns)
+    _require(bool(_DIGEST.fullmatch(row.digest)), "digest {!r} is not 32 hex digits", row.digest)
 
 
-def _require(condition: bool, message: str) -> None:
+def _require(condition: bool, message: str, *values: object) -> None:
     if not condition:
-        raise ValueError(message)
+        raise ValueError(message.format(*values))
 
 
-def _agree(row: Row, condition: bool, message: str) -> None:
+def _agree(row: Row, condition: bool, message: str, *values: object) -> None:
     if not condition:
-        raise RowError(row, message)
+        raise RowError(row, message.format(*values))
