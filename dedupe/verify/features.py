@@ -34,7 +34,7 @@ _REVERSED = (8 - np.arange(8)) % 8  # SIFT's eight directions, seen in a mirror
 
 
 class Features:
-    """The features of one picture, about 0.15 MB. Safe to use from many threads."""
+    """The features of one picture, about 0.2 MB. Safe to use from many threads."""
 
     def __init__(
         self,
@@ -53,6 +53,7 @@ class Features:
         self.load_fine: Callable[[], NDArray[np.uint8]] = load_fine or (lambda: every)
         rgb = _resize(rgb, SIDE)
         self.grey: Array = np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY))  # (H, W) uint8
+        self.half = _resize(rgb, SIDE // 2)  # (H / 2, W / 2, 3) uint8 RGB
         self.colour = _resize(rgb, SIDE // 4)  # (H / 4, W / 4, 3) uint8 RGB
         self.longest = max(pixels.shape[:2])  # longer side as given, pixels
         self.blur = max(1.0, 0.8 * SIDE / max(pixels.shape[:2]))  # spread of one of its own pixels

@@ -173,7 +173,7 @@ def weigh(overlap: Overlap) -> dict[str, float]:
         "agreeing": _ramp(o.agreeing, 0.50, 0.90),
         "in place": _ramp(o.displaced / slack, 0.58, 0.08),
         "rigid": _ramp(o.nonrigid / slack, 0.32, 0.04),
-        "nothing moved": _ramp(o.moved, 55, 25),
+        "nothing moved": min(_ramp(o.moved, 55, 25), _ramp(o.swapped, 0.85, 0.65)),
         "nothing foreign": _ramp(o.foreign, 0.005, 0.0),
         "one exposure": _ramp(o.exposure, *_GAIN_IN_PLACE if o.displaced < 0.2 else (1.3, 0.7)),
         "structure": _ramp(o.texture, 0.0, 0.04),

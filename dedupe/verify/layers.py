@@ -84,26 +84,28 @@ class Layers:
         )
 
     def warp_small(
-        self, picture: Array, shape: tuple[int, ...], outside: int | None = None
+        self, picture: Array, shape: tuple[int, ...], outside: int | None = None, *, by: int = 4
     ) -> Array:
-        """Return a picture of a quarter of the inner size in a quarter of the outer frame.
+        """Return a smaller picture of the inner size in an as much smaller outer frame.
 
         Args:
             picture: (h, w) or (h, w, 3).
             shape: height and width of the result.
             outside: value where the inner picture ends; None to repeat its edge.
+            by: how many times smaller both are.
         """
         height, width = shape
         edge = cv2.BORDER_REPLICATE if outside is None else cv2.BORDER_CONSTANT
+        first = (by - 1) / 2  # centre of the first pixel, in pixels of the working size
         if self.bend.is_none:
             small = self.matrix.copy()
-            small[:, 2] = (self.matrix[:, :2].sum(axis=1) * 1.5 + self.matrix[:, 2] - 1.5) / 4
+            small[:, 2] = (self.matrix[:, :2].sum(axis=1) * first + self.matrix[:, 2] - first) / by
             return np.asarray(
                 cv2.warpAffine(picture, small, (width, height), flags=BACKWARDS, borderMode=edge)
             )
         y, x = np.mgrid[:height, :width]
-        at = self._place(np.stack([x.ravel(), y.ravel()], axis=1) * 4 + 1.5)
-        at = ((at - 1.5) / 4).astype(np.float32).reshape(height, width, 2)
+        at = self._place(np.stack([x.ravel(), y.ravel()], axis=1) * by + first)
+        at = ((at - first) / by).astype(np.float32).reshape(height, width, 2)
         return np.asarray(
             cv2.remap(picture, at[..., 0], at[..., 1], cv2.INTER_LINEAR, borderMode=edge)
         )

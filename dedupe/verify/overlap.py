@@ -17,6 +17,7 @@ from dedupe.verify.colours import Colours, compare_colours
 from dedupe.verify.exposure import measure_exposure
 from dedupe.verify.features import Array, Features
 from dedupe.verify.layers import Layers, Matrix, fill, outline, smooth_part
+from dedupe.verify.swapped import measure_swap
 from dedupe.verify.tone import find_tone
 
 _STRUCTURE = 6.0  # spread of brightness in a window that shows something, levels
@@ -39,6 +40,7 @@ class Overlap:
     displaced: float  # three quarters of the overlap lie closer than this to the map, pixels
     nonrigid: float  # the same of the smooth part of the displacement, pixels
     moved: int  # cells of 8 pixels of the largest thing that moved
+    swapped: float  # how far what differs has the same colours in both pictures, in [0, 1]
     blur: float  # sharpness of the less sharp picture, the spread of a point in pixels
     foreign: float  # share of the overlap that shows another thing, in [0, 1]
     overlay: float  # share of the overlap under a caption, a mark or a flat patch, in [0, 1]
@@ -91,12 +93,22 @@ def measure(alignment: Alignment) -> Overlap | None:
         displaced=float(np.quantile(lengths, 0.75)) if len(lengths) >= 12 else 0.0,
         nonrigid=nonrigid,
         moved=thing,
+        swapped=_measure_swap(outer, inner, layers),
         blur=alignment.blur,
         foreign=float(patches.foreign.sum()) / area,
         overlay=float(patches.overlay.sum()) / area,
         colours=colours,
         exposure=measure_exposure(layers, patches.tone),
     )
+
+
+def _measure_swap(outer: Features, inner: Features, layers: Layers) -> float:
+    """Return how far what differs has the same colours in both pictures, in [0, 1]."""
+    shape = outer.half.shape[:2]
+    ones = np.ones(inner.half.shape[:2], np.uint8)
+    shared = layers.warp_small(ones, shape, outside=0, by=2)
+    shared = cv2.erode(shared, np.ones((5, 5), np.uint8)) > 0
+    return measure_swap(outer.half, layers.warp_small(inner.half, shape, by=2), shared)
 
 
 def _find_clear(overlay: Array) -> Array:

@@ -28,7 +28,7 @@ from dedupe.verify.judge import NOT_A_COPY
 from dedupe.verify.load import FineCache, load_every_pixel, load_pixels
 from dedupe.verify.thumbnail import Thumbnail, judge_thumbnails, open_thumbnail
 
-VERIFIER_VERSION = 14
+VERIFIER_VERSION = 15
 """Part of the key under which verdicts are remembered: raise it when a verdict may change."""
 
 _LEADERS = 8  # contents that a content is compared with to find one of the same frame
