@@ -22,6 +22,7 @@ from dedupe.verify.tone import find_tone
 
 _STRUCTURE = 6.0  # spread of brightness in a window that shows something, levels
 _COVERED = 0.2  # part of that spread that a flat thing over it has at most
+_AGREEING = 0.5  # share of the structure that agrees below which nothing else is measured
 _MOVED = 0.5  # displacement of a thing that moved, at least, pixels
 
 
@@ -40,7 +41,8 @@ class Overlap:
     displaced: float  # three quarters of the overlap lie closer than this to the map, pixels
     nonrigid: float  # the same of the smooth part of the displacement, pixels
     moved: int  # cells of 8 pixels of the largest thing that moved
-    swapped: float  # how far what differs has the same colours in both pictures, in [0, 1]
+    swapped: float  # how far what differs has the same colours in both pictures, in [0, 1]; 0 if
+    # little agrees
     blur: float  # sharpness of the less sharp picture, the spread of a point in pixels
     foreign: float  # share of the overlap that shows another thing, in [0, 1]
     overlay: float  # share of the overlap under a caption, a mark or a flat patch, in [0, 1]
@@ -70,6 +72,7 @@ def measure(alignment: Alignment) -> Overlap | None:
     clear = _find_clear(patches.overlay)
     structure = np.minimum(np.maximum(layers.std_a, layers.std_b) / 12, 1) * layers.mask * clear
     total = float(structure.sum())
+    agreeing = float(structure[alike > 0.6].sum()) / max(total, 1e-6)
     moved, firm = layers.displacement(3)
     firm = firm & _in_cells(clear, firm)
     nonrigid = smooth_part(moved, firm)
@@ -89,11 +92,11 @@ def measure(alignment: Alignment) -> Overlap | None:
         outer_framed=outer_framed,
         inner_framed=inner_framed,
         texture=total / float(layers.mask.sum()),
-        agreeing=float(structure[alike > 0.6].sum()) / max(total, 1e-6),
+        agreeing=agreeing,
         displaced=float(np.quantile(lengths, 0.75)) if len(lengths) >= 12 else 0.0,
         nonrigid=nonrigid,
         moved=thing,
-        swapped=_measure_swap(outer, inner, layers),
+        swapped=_measure_swap(outer, inner, layers) if agreeing > _AGREEING else 0.0,
         blur=alignment.blur,
         foreign=float(patches.foreign.sum()) / area,
         overlay=float(patches.overlay.sum()) / area,

@@ -24,6 +24,7 @@ _LEAST_AREA = 12  # pixels
 _CONFLICTS = 0.002  # least share of the overlap with two textures
 _DENSE = 0.45  # the same of the inside of what differs
 _BIN = 16  # width of a range of each colour, levels; each colour counts in the ranges beside it
+_SAMPLE = 5  # every fifth pixel is used to match the tones
 _RING = np.ones((3, 3), np.uint8)
 
 Mask = NDArray[np.bool_]
@@ -45,8 +46,7 @@ def measure_swap(first: Array, second: Array, shared: Mask) -> float:
     if not total or conflicts.sum() < _CONFLICTS * total:
         return 0.0
     a, b = first.astype(np.float32), second.astype(np.float32)
-    toned = b.copy()
-    toned[shared] = match_tones(b[shared].astype(np.float64), a[shared].astype(np.float64))
+    toned = _match_all(b, a, shared)
     change = np.abs(cv2.blur(a - toned, (3, 3))).max(axis=2)
     noise = max(0.5, float(np.median(change[shared])))
     differs = _open((change > max(_CHANGED, _CHANGES * noise)) & shared)
@@ -56,6 +56,17 @@ def measure_swap(first: Array, second: Array, shared: Mask) -> float:
         return 0.0
     counts = [_count_colours(picture[differs]) for picture in (a, toned)]
     return float(np.minimum(*counts).sum())
+
+
+def _match_all(b: Array, a: Array, shared: Mask) -> Array:
+    """Return `b`, (H, W, 3), with the gain and the offset of each channel of `a`, float32."""
+    some = b[shared][::_SAMPLE].astype(np.float64)
+    matched = match_tones(some, a[shared][::_SAMPLE].astype(np.float64))
+    low, high = some.argmin(axis=0), some.argmax(axis=0)
+    channels = np.arange(3)
+    span = np.maximum(some[high, channels] - some[low, channels], 1e-6)
+    gain = (matched[high, channels] - matched[low, channels]) / span
+    return np.asarray((b - some[low, channels]) * gain + matched[low, channels], np.float32)
 
 
 def _find_conflicts(a: Array, b: Array, least: float) -> Mask:
