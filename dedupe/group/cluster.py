@@ -153,7 +153,7 @@ class _Cover:
     def _choose_closest(self, middle: int) -> int:
         """Return the content of a star with the largest sum of 2 - distance to what it covers.
 
-        A copy that is left out costs the most that any distance can gain. Copies of one picture are
+        A copy that is left out lowers the sum by 2 - its distance. Copies of one picture are
         changed in different ways, so the original lies closer to all of them than they do.
         """
         others, _ = self._neighbours(middle)
