@@ -136,7 +136,8 @@ class Verifier:
         fresh = dict(cheap)
         rest = {key: pair for key, pair in rest.items() if key not in cheap}
         leaders = self._choose_leaders(rest)
-        for batch in (leaders, [key for key in rest if key not in leaders]):
+        first = frozenset(leaders)
+        for batch in (leaders, [key for key in rest if key not in first]):
             composed = self._compose(batch)
             some = {key: rest[key] for key in batch if key not in composed}
             compared = {key: stored[key] for key in some if key in stored}
