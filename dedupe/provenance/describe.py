@@ -20,6 +20,7 @@ _NATURAL = -0.5  # detail outside the shared scene against that inside, log2: ba
 _TILTED = 0.6  # degrees
 _STRETCHED = 1.02  # ratio of the two scales
 _RESIZED = 0.02  # relative difference of size
+_ALONE = 0.2  # log2 of distances from the surroundings, less the reverse: a mark was added
 _CHANGED = 0.003  # share of the scene that an addition covers
 _TONED = 1.3  # square root of the mean change of luma by the fitted curve, levels
 _TONED_WIDE = 2.2  # the same for a coarse or enlarged copy, in which the fit is less exact
@@ -139,8 +140,8 @@ def _find_share(numbers: Numbers) -> float:
 
 
 def _is_mark(e: Evidence) -> bool:
-    """Return whether the changed places are flatter or sharper in the duplicate."""
-    return e.added["changed_flat"] > 0.05 or e.added["changed_edges"] > 0.3
+    """Return whether the duplicate, not the keeper, leaves what the surroundings predict."""
+    return e.added["changed_alone"] - e.removed["changed_alone"] > _ALONE
 
 
 def _describe_coding(e: Evidence, keeper: Photo, other: Photo) -> list[str]:

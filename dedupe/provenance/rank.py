@@ -1,7 +1,7 @@
 """Rank the contents of a group: which one were the others made from? Pure.
 
 A score is antisymmetric by construction. The original of a group is the content that no other one
-beats, or else that from which most others were made, in expectation.
+beats, or else the one with the largest sum of scores against all others.
 """
 
 from __future__ import annotations
@@ -31,12 +31,14 @@ evidence is about even, as in smooth pictures."""
 _OF_FILES = (*sorted(single.NAMES), *earlier.NAMES)
 _ALONE = ("quality", "jpeg")  # of a single file that count beside their difference
 _GAPS = (
-    "cell", "chroma", "exceed", "fit", "fit_filtered", "rms", "rms_filtered", "rms_low",
-    "structure",
+    "cell", "chroma", "exceed", "fit", "fit_filtered", "miss_size", "rms", "rms_filtered",
+    "rms_high", "rms_low", "structure",
 )  # fmt: skip
+_ADDED: tuple[str, ...] = ("changed_alone",)
 _EXACT = ("cell", "fit", "fit_filtered")  # 0 if exact
 _NEAR = 0.3  # what copies by known processes reach
-_CONTENDERS = 8  # contents of a group that are compared with all others at most
+_MISSED = 0.05  # share of the values that misses its cell although the step is exact
+_PATIENCE = 3  # contents that are compared with all others in vain before the best one is taken
 
 
 def score_pair(evidence: Evidence | None, first: Photo, second: Photo) -> float:
@@ -111,8 +113,9 @@ def to_vector(evidence: Evidence) -> NDArray[np.float64]:
     values += [e.second[name] - e.first[name] for name in _OF_FILES]
     values += [numbers[name] for name in _ALONE for numbers in (e.first, e.second)]
     values += [e.forward[name] - e.backward[name] for name in _GAPS]
-    values += [_compare_exactness(e, name) for name in _EXACT]
-    return np.array(values, np.float64)
+    values += [e.added[name] - e.removed[name] for name in _ADDED]
+    values += [_compare_sizes(e, name) for name in _EXACT]
+    return np.array([*values, _compare_misses(e)], np.float64)
 
 
 def name_vector(evidence: Evidence) -> list[str]:
@@ -122,16 +125,25 @@ def name_vector(evidence: Evidence) -> list[str]:
     names = [f"{part}.{name}" for part, numbers in parts.items() for name in sorted(numbers)]
     names += [f"file.{name}" for name in _OF_FILES]
     names += [f"{side}.{name}" for name in _ALONE for side in ("first", "second")]
-    names += [f"gap.{name}" for name in _GAPS]
-    return names + [f"exact.{name}" for name in _EXACT]
+    names += [f"gap.{name}" for name in (*_GAPS, *_ADDED)]
+    return [*names, *(f"exact.{name}" for name in _EXACT), "exact.miss"]
 
 
-def _compare_exactness(evidence: Evidence, name: str) -> float:
+def _compare_sizes(evidence: Evidence, name: str) -> float:
     """Return how much nearer the second is to its own rounding than the first, log2; 0: equal.
 
     The number is 0 where the residual is that of the file's own rounding, neither more nor less.
     """
     there, back = (abs(numbers[name]) + _NEAR for numbers in (evidence.forward, evidence.backward))
+    return math.log2(back / there)
+
+
+def _compare_misses(evidence: Evidence) -> float:
+    """Return how much more exactly the second follows from the first than the reverse, log2.
+
+    The ratio of the shares of values that miss their cells, see `rounding.compare_cells`.
+    """
+    there, back = (numbers["miss"] + _MISSED for numbers in (evidence.forward, evidence.backward))
     return math.log2(back / there)
 
 
@@ -141,11 +153,11 @@ def rank_contents(
     """Return the contents of a group from the most likely original to the least.
 
     The root is the content that no other one beats. If there is none, it is the content from which
-    most others were made, in expectation: the sum over the others of 2 p - 1, with p the
-    probability of the score. So one wrong score against the original cannot outweigh all others,
-    however large the group. Contents that beat the best one so far are compared with all others,
-    the strongest first, so that few comparisons suffice. The others are ordered by their score
-    against the root; ties are broken by the given order.
+    the group as a whole was made most likely: the sum of its scores against all others. So one
+    wrong pair, or one kind of copy that is judged wrongly, does not decide. The contents that the
+    scores so far favour most are compared with all others, until `_PATIENCE` of them are not
+    better than the best. The others are ordered by their score against the root; ties are broken
+    by the given order.
 
     Args:
         count: contents, numbered from 0 in the order of the tie-break.
@@ -161,24 +173,27 @@ def rank_contents(
             known[b, a] = -known[a, b]
         return known[a, b]
 
-    def rate(content: int) -> tuple[bool, float, int]:
-        """Return whether none beats a content, and how many more are its copies than are not."""
-        scores = [compare(content, other) for other in range(count) if other != content]
-        return min(scores, default=0) >= 0, sum(math.tanh(s / 2) for s in scores), -content
+    def rate(content: int) -> tuple[float, int]:
+        """Return the log-odds that all others were made from a content."""
+        return sum(compare(content, other) for other in range(count) if other != content), -content
+
+    def favour(content: int) -> tuple[float, int]:
+        """Return the sum of the scores of a content against those that are rated."""
+        return sum(compare(content, other) for other in ratings), -content
 
     champion, *others = range(count) if likely is None else likely
     for other in others:
         if compare(champion, other) < 0:
             champion = other
     ratings = {champion: rate(champion)}
-    best = champion
-    while len(ratings) < _CONTENDERS:
-        rivals = [c for c in range(count) if c not in ratings and compare(best, c) < 0]
+    best, idle = champion, 0  # contents rated since the best one
+    while idle < _PATIENCE and any(compare(best, c) < 0 for c in range(count) if c != best):
+        rivals = [c for c in range(count) if c not in ratings]
         if not rivals:
             break
-        rival = min(rivals, key=lambda c: (compare(best, c), c))
+        rival = max(rivals, key=favour)
         ratings[rival] = rate(rival)
-        best = max(ratings, key=ratings.__getitem__)
+        best, idle = (rival, 0) if ratings[rival] > ratings[best] else (best, idle + 1)
     rest = [content for content in range(count) if content != best]
     return [best, *sorted(rest, key=lambda content: (compare(best, content), content))]
 

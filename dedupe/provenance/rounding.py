@@ -22,6 +22,7 @@ _PIXEL_NOISE = 0.2
 """Variance of a coefficient by rounding to whole levels: of luma before coding and after it, 1/12
 each, and of the three colours, 0.04 in luma."""
 _LEVEL_ROUNDING = 1.1  # the same of a lossless file, levels
+_MISSED = 0.3  # distance to a cell that rounding to whole levels does not explain, levels
 _FEWEST = 12  # active coefficients of a tile that is counted
 _TYPICAL = 0.4  # quantile over tiles: additions may cover the half of them
 _NUMBERS = (
@@ -66,6 +67,48 @@ def compare_rounding(plain: Array, filtered: Array, t: Array, target: Source) ->
             out["exceed" + name], out["cell" + name] = 0.5, 0.0
         out["fit" + name] = out["cell" + name]
     return out
+
+
+def compare_cells(p: Array, t: Array, target: Source) -> dict[str, float]:
+    """Measure how far a simulated copy lies outside the cells that the target's coding rounds to.
+
+    A program that made the target from the source rounded just these values: none lies outside.
+    In reverse, the values have been rounded by another coding, and many do. Unlike the size of the
+    residual, this holds whatever was rounded before: an earlier JPEG's coefficients do not fill
+    the cells evenly.
+
+    Args:
+        p: (K, S, S) luma that would be encoded, whole levels.
+        t: (K, S, S) luma of the target, levels.
+        target: with its coding.
+
+    Returns:
+        `miss`: share of the values outside, in [0, 1]; of a JPEG, of the coefficients that are
+        not 0 in one of the two. `miss_size`: log2 of the root mean square distance to the cell in
+        levels, -4.3 if all are inside. 0.5 and 0 for a lossy format with an unknown rounding.
+    """
+    if target.tables is not None:
+        q = np.tile(target.tables.luma, (_PARTS, _PARTS))  # (S, S)
+        known, found = transform(p - 128), transform(t - 128)
+        level = np.rint(found / q)
+        counted = ((level != 0) | (np.abs(known) > q / 2)) & np.tile(_AC, (_PARTS, _PARTS))
+        outside = np.maximum(np.abs(known - level * q) - q / 2, 0)
+    elif target.lossless:
+        counted = np.ones(p.shape, bool)
+        outside = np.maximum(np.abs(p - t) - 0.5, 0)
+    else:
+        return {"miss": 0.5, "miss_size": 0.0}
+    count = counted.sum((1, 2))
+    enough = count >= _FEWEST
+    if not enough.any():
+        return {"miss": 0.5, "miss_size": 0.0}
+    outside, counted, count = outside[enough], counted[enough], count[enough]
+    share = ((outside > _MISSED) & counted).sum((1, 2)) / count
+    size = np.sqrt((outside**2 * counted).sum((1, 2)) / count)
+    return {
+        "miss": find_quantile(share, _TYPICAL),
+        "miss_size": float(np.log2(find_quantile(size, _TYPICAL) + 0.05)),
+    }
 
 
 def _compare_steps(residuals: dict[str, Array], luma: Array, steps: Array) -> dict[str, float]:

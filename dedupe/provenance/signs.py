@@ -8,7 +8,7 @@ METADATA = "metadata"
 EARLIER = "earlier JPEG"
 FILES = "files alone"
 GROUPS = {
-    "own rounding": ("exceed", "cell", "fit", "explained", "known", "lossless"),
+    "own rounding": ("exceed", "cell", "fit", "explained", "known", "lossless", "miss"),
     "size of the residual": ("rms",),
     "shape of the residual": ("structure", "tail", "whiteness", "excess", "unfiltered"),
     "filter and edges": ("gain_high", "halo", "blockiness"),

@@ -5,6 +5,7 @@ If B was made from A, then A brought to the colours of B and rounded as B's codi
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,25 +19,33 @@ from dedupe.provenance.residual import (
     describe_residual,
     log_size,
 )
-from dedupe.provenance.rounding import SIZE, compare_rounding
+from dedupe.provenance.rounding import SIZE, compare_cells, compare_rounding
 from dedupe.provenance.source import Source
-from dedupe.provenance.tone import fit_tones, measure_error, to_ycc
+from dedupe.provenance.tone import fit_tones, measure_error, simulate_levels, to_ycc
 
 Array = NDArray[Any]
 
 _MARGIN = 4  # pixels round a tile that a filter reaches
 _GRID = 4  # tiles a side
 _FEWEST = 1  # tiles of a pair that is compared
+_AGREED = 0.2  # share of the tiles that suffices: of fewer, all are compared
 _INNER = np.s_[:, _MARGIN:-_MARGIN, _MARGIN:-_MARGIN]
 _REACH = 3  # of the filter: 7 x 7 pixels
 _RIDGE = 1e-2  # keeps the filter at its centre where the source has no detail
 
 
-def predict(source: Source, target: Source, matrix: Matrix) -> dict[str, float] | None:
-    """Measure how well `target` follows from `source`.
+def predict(
+    source: Source,
+    target: Source,
+    matrix: Matrix,
+    agree: Callable[[Sequence[tuple[int, int]]], Array],
+) -> dict[str, float] | None:
+    """Measure how well `target` follows from `source`, on tiles where the two agree.
 
     Args:
         matrix: map from the target to the source, pixel-edge coordinates.
+        agree: returns whether both show the same in each tile of the target, (K,) bool, by the
+            corners x and y of the tiles.
 
     Returns:
         None if too little of the two is shared.
@@ -48,10 +57,14 @@ def predict(source: Source, target: Source, matrix: Matrix) -> dict[str, float] 
     )  # fmt: skip
     if len(spots) < _FEWEST:
         return None
+    agreed = agree(spots)
+    if agreed.sum() >= _AGREED * len(spots):
+        spots = [spot for spot, same in zip(spots, agreed, strict=True) if same]
     before, after = _cut(source, target, matrix, spots)
     p, t = to_ycc(before), to_ycc(after)  # (K, edge, edge, 3)
     toned, change = fit_tones(before, after, p, t)
     luma = t[..., 0]
+    coded = simulate_levels(before, after, toned)[_INNER]
     error = measure_error(toned, luma)
     good = error <= find_median(error) + 1e-6
     filtered, gain = _filter(toned, luma[_INNER], good if good.sum() >= 4 else np.ones_like(good))
@@ -64,8 +77,10 @@ def predict(source: Source, target: Source, matrix: Matrix) -> dict[str, float] 
         "rms": log_size(find_median(size)),
         "rms_filtered": log_size(find_median(size_filtered)),
         "rms_low": log_size(find_quantile(size_filtered, 0.15)),
+        "rms_high": log_size(find_quantile(size, 0.9)),
         "gain_high": gain,
         **compare_rounding(plain, residual, luma, target),
+        **compare_cells(coded, luma, target),
         **describe_residual(residual, filtered, luma),
         **compare_colours(p, t),
         **compare_detail(toned, luma, zoom),

@@ -15,11 +15,11 @@ NAMES = (
     "quality",
     "jpeg",
     "lossless",
+    "density",
     "colours",
     "gaps",
     "clip_low",
     "clip_high",
-    "density",
     "grey",
 )
 
@@ -36,8 +36,30 @@ def measure_file(
         lossless: whether pixels are stored as they are.
     """
     area = pixels.shape[0] * pixels.shape[1]
-    step = max(1, int(np.sqrt(area / _SAMPLES)))
-    rgb = pixels[::step, ::step].reshape(-1, 3)
+    return {
+        "pixels": float(np.log2(area)),
+        "quality": tables.quality / 10 if tables else 0.0,
+        "jpeg": float(tables is not None),
+        "lossless": float(lossless),
+        "density": float(np.log2(8 * size / area)),
+    }
+
+
+def find_step(pixels: NDArray[np.uint8]) -> int:
+    """Return the step between the rows, and the columns, that `measure_levels` reads.
+
+    Args:
+        pixels: (H, W, 3).
+    """
+    return max(1, int(np.sqrt(pixels.shape[0] * pixels.shape[1] / _SAMPLES)))
+
+
+def measure_levels(rgb: NDArray[np.uint8]) -> dict[str, float]:
+    """Return numbers on the levels of pixels: colours, histogram, clipping.
+
+    Args:
+        rgb: (N, 3), N at least 1.
+    """
     red, green, blue = rgb.T.astype(np.int32)
     luma = (red * 77 + green * 150 + blue * 29) >> 8
     brightest = np.maximum(np.maximum(red, green), blue)
@@ -56,14 +78,9 @@ def measure_file(
         else np.zeros(1)
     )
     return {
-        "pixels": float(np.log2(area)),
-        "quality": tables.quality / 10 if tables else 0.0,
-        "jpeg": float(tables is not None),
-        "lossless": float(lossless),
         "colours": float(math.log2(min(int(np.count_nonzero(np.diff(np.sort(codes)))) + 1, 4096))),
         "gaps": float(np.log2(np.mean(rough) + 0.1)),
         "clip_low": float(np.log2((luma <= 2).mean() + 1e-3)),
         "clip_high": float(np.log2((brightest >= 254).mean() + 1e-3)),
-        "density": float(np.log2(8 * size / area)),
         "grey": float((np.abs(green - red) + np.abs(blue - red)).mean() / 3 < 1.0),
     }

@@ -18,6 +18,7 @@ _TO_YCC = np.array(
 ).T  # (3, 3): columns give luma and two colour differences
 _GREY = np.array([128, 0, 0], np.float32)
 _STEP = 3  # pixels between those that a mix of colours is fitted on
+_KNOWN = 8  # pixels of a level at which a table is fitted
 _TRUSTED = 0.7  # share of the tiles, those of the least error, that the final curve is fitted on
 
 
@@ -49,6 +50,59 @@ def fit_tones(before: Array, after: Array, p: Array, t: Array) -> tuple[Array, f
     if find_median(unchanged) <= 1.03 * find_median(fitted) + 0.05:
         toned = p[..., 0]
     return toned, change
+
+
+def simulate_levels(before: Array, after: Array, toned: Array) -> Array:
+    """Return luma that a program would encode, in whole levels as its 8-bit pixels have them.
+
+    Pixels as they are are taken first, then a table for each channel (a tone curve that a program
+    applies maps each of 256 levels to one level), then `toned`; a later one only if its error is
+    lower by 3 %.
+
+    Args:
+        before, after: (K, S, S, 3) float32 RGB of source and target, pixel on pixel.
+        toned: (K, S, S) luma of the source in the tones of the target, see `fit_tones`.
+
+    Returns:
+        (K, S, S) float32.
+    """
+    wanted = after @ LUMA
+    levels = np.clip(before + np.float32(0.5), 0, 255).astype(np.uint8)
+    choices = np.rint(levels @ LUMA), _apply_tables(levels, after), np.rint(toned)
+    best, least = choices[0], find_median(measure_error(choices[0], wanted))
+    for luma in choices[1:]:
+        error = find_median(measure_error(luma, wanted))
+        if 1.03 * error + 0.05 < least:
+            best, least = luma, error
+    return np.asarray(best)
+
+
+def _apply_tables(levels: Array, after: Array) -> Array:
+    """Return luma of (K, S, S, 3) uint8 levels after the table of each channel, (K, S, S)."""
+    tables = [fit_table(levels[..., c], after[..., c]) for c in range(3)]
+    return np.asarray(np.rint(sum(LUMA[c] * tables[c][levels[..., c]] for c in range(3))))
+
+
+def fit_table(x: Array, y: Array) -> Array:
+    """Return the median of `y` at each level of `x`; between known levels, a straight line.
+
+    The median of many decoded pixels is the level before they were encoded: of a mean, a share of
+    the pixels at black and white would be cut off.
+
+    Args:
+        x: uint8 levels of the source, any shape.
+        y: whole levels of the target, in [0, 255], of the same shape.
+
+    Returns:
+        (256,) float32 whole levels.
+    """
+    pairs = x.ravel().astype(np.int32) << 8 | y.ravel().astype(np.int32)
+    counts = np.cumsum(np.bincount(pairs, minlength=65536).reshape(256, 256), axis=1)
+    known = np.flatnonzero(counts[:, -1] >= _KNOWN)
+    if len(known) < 2:
+        return np.arange(256, dtype=np.float32)
+    middle = (2 * counts[known] > counts[known, -1:]).argmax(axis=1)
+    return np.asarray(np.rint(np.interp(np.arange(256), known, middle)), np.float32)
 
 
 def measure_error(p: Array, t: Array) -> Array:

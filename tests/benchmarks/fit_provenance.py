@@ -22,7 +22,8 @@ import json
 import random
 import sys
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +31,20 @@ import numpy as np
 from copies import EDITS, EQUAL
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
-from provenance_edits import make_copy, make_original
+from provenance_edits import (
+    FAMILIES,
+    HARD,
+    NO_EDITS,
+    make_copy,
+    make_export,
+    make_original,
+    reopen,
+)
 
-from dedupe.provenance.evidence import EVIDENCE_VERSION, Evidence, compare, from_json
+from dedupe.provenance.evidence import EVIDENCE_VERSION, compare, from_json
 from dedupe.provenance.rank import name_vector, to_vector
 from dedupe.provenance.signs import EARLIER, FILES, GROUPS, find_group
-from dedupe.provenance.source import Source, read_source
+from dedupe.provenance.source import read_source
 from dedupe.types import FrameMatrix
 from dedupe.verify.align import one_thread_each
 from dedupe.verify.cascade import examine
@@ -46,15 +55,17 @@ Floats = NDArray[np.float64]
 Row = dict[str, Any]
 
 _AS_IT_CAME = 0.4  # share of the originals that are files as they came
-_FROM_CAMERA = 0.4  # share of the originals that are finer than most copies
+_FROM_CAMERA = 0.5  # share of the originals that are finer than most copies
+_SIBLINGS = 0.5
+"""Share of the copies of a camera's originals that were made from the picture before it was
+encoded: an export of a raw file, or an edit in a camera's or messenger's own program."""
 _LARGEST = 800  # longer side of a photo that is used as it came, pixels
 _FOREST = {
     "max_iter": 350, "learning_rate": 0.06, "max_leaf_nodes": 12, "min_samples_leaf": 15,
     "l2_regularization": 1.0, "max_features": 0.3,
 }  # fmt: skip
-_SEEDS = (0, 1)
-_CAMERA_QUALITY = 9.0  # tenths of the quality of an original that is finer than most copies
-_CAMERA_WEIGHT = 1.0  # further weight of its pairs with coarser copies: most originals are such
+_SEEDS = (0, 1, 2)
+_FINER = 2.0  # originals that are finer than their copy, for each coarser one
 _FALLING = (
     "forward.exceed", "forward.exceed_filtered", "forward.explained", "forward.chroma",
     "forward.fit", "forward.fit_filtered",
@@ -70,9 +81,9 @@ _SINGLE = {
     "gap.cell": -1,
     "gap.exceed": -1,
     "gap.chroma": -1,
-    "exact.fit": 1,
-    "exact.cell": 1,
-    "exact.fit_filtered": 1,
+    "gap.changed_alone": 1,
+    "added.changed_alone": 1,
+    "removed.changed_alone": -1,
 }
 
 
@@ -86,35 +97,85 @@ def list_photos(folders: Sequence[Path], half: str) -> list[Path]:
     return [p for p in files if hashlib.sha1(p.name.encode()).digest()[-1] % 2 == wanted]
 
 
-def measure(photos: Sequence[Path], pairs: int, seed: int, *, kinds: bool) -> Iterator[Row]:
-    """Yield the evidence on random pairs of an original and a copy of it."""
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """The files of an original and of a copy of it."""
+
+    kind: str
+    photo: str
+    original: bytes
+    copy: bytes
+    near: FrameMatrix  # from the frame of the copy to that of the original, by verification
+
+
+def make_pairs(
+    photos: Sequence[Path],
+    pairs: int,
+    seed: int,
+    *,
+    kinds: bool,
+    families: Sequence[str] = (),
+    exports: bool = False,
+) -> Iterator[Pair]:
+    """Yield random pairs that verification aligns.
+
+    Args:
+        exports: every original is the export of a camera's JPEG.
+        families: of `provenance_edits.py` to choose from; all if empty.
+    """
     rng, made = random.Random(seed), 0
     names = sorted(set(EDITS) - EQUAL)
     while made < pairs:
         path = rng.choice(photos)
         try:
-            from_camera = rng.random() < _FROM_CAMERA
-            data = _choose_original(path.read_bytes(), rng, from_camera=from_camera)
-            original = read_source(data)
-            image = Image.fromarray(original.pixels)
+            from_camera = exports or rng.random() < _FROM_CAMERA
+            original, encoded = _choose_original(
+                path.read_bytes(), rng, from_camera=from_camera, exports=exports
+            )
+            is_sibling = from_camera and rng.random() < _SIBLINGS
+            image = encoded if is_sibling else reopen(original)
             family, copy = (
                 _make_kind(image, names[made % len(names)], rng)
                 if kinds
-                else make_copy(image, rng, from_camera=from_camera)
+                else make_copy(
+                    image, rng, from_camera=from_camera, families=_edits(families, is_sibling)
+                )
             )
-            evidence = _compare(data, copy, original)
+            near = _align(original, copy)
         except (ValueError, OSError) as error:
             print(f"{path.name}: {error}", file=sys.stderr)
             continue
         made += 1
+        if near is not None:
+            yield Pair(family, path.name, original, copy, near)
+
+
+def _edits(families: Sequence[str], is_sibling: bool) -> Sequence[str]:
+    """Return the families that a copy is made of; a sibling must be edited to be the copy."""
+    if not is_sibling:
+        return families
+    return [name for name in families or (*FAMILIES, *HARD) if name not in NO_EDITS]
+
+
+def measure(pairs: Iterable[Pair]) -> Iterator[Row]:
+    """Yield the evidence on pairs, as a scan measures it; pairs without evidence are left out."""
+    for pair in pairs:
+        with one_thread_each():
+            evidence = compare(read_source(pair.original), read_source(pair.copy), pair.near)
         if evidence is not None:
-            yield {"kind": family, "photo": path.name, "evidence": json.loads(evidence.to_json())}
+            text = json.loads(evidence.to_json())
+            yield {"kind": pair.kind, "photo": pair.photo, "evidence": text}
 
 
-def _choose_original(data: bytes, rng: random.Random, *, from_camera: bool) -> bytes:
+def _choose_original(
+    data: bytes, rng: random.Random, *, from_camera: bool, exports: bool
+) -> tuple[bytes, Image.Image]:
+    """Return the file of an original, and the picture that was encoded."""
     image = ImageOps.exif_transpose(Image.open(io.BytesIO(data))).convert("RGB")
+    if exports:
+        return make_export(image, rng)
     if not from_camera and rng.random() < _AS_IT_CAME and max(image.size) <= _LARGEST:
-        return data
+        return data, image
     return make_original(image, rng, from_camera=from_camera)
 
 
@@ -125,20 +186,16 @@ def _make_kind(image: Image.Image, kind: str, rng: random.Random) -> tuple[str, 
     return kind, buffer.getvalue()
 
 
-def _compare(original: bytes, copy: bytes, first: Source) -> Evidence | None:
-    """Return the evidence on (original, copy) as a scan measures it; None if it does not align."""
-    files = (original, copy)
-    sources = (first, read_source(copy))
-    features = [
-        Features(decode_small(data, s.width, s.height))
-        for data, s in zip(files, sources, strict=True)
-    ]
-    near: FrameMatrix | None = None
+def _align(original: bytes, copy: bytes) -> FrameMatrix | None:
+    """Return the map that verification finds, see `Pair`; None if it finds no copy."""
+    features = []
+    for data in (original, copy):
+        image = Image.open(io.BytesIO(data))
+        width, height = ImageOps.exif_transpose(image).size
+        features.append(Features(decode_small(data, width, height)))
     with one_thread_each():
         verdict = examine(*features).verdict
-        if verdict.is_copy:
-            near = verdict.matrix
-        return None if near is None else compare(*sources, near)
+    return verdict.matrix if verdict.is_copy else None
 
 
 # Fit
@@ -163,10 +220,7 @@ def fit(
 
     signs = dict(_SINGLE) | dict.fromkeys(_FALLING, -1)
     signs |= {name.replace("forward", "backward"): 1 for name in _FALLING}
-    weights = np.ones(len(there))
-    if {"first.quality", "second.quality"} <= set(names):
-        first, second = (there[:, names.index(f"{side}.quality")] for side in ("first", "second"))
-        weights += _CAMERA_WEIGHT * ((first >= _CAMERA_QUALITY) & (second > 0) & (second < first))
+    weights = _balance(there, names)
     x = np.concatenate([there, back])
     y = np.concatenate([np.ones(len(there)), np.zeros(len(back))])
     leaf = min(int(_FOREST["min_samples_leaf"]), max(1, len(x) // 20))
@@ -178,6 +232,23 @@ def fit(
         ).fit(x, y, np.tile(weights, 2))
         for seed in seeds
     ]
+
+
+def _balance(there: Floats, names: Sequence[str]) -> Floats:
+    """Return weights (N,) that give `_FINER` pairs of a finer original for each of a coarser one.
+
+    Cameras write finer files than most programs, but the web and messengers write coarser ones.
+    The share among the random pairs would become another prior.
+    """
+    weights = np.ones(len(there))
+    if {"first.quality", "second.quality"} <= set(names):
+        first, second = (there[:, names.index(f"{side}.quality")] for side in ("first", "second"))
+        known = (first > 0) & (second > 0)
+        sides = [(known & (first > second), _FINER), (known & (first < second), 1.0)]
+        if all(side.any() for side, _ in sides):
+            for side, share in sides:
+                weights[side] = share / (1 + _FINER) * known.sum() / side.sum()
+    return weights
 
 
 def score(models: Sequence[Any], there: Floats, back: Floats) -> Floats:
@@ -239,11 +310,12 @@ def run_fit(args: argparse.Namespace) -> None:
         print(f"{path.stem}: {held[path.stem]}")
     if args.weights:
         manifest = {
-            "command": "python tests/benchmarks/fit_provenance.py (its docstring has the steps)",
+            "command": "python tests/benchmarks/fit_provenance.py (steps: docs/provenance.md)",
             "evidence_version": EVIDENCE_VERSION,
             "pairs": len(there),
             "photos": args.photos,
             "model": f"HistGradientBoostingClassifier({_FOREST}), seeds {_SEEDS}, both orders",
+            "finer_for_each_coarser": _FINER,
             "monotone": [*_FALLING, *_SINGLE],
             "score": "forest(first, second) - forest(second, first): antisymmetric",
             "held_out": held,
@@ -279,6 +351,8 @@ def main() -> None:
     one.add_argument("photos", type=Path, nargs="+")
     one.add_argument("--half", choices=("fitted", "held"), required=True)
     one.add_argument("--kinds", action="store_true")
+    one.add_argument("--families", type=lambda names: names.split(","), default=())
+    one.add_argument("--exports", action="store_true")
     one.add_argument("--pairs", type=int, default=300)
     one.add_argument("--seed", type=int, default=1)
     one.add_argument("--out", type=Path, required=True)
@@ -292,7 +366,15 @@ def main() -> None:
     if args.command == "measure":
         photos = list_photos(args.photos, args.half)
         with args.out.open("w", encoding="utf-8") as out:
-            for row in measure(photos, args.pairs, args.seed, kinds=args.kinds):
+            pairs = make_pairs(
+                photos,
+                args.pairs,
+                args.seed,
+                kinds=args.kinds,
+                families=args.families,
+                exports=args.exports,
+            )
+            for row in measure(pairs):
                 out.write(json.dumps(row) + "\n")
                 out.flush()
     elif args.command == "fit":

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import random
+from collections.abc import Sequence
 from typing import Any
 
 import cv2
@@ -185,10 +186,14 @@ FAMILIES: dict[str, Edit] = {
     "text": text, "textured frame": textured_frame, "tone": _tone, "turn": turn,
     "watermark": watermark, "zoom": zoom,
 }  # fmt: skip
-_HARD = ("denoise", "local gain", "noise", "noise", "resave", "sharpen", "tone")
+HARD = ("denoise", "local gain", "noise", "noise", "resave", "sharpen", "tone")
 """Families that are made more often: the weakest ones, and the most frequent one."""
+NO_EDITS = ("resave", "save again")
+"""Families that change nothing but the coding."""
 _SECOND = ("border", "crop", "save again", "sharpen", "shrink", "text", "tone")
 """Families of the second edit that a quarter of the copies have."""
+_EXPORTED = 0.5  # share of the originals of a camera's quality that are not reduced
+_CAMERA = (90, 98)  # their quality
 
 
 def save_jpeg(image: Picture, rng: random.Random, quality: tuple[int, int] | None = None) -> bytes:
@@ -217,12 +222,17 @@ def _make_tables(rng: random.Random) -> list[list[int]]:
     return [luma.astype(int).tolist(), chroma.astype(int).tolist()]
 
 
-def make_original(photo: Picture, rng: random.Random, *, from_camera: bool = False) -> bytes:
-    """Return a photo as the file of a new original: reduced, encoded anew, without metadata.
+def make_original(
+    photo: Picture, rng: random.Random, *, from_camera: bool = False
+) -> tuple[bytes, Picture]:
+    """Return a photo as the file of a new original, without metadata, and what was encoded.
 
     Args:
-        from_camera: of the high quality that cameras use.
+        from_camera: of the high quality that cameras use; the half of these are exports of a photo
+            at its own size, which show that it was a JPEG before.
     """
+    if from_camera and rng.random() < _EXPORTED:
+        return save_jpeg(photo, rng, _CAMERA), photo
     factor = rng.choice((320, 400, 480, 560, 640, 800)) / max(photo.size)
     if factor < 1:
         photo = resize(photo, factor, rng)
@@ -230,19 +240,38 @@ def make_original(photo: Picture, rng: random.Random, *, from_camera: bool = Fal
         mask = ImageFilter.UnsharpMask(rng.uniform(0.5, 1.2), rng.randint(20, 80), 0)
         photo = photo.filter(mask)
     if from_camera:
-        return save_jpeg(photo, rng, (90, 98))
-    return save_jpeg(photo, rng) if rng.random() > 0.06 else _save(photo, "PNG")
+        return save_jpeg(photo, rng, _CAMERA), photo
+    return save_jpeg(photo, rng) if rng.random() > 0.06 else _save(photo, "PNG"), photo
+
+
+def make_export(photo: Picture, rng: random.Random) -> tuple[bytes, Picture]:
+    """Return an original that was a JPEG of a camera before, and what was encoded.
+
+    The two tables are near each other, as those of a camera and of a program that exports are.
+    """
+    before = reopen(make_original(photo, rng, from_camera=True)[0])
+    return save_jpeg(before, rng, _CAMERA), before
+
+
+def reopen(data: bytes) -> Picture:
+    """Return the pixels of the bytes of a file."""
+    return Image.open(io.BytesIO(data)).convert("RGB")
 
 
 def make_copy(
-    original: Picture, rng: random.Random, *, from_camera: bool = False
+    original: Picture,
+    rng: random.Random,
+    *,
+    from_camera: bool = False,
+    families: Sequence[str] = (),
 ) -> tuple[str, bytes]:
     """Return the name of a random family, and the file of a copy.
 
     Args:
+        families: to choose from; all if empty, the weakest more often.
         from_camera: the original is of high quality: the copy is a little coarser.
     """
-    name = rng.choice((*sorted(FAMILIES), *_HARD))
+    name = rng.choice(tuple(families) or (*sorted(FAMILIES), *HARD))
     image = FAMILIES[name](original, rng).convert("RGB")
     if rng.random() < 0.25:
         image = FAMILIES[rng.choice(_SECOND)](image, rng).convert("RGB")

@@ -5,7 +5,7 @@ import pytest
 from photo_files import an_original, encode, reopen, source
 
 from dedupe.provenance.dct import DCT
-from dedupe.provenance.rounding import compare_rounding, split_blocks, transform
+from dedupe.provenance.rounding import compare_cells, compare_rounding, split_blocks, transform
 from dedupe.provenance.tone import LUMA
 
 
@@ -48,3 +48,27 @@ def test_flat_tiles_give_no_evidence() -> None:
     flat = np.full((3, 32, 32), 128, np.float32)
     found = compare_rounding(flat, flat, flat, made)
     assert (found["exceed"], found["fit"], found["explained"]) == (0.5, 0, 0)
+
+
+@pytest.mark.parametrize("quality", [60, 90, 95])
+def test_encoded_levels_lie_in_the_cells_of_the_jpeg_made_of_them(quality: int) -> None:
+    data = an_original(quality=98)
+    original, made = source(data), source(encode(reopen(data), quality=quality))
+    a, b = (np.rint(tiles(one.pixels)) for one in (original, made))
+    there, back = compare_cells(a, b, made), compare_cells(b, a, original)
+    assert there["miss"] < 0.12
+    assert back["miss"] > there["miss"] + 0.2
+    assert back["miss_size"] > there["miss_size"] + 1
+
+
+def test_levels_lie_in_the_cells_of_a_lossless_file_if_they_are_equal() -> None:
+    made = source(encode(reopen(an_original()), "PNG"))
+    t = np.rint(tiles(made.pixels))
+    assert compare_cells(t, t, made) == {"miss": 0, "miss_size": pytest.approx(np.log2(0.05))}
+    assert compare_cells(t + 2, t, made) == {"miss": 1, "miss_size": pytest.approx(np.log2(1.55))}
+
+
+def test_the_cells_of_other_lossy_formats_are_unknown() -> None:
+    made = source(encode(reopen(an_original()), "WEBP", quality=80))
+    t = tiles(made.pixels)
+    assert compare_cells(t, t, made) == {"miss": 0.5, "miss_size": 0}

@@ -3,7 +3,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dedupe.provenance.tone import apply_curve, fit_curve, fit_tones, to_ycc
+from dedupe.provenance.tone import (
+    LUMA,
+    apply_curve,
+    fit_curve,
+    fit_table,
+    fit_tones,
+    simulate_levels,
+    to_ycc,
+)
 
 RNG = np.random.default_rng(2)
 SOURCE = RNG.integers(20, 200, (8, 40, 40, 3)).astype(np.float32)
@@ -52,3 +60,28 @@ def test_a_curve_goes_on_beyond_the_levels_that_occur() -> None:
 def test_a_single_level_gives_a_shift() -> None:
     at, to = fit_curve(np.full(500, 100.0), np.full(500, 130.0))
     assert apply_curve(np.array([100.0, 50.0]), at, to) == pytest.approx([130, 80])
+
+
+def test_a_table_of_whole_levels_is_found_under_noise() -> None:
+    x = np.repeat(np.arange(256, dtype=np.uint8), 200)
+    table = np.minimum(255, (1.15 * np.arange(256)).astype(int))
+    y = np.clip(table[x] + np.rint(RNG.normal(0, 1.5, x.shape)), 0, 255)
+    assert np.abs(fit_table(x, y) - table).max() <= 1
+    assert np.mean(fit_table(x, y) == table) > 0.9
+
+
+def test_levels_without_pixels_lie_between_their_neighbours() -> None:
+    x = np.repeat(np.array([10, 20], np.uint8), 50)
+    assert fit_table(x, x * 2)[15] == 30
+
+
+def test_unchanged_pixels_are_simulated_as_they_are() -> None:
+    after = SOURCE + RNG.integers(-1, 2, SOURCE.shape)
+    found = simulate_levels(SOURCE, after, to_ycc(SOURCE)[..., 0])
+    assert np.array_equal(found, np.rint(SOURCE @ LUMA))
+
+
+def test_a_tone_curve_is_simulated_in_the_levels_of_the_program() -> None:
+    after = np.rint(255 * (SOURCE / 255) ** 0.6)
+    found = simulate_levels(SOURCE, after, to_ycc(SOURCE)[..., 0])
+    assert np.array_equal(found, np.rint(after @ LUMA))
