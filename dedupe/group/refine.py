@@ -63,8 +63,8 @@ def refine_groups(
     centres = Centres(pairs, count)
     cluster_of = find_clusters(pairs, count)
     stars = unsettled = form_stars(pairs, np.ones(count, bool), ())
-    while fresh := evidence.open_pairs(unsettled) + centres.open_pairs(
-        unsettled, evidence.verdicts
+    while fresh := _unite(
+        evidence.open_pairs(unsettled), centres.open_pairs(unsettled, evidence.verdicts)
     ):
         total = len(evidence.verdicts) + len(fresh)
         for batch in split_batches(fresh, cluster_of):
