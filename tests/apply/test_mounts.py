@@ -25,6 +25,17 @@ Mount = Callable[[Path], AbstractContextManager[tuple[Path, Path]]]
 
 
 @contextmanager
+def mounted_by(*command: str) -> Iterator[None]:
+    """Run a command that mounts the folder it names last; skip the test if it fails."""
+    if not shutil.which(command[0]) or subprocess.run(command, capture_output=True).returncode:
+        pytest.skip(f"no {command[0]}, or no right to mount: {' '.join(command[:3])}")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", command[-1]], check=True)
+
+
+@contextmanager
 def an_overlay(tmp_path: Path, shown: str = "upper") -> Iterator[tuple[Path, Path]]:
     """Mount an overlay; yield one of its two layers and the folder that shows both."""
     folders = [tmp_path / name for name in ("lower", "upper", "work", "merged")]
@@ -34,13 +45,8 @@ def an_overlay(tmp_path: Path, shown: str = "upper") -> Iterator[tuple[Path, Pat
     if shown == "lower":
         write_photo(lower / "a.jpg", b"the only copy")
     options = f"lowerdir={lower},upperdir={upper},workdir={work}"
-    command = ["mount", "-t", "overlay", "overlay", "-o", options, str(merged)]
-    if not shutil.which("mount") or subprocess.run(command, capture_output=True).returncode:
-        pytest.skip("no right to mount an overlay")
-    try:
+    with mounted_by("mount", "-t", "overlay", "overlay", "-o", options, str(merged)):
         yield tmp_path / shown, merged
-    finally:
-        subprocess.run(["umount", str(merged)], check=True)
 
 
 @contextmanager
@@ -49,13 +55,8 @@ def a_bindfs(tmp_path: Path) -> Iterator[tuple[Path, Path]]:
     folders = tmp_path / "upper", tmp_path / "merged"
     for folder in folders:
         folder.mkdir()
-    command = ["bindfs", *map(str, folders)]
-    if not shutil.which("bindfs") or subprocess.run(command, capture_output=True).returncode:
-        pytest.skip("no bindfs, or no right to mount with FUSE")
-    try:
+    with mounted_by("bindfs", *map(str, folders)):
         yield folders
-    finally:
-        subprocess.run(["umount", str(folders[1])], check=True)
 
 
 @contextmanager
@@ -64,13 +65,8 @@ def a_bind_mount(tmp_path: Path) -> Iterator[tuple[Path, Path]]:
     folders = tmp_path / "photos", tmp_path / "again"
     for folder in folders:
         folder.mkdir()
-    command = ["mount", "--bind", *map(str, folders)]
-    if not shutil.which("mount") or subprocess.run(command, capture_output=True).returncode:
-        pytest.skip("no right to mount a folder twice")
-    try:
+    with mounted_by("mount", "--bind", *map(str, folders)):
         yield folders
-    finally:
-        subprocess.run(["umount", str(folders[1])], check=True)
 
 
 @linux
