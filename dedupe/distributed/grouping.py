@@ -22,7 +22,7 @@ from dedupe.distributed.verdict_store import VerdictStore, load
 from dedupe.ignored.pairs import IgnoredPairs
 from dedupe.options import ScanOptions
 from dedupe.pipeline.resources import open_verifier
-from dedupe.pipeline.stages import group_pairs
+from dedupe.pipeline.stages import GroupRules, group_pairs
 from dedupe.provenance.examiner import Examiner
 from dedupe.types import Contents, Group, Pairs, Progress
 
@@ -168,9 +168,7 @@ def _group_bundle(job: GroupJob, bundle: Bundle) -> tuple[Group, ...]:
     groups = group_pairs(
         bundle.contents,
         bundle.pairs,
-        chosen.keep,
-        threshold=job.threshold,
-        ignored=job.ignored,
+        GroupRules(chosen.keep, job.threshold, job.ignored),
         verifier=verifier if chosen.verify else None,
         examiner=Examiner(max_pixels=options.walk.max_pixels, remembered=index, workers=1),
     )

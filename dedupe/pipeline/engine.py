@@ -14,7 +14,7 @@ from dedupe.index.embedding_index import EmbeddingIndex
 from dedupe.index.protocol import Index
 from dedupe.options import InputOptions, ScanOptions
 from dedupe.pipeline.resources import open_index, open_run_encoder, open_verifier
-from dedupe.pipeline.stages import find_pairs, group_pairs
+from dedupe.pipeline.stages import GroupRules, find_pairs, group_pairs
 from dedupe.pipeline.stars import StarMemory
 from dedupe.provenance.examiner import Examiner
 from dedupe.search.limits import SearchLimits
@@ -111,9 +111,7 @@ class LocalEngine:
         return group_pairs(
             contents,
             pairs,
-            chosen.keep,
-            threshold=threshold,
-            ignored=ignored,
+            GroupRules(chosen.keep, threshold, ignored),
             verifier=verifier if chosen.verify else None,
             examiner=Examiner(max_pixels=limit, remembered=index, workers=run.workers),
             memory=memory,

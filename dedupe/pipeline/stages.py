@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,13 +68,20 @@ def name_roots(roots: Sequence[StrPath]) -> bytes:
     return b"\0".join(os.fsencode(os.path.realpath(root)) for root in roots)
 
 
+@dataclass(frozen=True, slots=True)
+class GroupRules:
+    """What the user chose about groups."""
+
+    keep: Sequence[str] = DEFAULT_RULES  # keep rules, the first one decides first
+    threshold: float = 2.0  # largest distance to a keeper, in [0, 2]
+    ignored: IgnoredPairs | None = None  # pairs that are not duplicates; None for none
+
+
 def group_pairs(
     contents: Contents,
     pairs: Pairs,
-    rules: Sequence[str] = DEFAULT_RULES,
+    chosen: GroupRules,
     *,
-    threshold: float = 2.0,
-    ignored: IgnoredPairs | None = None,
     verifier: Verifier | None = None,
     examiner: Examiner | None = None,
     memory: StarMemory | None = None,
@@ -84,9 +92,7 @@ def group_pairs(
     Args:
         contents: U contents, their files in the order of the rules.
         pairs: contents that may be copies.
-        rules: keep rules, the first one decides first.
-        threshold: largest distance to a keeper, in [0, 2].
-        ignored: pairs that are not duplicates; None for none.
+        chosen: keep rules, threshold and ignored pairs.
         verifier: judges the pairs of rows; None to trust the distance.
         examiner: measures the evidence on groups; None for one without an index.
         memory: the groups of the stars of the last scan; None for none.
@@ -96,6 +102,7 @@ def group_pairs(
     Returns:
         Groups in the order of their keepers' paths.
     """
+    rules, ignored = chosen.keep, chosen.ignored
     if ignored is not None:
         pairs = ignored.drop_from(pairs, contents.digests)
     order = order_contents(contents, rules, _involved(contents, pairs))
@@ -122,7 +129,7 @@ def group_pairs(
     keepers = Keepers(
         contents,
         rules,
-        threshold=threshold,
+        threshold=chosen.threshold,
         ignored=ignored,
         open_judge=verifier.isolate if verifier else None,
         examiner=examiner or Examiner(),

@@ -14,7 +14,7 @@ from dedupe.distributed.store import PartStore
 from dedupe.distributed.verdict_store import VerdictStore
 from dedupe.group.refine import find_clusters
 from dedupe.options import DuplicateOptions, ScanOptions
-from dedupe.pipeline import group_pairs
+from dedupe.pipeline import GroupRules, group_pairs
 from dedupe.types import Contents, Pairs, no_progress
 
 
@@ -84,5 +84,5 @@ def test_groups_are_those_of_one_machine_for_any_size_of_bundle(size: int) -> No
         *(contents, pairs, job, {}, no_progress),
         partition=size,
     )
-    assert split == group_pairs(contents, pairs, threshold=0.5)
+    assert split == group_pairs(contents, pairs, GroupRules(threshold=0.5))
     assert len(split) > 20
