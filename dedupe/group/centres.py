@@ -1,7 +1,7 @@
 """Choose the contents that stay keepers while stars are formed again. Pure.
 
-A keeper of which most pairs are verified copies stays. Another content would only have fewer
-rejections because fewer of its pairs are verified. The rows that such a keeper lost are verified
+A keeper stays if most of its pairs are verified copies. Another content has fewer rejections only
+because fewer of its pairs are verified. The rows that such a keeper lost are verified
 against two of its duplicates, which replace it if they have more copies.
 """
 

@@ -43,7 +43,7 @@ class StarMemory:
     def name_stars(self, groups: Iterable[Group]) -> dict[str, str]:
         """Return the name of the star of each group, by the path of its keeper.
 
-        Stars of which a group is missing, because another stage changed it, are left out.
+        A star is left out if another stage changed one of its groups.
         """
         kept = {id(group) for group in groups}
         return {

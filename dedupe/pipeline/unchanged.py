@@ -99,7 +99,9 @@ class LastScan:
 
 
 def name_setting(options: ScanOptions, *, limit: float) -> str:
-    """Name all but files, encoder and choices about files that the result of a scan depends on.
+    """Name the code and the options that the result of a scan depends on.
+
+    Files, the encoder and choices about files have names of their own.
 
     Args:
         options: of the scan.

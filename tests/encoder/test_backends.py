@@ -25,7 +25,7 @@ Run = tuple[dict[str, Any], NDArray[np.float32]]
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Six photos, of which three have copies."""
+    """Six photos; three of them have copies."""
     folder = tmp_path_factory.mktemp("photos")
     for seed in range(6):
         photo = draw_scene(seed)

@@ -53,7 +53,7 @@ def photos(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def formed(monkeypatch: pytest.MonkeyPatch) -> list[set[str]]:
-    """Return the folders of the contents whose groups each scan forms."""
+    """Return, for each scan, the folders of the contents that it groups."""
     found: list[set[str]] = []
 
     def note(contents: Contents, *rest: Any, **options: Any) -> Any:
